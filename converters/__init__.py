@@ -1,0 +1,1 @@
+"""Formats in and out; the hub between them is the NIR graph."""

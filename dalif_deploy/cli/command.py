@@ -1,0 +1,62 @@
+"""What all commands share: one-line errors, exit codes, machine-readable output.
+
+Exit codes: 0 done; 1 a check failed; 2 bad usage or bad input; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hw_models.errors import UserError
+
+JsonOption = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON; - is standard output.")
+]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what is already there.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of every random choice.")]
+
+
+def run_command(function: Callable[..., None]) -> None:
+    """Runs `function` as a typer command and ends the process with the promised exit code.
+
+    A fault of the user's input is one line on standard error; its traceback shows only under --debug.
+    """
+    debug = "--debug" in sys.argv[1:]
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(function)
+    try:
+        app()
+    except UserError as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except MemoryError:
+        if debug:
+            raise
+        print("error: out of memory; use a smaller --limit or --batch-size", file=sys.stderr)
+        sys.exit(2)
+
+
+def write_json(figures: dict[str, Any], destination: str | None, *, force: bool = False) -> None:
+    """Writes `figures` to a file (whole or not at all), or to standard output for `-`; None writes nothing."""
+    if destination is None:
+        return
+    text = json.dumps(figures, indent=2, sort_keys=False, allow_nan=False) + "\n"
+    if destination == "-":
+        sys.stdout.write(text)
+        return
+    from hw_models.atomic_files import atomic_file
+
+    with atomic_file(Path(destination), force=force) as temporary:
+        temporary.write_text(text, encoding="utf-8")

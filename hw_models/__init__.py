@@ -1,0 +1,1 @@
+"""The hardware: chip descriptions, fixed-point numbers, compiler, bit-exact simulator, energy."""

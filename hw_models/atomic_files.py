@@ -1,0 +1,105 @@
+"""Files and folders that appear whole or not at all: written beside the target, then renamed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hw_models.errors import UserError
+
+
+def _parent_for(target: Path, force: bool) -> Path:
+    if os.path.lexists(target) and not force:
+        raise UserError("already exists", where=str(target), remedy="choose another name or pass --force")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    return target.parent
+
+
+def _cannot_write(target: Path, error: OSError) -> UserError:
+    return UserError(
+        f"cannot write ({error.strerror or error})", where=str(target), remedy="choose a folder you can write to"
+    )
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_file(target: str | os.PathLike, *, force: bool = False) -> Iterator[Path]:
+    """Gives a temporary path to write to; it becomes `target` when the block ends without an error.
+
+    Raises:
+        UserError: the target exists and `force` is not set, or the place cannot be written to.
+    """
+    target = Path(target)
+    parent = _parent_for(target, force)
+    if target.is_dir():
+        raise UserError("is a folder, a file was to be written", where=str(target), remedy="choose another name")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=parent)
+        os.close(handle)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_directory(target: str | os.PathLike, *, force: bool = False) -> Iterator[Path]:
+    """Gives a temporary folder to fill; it becomes `target` when the block ends without an error.
+
+    With `force`, a folder that stood there is replaced as a whole, after the new one is complete.
+
+    Raises:
+        UserError: the target exists and `force` is not set, or the place cannot be written to.
+    """
+    target = Path(target)
+    parent = _parent_for(target, force)
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=parent))
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    try:
+        yield temporary
+        os.chmod(temporary, 0o777 & ~_umask())
+        if os.path.lexists(target):
+            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=parent))
+            os.replace(target, old / target.name)
+            try:
+                os.replace(temporary, target)
+            except OSError:
+                os.replace(old / target.name, target)
+                raise
+            finally:
+                _remove(old)
+        else:
+            os.replace(temporary, target)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    finally:
+        if temporary.exists():
+            _remove(temporary)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

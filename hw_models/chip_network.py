@@ -1,0 +1,230 @@
+"""ChipNetwork: the one hardware form. Integers and registers of a compiled network, no floats that act.
+
+The arithmetic that a population of neurons follows, a step (Lava's bit-accurate LIF; Davies et al. 2018;
+shared by the simulator, by Lava and by the chip):
+
+    u = trunc(u * (4096 - (du + 1)) / 4096) + (sum of arriving weight * 2^weight_exp * message) * 64
+    v = trunc(v * (4096 - dv) / 4096) + u + bias_mant * 2^bias_exp
+    spike where v > vth * 64, and there v = 0  (reset "subtract": v = v - vth * 64)
+
+u wraps at +-2^23, v clips at +-(2^23 - 1). `du = 4095` makes u forget at each step (no synaptic current).
+
+Time here is logical: a projection with `delay` 0 hands over a spike in the step in which it was fired, as in
+PyTorch. The pipeline delay that Lava and the chip add to each hop is the builder's affair, see `depths`.
+
+This module needs numpy only, so that a process that must not import torch can use it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+DECAY_UNITY = 4096  # decays are 12-bit fractions
+STATE_LIMIT = 1 << 23  # u and v are 24-bit signed
+SYNAPSE_SHIFT = 6  # hardware aligns synaptic input and thresholds by 6 bits
+VTH_MAX = (1 << 17) - 1
+BIAS_MANT_MIN, BIAS_MANT_MAX = -4096, 4095
+BIAS_EXP_MAX = 7
+NO_CURRENT_FILTER = 4095  # this du makes u forget at each step
+
+Reset = Literal["zero", "subtract"]
+
+
+@dataclass
+class Population:
+    """A layer of neurons.
+
+    Registers are a scalar array (shape ()) or an array that broadcasts against `shape`: (C, 1, 1) for one
+    value a channel, `shape` for one a neuron.
+
+    Attributes:
+        shape: (C, H, W), (C, L) or (N,); channels first, no batch, no time.
+        du, dv: decay of current and membrane, 0..4095 (4095 for du: no current filter).
+        vth: threshold mantissa, 0..131071, in units of 64.
+        bias_mant, bias_exp: constant input of each step, mant * 2^exp.
+        reset: what a spike does to the membrane.
+        fires: False for a readout integrator, whose membrane is the result and which never spikes.
+        scale: integer units a unit of the source graph's membrane (float; documentation and readout only).
+        source: what the registers were made from (trained decay, threshold …), for reports.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    du: np.ndarray
+    dv: np.ndarray
+    vth: np.ndarray
+    bias_mant: np.ndarray
+    bias_exp: np.ndarray
+    reset: Reset = "zero"
+    fires: bool = True
+    scale: np.ndarray = field(default_factory=lambda: np.array(1.0))
+    source: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return int(np.prod(self.shape))
+
+    @property
+    def bias(self) -> np.ndarray:
+        """Constant input of each step, int64, broadcastable against `shape`."""
+        return self.bias_mant.astype(np.int64) << self.bias_exp.astype(np.int64)
+
+
+@dataclass
+class Geometry:
+    """How a convolution slides; one entry a spatial axis."""
+
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int = 1
+
+
+@dataclass
+class Projection:
+    """Synapses from a population or an input to a population.
+
+    Attributes:
+        weight: integers, -256..255; dense [out, in] over flattened (channels-first, C order) neurons, or a
+            convolution kernel [C_out, C_in / groups, *kernel] as PyTorch means it (cross-correlation).
+        weight_exp: each weight counts weight * 2^weight_exp (>= 0).
+        geometry: None for dense.
+        delay: logical delay in steps; 0 is a feed-forward connection.
+    """
+
+    name: str
+    source: str
+    target: str
+    weight: np.ndarray
+    weight_exp: int = 0
+    geometry: Geometry | None = None
+    delay: int = 0
+
+
+@dataclass
+class HostProjection:
+    """A float layer that the host computes from a static input; the result is the target's bias, a neuron.
+
+    The bias of target neuron i is encode_bias(weight applied to the input + bias) in integer units: `weight` and
+    `bias` already carry the target's scale. Adds to the target's own (constant) bias register values, which are
+    zero where a host projection exists.
+    """
+
+    name: str
+    source: str
+    target: str
+    weight: np.ndarray  # float64; shapes as in Projection
+    bias: np.ndarray  # float64, [C_out] or [out]
+    geometry: Geometry | None = None
+
+
+@dataclass
+class ChipInput:
+    """Where data comes in.
+
+    Attributes:
+        mode: "spikes" (0/1 events), "graded" (integer messages: round(value / step), held within
+            min_level..max_level) or "bias" (static values, for host projections).
+        step: value of one level (graded); 1.0 otherwise.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    mode: Literal["spikes", "graded", "bias"]
+    step: float = 1.0
+    min_level: int = 0
+    max_level: int = 1
+
+
+@dataclass
+class ChipOutput:
+    """What is read: `membrane` of a readout at the last step, or spike `count` over all steps."""
+
+    name: str
+    population: str
+    mode: Literal["membrane", "count"]
+
+
+@dataclass
+class ChipNetwork:
+    """A compiled network. `steps` is the length of one sample: state is reset before each sample."""
+
+    chip: str
+    steps: int
+    inputs: dict[str, ChipInput]
+    populations: dict[str, Population]
+    projections: dict[str, Projection]
+    host_projections: dict[str, HostProjection]
+    outputs: dict[str, ChipOutput]
+    dt: float = 1e-4
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def incoming(self, population: str) -> list[Projection]:
+        """Projections that end at `population`, in the order of the file."""
+        return [p for p in self.projections.values() if p.target == population]
+
+    def outgoing(self, source: str) -> list[Projection]:
+        """Projections that start at an input or population."""
+        return [p for p in self.projections.values() if p.source == source]
+
+    def source_shape(self, name: str) -> tuple[int, ...]:
+        """Shape of an input or a population."""
+        return self.inputs[name].shape if name in self.inputs else self.populations[name].shape
+
+    def depths(self) -> dict[str, int]:
+        """Pipeline stage of each input (0) and population, in steps: every hop of the chip costs one step.
+
+        The stage is the longest path of delay-free projections, so that a shorter path into the same population
+        waits (see `pipeline_delay`).
+        """
+        depth = dict.fromkeys(self.inputs, 0)
+        # a population driven by a host bias alone needs no hop and starts with the input
+        pending = list(self.populations)
+        while pending:
+            ready = [
+                name
+                for name in pending
+                if all(p.source in depth for p in self.incoming(name) if p.delay == 0)
+            ]
+            if not ready:
+                raise ValueError(f"loop without delay among {', '.join(pending)}")
+            for name in ready:
+                depth[name] = max((depth[p.source] + 1 for p in self.incoming(name) if p.delay == 0), default=0)
+            pending = [name for name in pending if name not in depth]
+        return depth
+
+    def pipeline_delay(self, projection: Projection, depths: dict[str, int] | None = None) -> int:
+        """Extra steps that a spike must wait on this projection beside the one step of the hop.
+
+        Negative where a loop is longer than its delays: such a network can't keep its timing in a pipeline.
+        """
+        depths = depths or self.depths()
+        return projection.delay + depths[projection.target] - depths[projection.source] - 1
+
+
+def encode_bias(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mantissa and exponent of a bias: 13-bit signed times 2^(0..7), smallest exponent that fits.
+
+    Args:
+        value: wanted bias in integer units, any shape, float or integer.
+
+    Returns:
+        (mant int64, exp int64) with mant * 2^exp nearest to `value`.
+
+    Raises:
+        OverflowError: a value needs an exponent above 7.
+    """
+    value = np.asarray(value, dtype=np.float64)
+    exponent = np.zeros(value.shape, dtype=np.int64)
+    mantissa = np.rint(value)
+    for candidate in range(1, BIAS_EXP_MAX + 1):
+        too_big = (mantissa > BIAS_MANT_MAX) | (mantissa < BIAS_MANT_MIN)
+        exponent = np.where(too_big, candidate, exponent)
+        mantissa = np.rint(value / np.exp2(exponent))
+    if np.any((mantissa > BIAS_MANT_MAX) | (mantissa < BIAS_MANT_MIN)) or not np.all(np.isfinite(value)):
+        raise OverflowError("bias beyond a 13-bit mantissa times 2^7")
+    return mantissa.astype(np.int64), exponent
