@@ -24,7 +24,9 @@ def _parent_for(target: Path, force: bool) -> Path:
 
 def _cannot_write(target: Path, error: OSError) -> UserError:
     return UserError(
-        f"cannot write ({error.strerror or error})", where=str(target), remedy="choose a folder you can write to"
+        f"cannot write ({error.strerror or error})",
+        where=str(target),
+        remedy="choose a folder you can write to",
     )
 
 
@@ -45,7 +47,9 @@ def atomic_file(target: str | os.PathLike, *, force: bool = False) -> Iterator[P
     target = Path(target)
     parent = _parent_for(target, force)
     if target.is_dir():
-        raise UserError("is a folder, a file was to be written", where=str(target), remedy="choose another name")
+        raise UserError(
+            "is a folder, a file was to be written", where=str(target), remedy="choose another name"
+        )
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=parent)
         os.close(handle)

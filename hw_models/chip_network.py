@@ -193,7 +193,9 @@ class ChipNetwork:
             if not ready:
                 raise ValueError(f"loop without delay among {', '.join(pending)}")
             for name in ready:
-                depth[name] = max((depth[p.source] + 1 for p in self.incoming(name) if p.delay == 0), default=0)
+                depth[name] = max(
+                    (depth[p.source] + 1 for p in self.incoming(name) if p.delay == 0), default=0
+                )
             pending = [name for name in pending if name not in depth]
         return depth
 

@@ -1,0 +1,280 @@
+"""ChipNetwork on disk: a NIR file in integer units, whose nodes carry the registers in their metadata.
+
+Any NIR reader can open it: at dt = 1, its LIF, CubaLIF and I nodes follow the chip's decays and its weights are the
+chip's integers times 2^(weight_exp + 6). What NIR has no word for (registers, exponents, delays, host layers, input
+coding) stands in metadata; this module reads it back to the same ChipNetwork.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import nir
+import numpy as np
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from hw_models.chip_network import (
+    BIAS_EXP_MAX,
+    BIAS_MANT_MAX,
+    BIAS_MANT_MIN,
+    DECAY_UNITY,
+    NO_CURRENT_FILTER,
+    SYNAPSE_SHIFT,
+    VTH_MAX,
+    ChipInput,
+    ChipNetwork,
+    ChipOutput,
+    Geometry,
+    HostProjection,
+    Population,
+    Projection,
+)
+from hw_models.errors import UserError
+
+FORMAT = "dalif-deploy chip network 1"
+_REGISTERS = {
+    "du": (0, DECAY_UNITY - 1),
+    "dv": (0, DECAY_UNITY - 1),
+    "vth": (0, VTH_MAX),
+    "bias_mant": (BIAS_MANT_MIN, BIAS_MANT_MAX),
+    "bias_exp": (0, BIAS_EXP_MAX),
+}
+
+
+def write_chip_network(path: str | Path, network: ChipNetwork) -> None:
+    """Writes the network to one file (the caller sees to it that it appears whole)."""
+    nodes: dict[str, nir.NIRNode] = {}
+    edges: list[tuple[str, str]] = []
+    for item in network.inputs.values():
+        nodes[item.name] = nir.Input({"input": np.array(item.shape)})
+        nodes[item.name].metadata = {"chip": _json(item)}
+    for population in network.populations.values():
+        nodes[population.name] = _neuron_node(population)
+    for projection in network.projections.values():
+        nodes[projection.name] = _synapse_node(projection, network)
+        edges += [(projection.source, projection.name), (projection.name, projection.target)]
+    for host in network.host_projections.values():
+        nodes[host.name] = _linear_node(
+            host.weight, host.bias, host.geometry, network.source_shape(host.source)
+        )
+        nodes[host.name].metadata = {"chip": _json({"kind": "host", "geometry": host.geometry})}
+        edges += [(host.source, host.name), (host.name, host.target)]
+    for output in network.outputs.values():
+        nodes[output.name] = nir.Output({"output": np.array(network.populations[output.population].shape)})
+        nodes[output.name].metadata = {"chip": _json(output)}
+        edges.append((output.population, output.name))
+    header = {
+        "format": FORMAT,
+        "chip": network.chip,
+        "steps": network.steps,
+        "dt": network.dt,
+        "extra": network.metadata,
+    }
+    metadata = {"dalif_deploy": _json(header), "dt": 1.0}
+    nir.write(path, nir.NIRGraph(nodes, edges, metadata=metadata, type_check=False))
+
+
+def read_chip_network(path: str | Path) -> ChipNetwork:
+    """Reads a file that `write_chip_network` wrote.
+
+    Raises:
+        UserError: not such a file, or registers outside their range.
+    """
+    try:
+        graph = nir.read(path, type_check=False)
+        header = json.loads(_text(graph.metadata["dalif_deploy"]))
+        if header.get("format") != FORMAT:
+            raise UserError(
+                "not a compiled network of this version",
+                where=str(path),
+                remedy="export it again with dalif-export",
+            )
+        network = ChipNetwork(
+            header["chip"],
+            int(header["steps"]),
+            {},
+            {},
+            {},
+            {},
+            {},
+            dt=float(header["dt"]),
+            metadata=header["extra"],
+        )
+        _read_nodes(graph, network)
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+        ValidationError,
+    ) as error:
+        raise UserError(
+            f"not a readable compiled network ({type(error).__name__}: {error})",
+            where=str(path),
+            remedy="export it again with dalif-export",
+        ) from error
+    _check(network, str(path))
+    return network
+
+
+class _NeuronRecord(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    reset: str
+    fires: bool
+    source: dict[str, Any]
+
+
+def _neuron_node(p: Population) -> nir.NIRNode:
+    shape = p.shape
+
+    def full(value: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(np.asarray(value, dtype=np.float64), shape).copy()
+
+    # a decay of 0 has no time constant; NIR's way to say it is a very long one
+    tau = full(DECAY_UNITY / np.maximum(p.dv, 2.0**-40))
+    bias = full(p.bias)
+    unit = 1 << SYNAPSE_SHIFT
+    leak = bias * tau  # v_leak dt/tau is the constant input of a step
+    if (p.du == NO_CURRENT_FILTER).all():
+        node = (
+            nir.LIF(tau, tau.copy(), leak, full(p.vth * unit)) if p.fires else nir.LI(tau, tau.copy(), leak)
+        )
+    else:
+        tau_syn = full(DECAY_UNITY / (p.du + 1))
+        common = {"tau_syn": tau_syn, "tau_mem": tau, "r": tau.copy(), "v_leak": leak, "w_in": tau_syn.copy()}
+        node = nir.CubaLIF(v_threshold=full(p.vth * unit), **common) if p.fires else nir.CubaLI(**common)
+    registers = {key: np.atleast_1d(getattr(p, key)).astype(np.int32) for key in _REGISTERS}
+    dims = {key: getattr(p, key).ndim for key in _REGISTERS}
+    node.metadata = {
+        "chip": _json({"reset": p.reset, "fires": p.fires, "source": p.source}),
+        "dims": _json({**dims, "scale": p.scale.ndim}),
+        "scale": np.atleast_1d(p.scale).astype(np.float64),
+        "reset": p.reset,
+        **registers,
+    }
+    return node
+
+
+def _synapse_node(p: Projection, network: ChipNetwork) -> nir.NIRNode:
+    weight = p.weight.astype(np.float64) * 2.0 ** (p.weight_exp + SYNAPSE_SHIFT)
+    node = _linear_node(weight, None, p.geometry, network.source_shape(p.source))
+    node.metadata = {
+        "chip": _json({"kind": "chip", "weight_exp": p.weight_exp, "delay": p.delay, "geometry": p.geometry}),
+        "weight": p.weight.astype(np.int16),
+    }
+    return node
+
+
+def _linear_node(
+    weight: np.ndarray, bias: np.ndarray | None, geometry: Geometry | None, source_shape: tuple[int, ...]
+) -> nir.NIRNode:
+    if geometry is None:
+        return nir.Linear(weight) if bias is None else nir.Affine(weight, np.asarray(bias, dtype=np.float64))
+    bias = np.zeros(len(weight)) if bias is None else np.asarray(bias, dtype=np.float64)
+    if weight.ndim == 3:
+        slide = (geometry.stride[0], geometry.padding[0], geometry.dilation[0])
+        return nir.Conv1d(source_shape[1], weight, *slide, geometry.groups, bias)
+    return nir.Conv2d(
+        source_shape[1:], weight, geometry.stride, geometry.padding, geometry.dilation, geometry.groups, bias
+    )
+
+
+def _read_nodes(graph: nir.NIRGraph, network: ChipNetwork) -> None:
+    before = {b: a for a, b in graph.edges}
+    after = {a: b for a, b in graph.edges}
+    for name, node in graph.nodes.items():
+        if isinstance(node, nir.NIRGraph):
+            raise ValueError(f"{name}: nested graphs have no place here")
+        record = json.loads(_text(node.metadata["chip"]))
+        if isinstance(node, nir.Input):
+            network.inputs[name] = TypeAdapter(ChipInput).validate_python(record)
+        elif isinstance(node, nir.Output):
+            network.outputs[name] = TypeAdapter(ChipOutput).validate_python(record)
+        elif record.get("kind") == "host":
+            weight = np.ascontiguousarray(node.weight, dtype=np.float64)
+            bias = np.ascontiguousarray(node.bias, dtype=np.float64)
+            network.host_projections[name] = HostProjection(
+                name, before[name], after[name], weight, bias, _geometry(record["geometry"])
+            )
+        elif record.get("kind") == "chip":
+            network.projections[name] = Projection(
+                name,
+                before[name],
+                after[name],
+                np.asarray(node.metadata["weight"]).astype(np.int16),
+                int(record["weight_exp"]),
+                _geometry(record["geometry"]),
+                int(record["delay"]),
+            )
+        else:
+            _NeuronRecord.model_validate(record)
+            dims = json.loads(_text(node.metadata["dims"]))
+            registers = {key: _as_dim(node.metadata[key], dims[key]).astype(np.int64) for key in _REGISTERS}
+            network.populations[name] = Population(
+                name,
+                tuple(int(n) for n in node.output_type["output"]),
+                **registers,
+                reset=record["reset"],
+                fires=record["fires"],
+                scale=_as_dim(node.metadata["scale"], dims["scale"]),
+                source=record["source"],
+            )
+
+
+def _as_dim(array: np.ndarray, dims: int) -> np.ndarray:
+    return np.asarray(array).reshape(()) if dims == 0 else np.asarray(array)
+
+
+def _check(network: ChipNetwork, where: str) -> None:
+    remedy = "export it again with dalif-export"
+    for p in network.populations.values():
+        for key, (low, high) in _REGISTERS.items():
+            register = getattr(p, key)
+            if register.size and (register.min() < low or register.max() > high):
+                raise UserError(
+                    f"register {key} of layer {p.name} outside {low}..{high}", where=where, remedy=remedy
+                )
+    for p in network.projections.values():
+        if p.weight.size and (p.weight.min() < -256 or p.weight.max() > 255):
+            raise UserError(f"weights of {p.name} outside -256..255", where=where, remedy=remedy)
+        for end in (p.source, p.target):
+            if end not in network.populations and end not in network.inputs:
+                raise UserError(
+                    f"{p.name} connects to {end}, which does not exist", where=where, remedy=remedy
+                )
+    for output in network.outputs.values():
+        if output.population not in network.populations:
+            raise UserError(
+                f"output {output.name} reads {output.population}, which does not exist",
+                where=where,
+                remedy=remedy,
+            )
+
+
+def _json(value: object) -> str:
+
+    def plain(item: object) -> object:
+        if is_dataclass(item):
+            return asdict(item)
+        if isinstance(item, np.generic | np.ndarray):
+            return item.tolist()
+        raise TypeError(f"{type(item).__name__} can't be written")
+
+    return json.dumps(value, default=plain, sort_keys=True)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("utf8") if isinstance(value, bytes) else value
+
+
+def _geometry(record: dict | None) -> Geometry | None:
+    if record is None:
+        return None
+    return Geometry(
+        tuple(record["stride"]), tuple(record["padding"]), tuple(record["dilation"]), int(record["groups"])
+    )

@@ -1,0 +1,196 @@
+"""The compiler's driver: runs the passes and assembles the ChipNetwork."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import nir
+import numpy as np
+
+from hw_models.chip_description import ChipDescription, load_chip
+from hw_models.chip_network import SYNAPSE_SHIFT, ChipInput, ChipNetwork, ChipOutput
+from hw_models.compiler.populations import Drive, FloatNetwork, FloatPopulation, find_populations
+from hw_models.compiler.quantize import ChipDrive, QuantizedPopulation, quantize_population
+from hw_models.errors import UserError
+from hw_models.graph.flat_graph import flatten_graph
+from hw_models.simulator.exactness import population_bounds
+
+
+@dataclass
+class Compiled:
+    """A compiled network and a report, a layer, of what quantisation did (plain numbers, for tables and JSON)."""
+
+    network: ChipNetwork
+    layers: list[dict]
+
+
+def compile_graph(
+    graph: nir.NIRGraph,
+    *,
+    chip: str,
+    steps: int,
+    dt: float,
+    input_mode: str | None = None,
+    input_step: float | None = None,
+    input_range: tuple[float, float] = (0.0, 1.0),
+    weight_bits: int = 8,
+) -> Compiled:
+    """Compiles a NIR graph of the LIF family to the integers of a chip.
+
+    Args:
+        chip: name of a description in `hw_models/chips`.
+        steps: length of one sample; the state is reset between samples.
+        dt: time step in seconds that the graph is stepped with.
+        input_mode: "spikes", "graded" or "bias"; by default "spikes".
+        input_step: graded: value of one message level; 1/255 of the range by default.
+        input_range: lowest and highest value of real-valued data.
+        weight_bits: 1..8, sign included.
+
+    Raises:
+        UserError: what the chip cannot do, with node, reason and remedy.
+    """
+    description = load_chip(chip)
+    mode = input_mode or "spikes"
+    _check_request(description, mode, steps, weight_bits)
+    flat = flatten_graph(graph)
+    source = find_populations(flat, dt)
+    for population in source.populations.values():
+        _check_population(description, population)
+    inputs = {
+        name: _chip_input(name, shape, mode, input_step, input_range, description)
+        for name, shape in source.inputs.items()
+    }
+    network = ChipNetwork(
+        chip,
+        steps,
+        inputs,
+        {},
+        {},
+        {},
+        {name: ChipOutput(name, population, how) for name, (population, how) in source.outputs.items()},
+        dt=dt,
+    )
+    layers = []
+    for population in source.populations.values():
+        quantized = _quantize(
+            source, population, inputs, steps, weight_bits, max(abs(v) for v in input_range)
+        )
+        _add(network, quantized)
+        layers.append(quantized.report)
+    _check_delays(network, description)
+    for report in layers:
+        report.update(_headroom(network, report["layer"]))
+    return Compiled(network, layers)
+
+
+def _check_request(chip: ChipDescription, mode: str, steps: int, weight_bits: int) -> None:
+    if mode not in chip.formats.inputs:
+        raise UserError(
+            f"{chip.title} takes no {mode} input",
+            remedy=f"choose --input {' or '.join(chip.formats.inputs)}, or another chip",
+        )
+    if steps < 1:
+        raise UserError(f"steps must be 1 or more, got {steps}", remedy="give --steps")
+    if not 1 <= weight_bits <= chip.formats.max_weight_bits:
+        raise UserError(
+            f"{weight_bits} weight bits; {chip.title} has 1 to {chip.formats.max_weight_bits}",
+            remedy="choose --weight-bits in that range",
+        )
+
+
+def _check_population(chip: ChipDescription, population: FloatPopulation) -> None:
+    if population.fires and population.dynamics.reset not in chip.formats.resets:
+        raise UserError(
+            f"reset by subtraction; {chip.title} resets to zero",
+            where=population.name,
+            remedy="choose --chip loihi2, or train with --reset zero",
+        )
+
+
+def _chip_input(
+    name: str,
+    shape: tuple[int, ...],
+    mode: str,
+    step: float | None,
+    limits: tuple[float, float],
+    chip: ChipDescription,
+) -> ChipInput:
+    if mode != "graded":
+        return ChipInput(name, shape, mode)
+    step = step or (limits[1] - limits[0]) / 255
+    low, high = int(np.rint(limits[0] / step)), int(np.rint(limits[1] / step))
+    if max(abs(low), abs(high)) >= 1 << (chip.formats.max_message_bits - 1):
+        raise UserError(
+            "input levels beyond the chip's messages", where=name, remedy="use a larger input step"
+        )
+    return ChipInput(name, shape, mode, step, low, high)
+
+
+def _quantize(
+    source: FloatNetwork,
+    population: FloatPopulation,
+    inputs: dict[str, ChipInput],
+    steps: int,
+    weight_bits: int,
+    host_range: float,
+) -> QuantizedPopulation:
+    on_chip: list[ChipDrive] = []
+    on_host: list[Drive] = []
+    for drive in population.drives:
+        chip_input = inputs.get(drive.source)
+        if chip_input is None:
+            on_chip.append(ChipDrive(drive, drive.map.weight, 1))
+        elif chip_input.mode == "bias":
+            on_host.append(drive)
+        else:
+            message = max(abs(chip_input.min_level), abs(chip_input.max_level))
+            on_chip.append(ChipDrive(drive, drive.map.weight * chip_input.step, message))
+    if len(on_host) > 1 or (on_host and (population.dynamics.syn_beta is not None or on_host[0].map.delay)):
+        raise UserError(
+            "the input reaches this layer on several ways, through a delay or through a synaptic filter, which a constant bias can't carry",
+            where=population.name,
+            remedy="use --input graded or --input spikes",
+        )
+    return quantize_population(
+        population, on_chip, on_host, steps=steps, weight_bits=weight_bits, host_range=host_range
+    )
+
+
+def _add(network: ChipNetwork, quantized: QuantizedPopulation) -> None:
+    name = quantized.population.name
+    network.populations[name] = quantized.population
+    for projection in quantized.projections:
+        projection.target = name
+        if projection.name in network.projections:
+            projection.name = f"{projection.name}.{name}"
+        network.projections[projection.name] = projection
+    for host in quantized.host:
+        network.host_projections[host.name] = host
+
+
+def _check_delays(network: ChipNetwork, chip: ChipDescription) -> None:
+    depths = network.depths()
+    for projection in network.projections.values():
+        wait = network.pipeline_delay(projection, depths)
+        if wait < 0:
+            raise UserError(
+                f"this connection leads back over {1 - wait} hops with {projection.delay} step of delay; each hop of the chip takes a step",
+                where=projection.name,
+                remedy=f"give the loop a delay of {projection.delay - wait} steps in training",
+            )
+        if wait > chip.formats.max_delay:
+            raise UserError(
+                f"needs a delay of {wait} steps, {chip.title} has {chip.formats.max_delay}",
+                where=projection.name,
+                remedy="shorten the path beside it",
+            )
+
+
+def _headroom(network: ChipNetwork, name: str) -> dict:
+    bounds = population_bounds(network, network.populations[name], network.steps)
+    return {
+        "current_bits": max(bounds.current, 1).bit_length() + 1,
+        "current_may_wrap": bounds.wraps,
+        "membrane_may_clip": bounds.clips,
+        "synaptic_bound": bounds.synaptic << SYNAPSE_SHIFT,
+    }

@@ -1,0 +1,213 @@
+"""Chains of linear NIR nodes between two populations, folded into one dense matrix or one convolution and a bias."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import nir
+import numpy as np
+import torch
+
+from hw_models.chip_network import Geometry
+from hw_models.errors import UserError
+from hw_models.graph.conv_geometry import pool_geometry, read_geometry
+from hw_models.graph.flat_graph import FlatGraph
+from hw_models.graph.neuron_dynamics import compact
+from hw_models.linear_operator import apply_weight
+from hw_models.reference.interpreter import delay_steps
+
+DENSE_LIMIT = 1 << 27  # entries of a matrix that a chain without a convolution's form may be written out to
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LinearMap:
+    """y = W x + b, delayed by `delay` steps; `nodes` are the NIR nodes it was folded from.
+
+    Attributes:
+        weight: None for the identity; else float64, dense [out, in] or a convolution kernel.
+        bias: float64, broadcastable against `out_shape`.
+    """
+
+    in_shape: Shape
+    out_shape: Shape
+    weight: np.ndarray | None = None
+    geometry: Geometry | None = None
+    bias: np.ndarray | None = None
+    delay: int = 0
+    nodes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the last node that carries weights, or of the whole chain."""
+        return self.nodes[-1] if self.nodes else ""
+
+
+def identity(shape: Shape) -> LinearMap:
+    """The map of an edge without any node."""
+    return LinearMap(shape, shape)
+
+
+def append_node(chain: LinearMap, name: str, flat: FlatGraph, dt: float) -> LinearMap:
+    """The chain with one more node at its end."""
+    node, out_shape = flat.nodes[name], flat.shapes[name]
+    nodes = (*chain.nodes, name)
+    if isinstance(node, nir.Input | nir.Output):
+        return chain
+    if isinstance(node, nir.Delay):
+        return replace(chain, delay=chain.delay + delay_steps(name, node, dt), nodes=nodes)
+    if isinstance(node, nir.Flatten):
+        bias = None
+        if chain.bias is not None:
+            bias = np.broadcast_to(chain.bias, chain.out_shape).reshape(out_shape)
+        return replace(chain, out_shape=out_shape, bias=bias, nodes=nodes)
+    if isinstance(node, nir.Scale):
+        return replace(_scaled(chain, np.asarray(node.scale, dtype=np.float64)), nodes=nodes)
+    if isinstance(node, nir.SumPool2d | nir.AvgPool2d):
+        kernel, geometry = pool_geometry(node, flat.shapes[name][0])
+        value = 1.0 if isinstance(node, nir.SumPool2d) else 1.0 / (kernel[0] * kernel[1])
+        step = LinearMap(chain.out_shape, out_shape, np.full((out_shape[0], 1, *kernel), value), geometry)
+    else:
+        geometry = read_geometry(name, node) if isinstance(node, nir.Conv1d | nir.Conv2d) else None
+        bias = getattr(node, "bias", None)
+        if bias is not None:
+            bias = np.asarray(bias, dtype=np.float64).reshape(-1, *[1] * (len(out_shape) - 1))
+        step = LinearMap(
+            chain.out_shape, out_shape, np.asarray(node.weight, dtype=np.float64), geometry, bias
+        )
+    return replace(_composed(chain, step, name), nodes=nodes)
+
+
+def materialized(chain: LinearMap, name: str) -> LinearMap:
+    """The chain with weights: an identity becomes one synapse a neuron."""
+    if chain.weight is not None:
+        return chain
+    if len(chain.out_shape) == 1 or chain.in_shape != chain.out_shape:
+        size = int(np.prod(chain.out_shape))
+        _check_dense(size, size, name)
+        return replace(chain, weight=np.eye(size), geometry=None)
+    channels, *spatial = chain.out_shape
+    ones = (1,) * len(spatial)
+    geometry = Geometry(ones, (0,) * len(spatial), ones, channels)
+    return replace(chain, weight=np.ones((channels, 1, *ones)), geometry=geometry)
+
+
+def _scaled(chain: LinearMap, scale: np.ndarray) -> LinearMap:
+    bias = None if chain.bias is None else np.broadcast_to(chain.bias, chain.out_shape) * scale
+    scale = compact(np.broadcast_to(scale, chain.out_shape))
+    chain = materialized(chain, "")
+    per_channel = scale.ndim == 0 or (scale.size == len(scale) and len(scale) == len(chain.weight))
+    if not per_channel and chain.geometry is not None:
+        chain = _written_out(chain, chain.name)
+    rows = (
+        scale.reshape(-1)
+        if scale.ndim == 0 or per_channel
+        else np.broadcast_to(scale, chain.out_shape).reshape(-1)
+    )
+    weight = chain.weight * rows.reshape(-1, *[1] * (chain.weight.ndim - 1))
+    return replace(chain, weight=weight, bias=bias)
+
+
+def _composed(chain: LinearMap, step: LinearMap, name: str) -> LinearMap:
+    bias = step.bias
+    if chain.bias is not None:
+        passed = _apply(step, np.broadcast_to(chain.bias, chain.out_shape)[None])[0]
+        bias = passed if bias is None else passed + bias
+    if bias is not None:
+        bias = compact(np.broadcast_to(bias, step.out_shape))
+    if chain.weight is None:
+        merged = replace(step, in_shape=chain.in_shape)
+    elif chain.geometry is not None and step.geometry is not None and _composes_as_conv(chain, step):
+        merged = _conv_of_conv(chain, step)
+    elif step.geometry is None and chain.geometry is None:
+        merged = replace(step, weight=step.weight @ chain.weight)
+    else:
+        # push a basis through both: exact, but dense
+        merged = _written_out(replace(chain, bias=None), name)
+        rows = _apply(replace(step, bias=None), merged.weight.T.reshape(-1, *chain.out_shape))
+        merged = replace(step, weight=rows.reshape(len(rows), -1).T.copy(), geometry=None)
+    return replace(
+        merged, in_shape=chain.in_shape, out_shape=step.out_shape, bias=bias, delay=chain.delay + step.delay
+    )
+
+
+def _apply(step: LinearMap, x: np.ndarray) -> np.ndarray:
+    out = apply_weight(
+        torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)),
+        torch.from_numpy(step.weight),
+        step.geometry,
+    )
+    return out.reshape(len(x), *step.out_shape).numpy()
+
+
+def _check_dense(rows: int, columns: int, name: str) -> None:
+    if rows * columns > DENSE_LIMIT:
+        raise UserError(
+            f"this chain of linear nodes has no convolution's form and would need a matrix of {rows} x {columns}",
+            where=name,
+            remedy="put a neuron between the nodes, or use pools that divide the image",
+        )
+
+
+def _written_out(chain: LinearMap, name: str) -> LinearMap:
+    """The same map as a dense matrix."""
+    if chain.geometry is None and chain.weight is not None:
+        return chain
+    columns, rows = int(np.prod(chain.in_shape)), int(np.prod(chain.out_shape))
+    _check_dense(rows, columns, name)
+    basis = np.eye(columns).reshape(columns, *chain.in_shape)
+    weight = (
+        basis.reshape(columns, -1).T if chain.weight is None else _apply(chain, basis).reshape(columns, -1).T
+    )
+    return replace(chain, weight=np.ascontiguousarray(weight), geometry=None)
+
+
+def _composes_as_conv(first: LinearMap, second: LinearMap) -> bool:
+    """True if two convolutions are one.
+
+    The second one's zero padding lies on the first one's output, where a single convolution would see the first's
+    response to the border: the same only if the second pads nothing, or the first is a pool whose windows tile its
+    input, unpadded, so that a padded output is a window of padded inputs.
+    """
+    a, b = first.geometry, second.geometry
+    if any(d != 1 for d in (*a.dilation, *b.dilation)):
+        return False
+    if not any(b.padding) and not any(a.padding):
+        return True
+    kernel = first.weight.shape[2:]
+    tiles = kernel == a.stride and not any(a.padding)
+    whole = all(n % k == 0 for n, k in zip(first.in_shape[1:], kernel, strict=True))
+    return tiles and whole
+
+
+def _conv_of_conv(first: LinearMap, second: LinearMap) -> LinearMap:
+    """One kernel for two convolutions: K[o, i] = sum over m of first[m, i] placed at stride_1 * offset, times second[o, m]."""
+    a, b = first.geometry, second.geometry
+    one, two = _ungrouped(first), _ungrouped(second)
+    k1, k2 = one.shape[2:], two.shape[2:]
+    size = tuple((n2 - 1) * s + n1 for n1, n2, s in zip(k1, k2, a.stride, strict=True))
+    kernel = np.zeros((two.shape[0], one.shape[1], *size))
+    for offset in np.ndindex(*k2):
+        place = tuple(slice(o * s, o * s + n) for o, s, n in zip(offset, a.stride, k1, strict=True))
+        kernel[(slice(None), slice(None), *place)] += np.tensordot(
+            two[(slice(None), slice(None), *offset)], one, axes=1
+        )
+    stride = tuple(x * y for x, y in zip(a.stride, b.stride, strict=True))
+    padding = tuple(p1 + p2 * s for p1, p2, s in zip(a.padding, b.padding, a.stride, strict=True))
+    groups = a.groups if a.groups == b.groups == len(one) == len(two) else 1
+    if groups > 1:
+        index = np.arange(groups)
+        kernel = kernel[index, index][:, None]
+    return replace(second, weight=kernel, geometry=Geometry(stride, padding, (1,) * len(stride), groups))
+
+
+def _ungrouped(chain: LinearMap) -> np.ndarray:
+    weight, groups = chain.weight, chain.geometry.groups
+    if groups == 1:
+        return weight
+    full = np.zeros((len(weight), weight.shape[1] * groups, *weight.shape[2:]))
+    outs, ins = len(weight) // groups, weight.shape[1]
+    for g in range(groups):
+        full[g * outs : (g + 1) * outs, g * ins : (g + 1) * ins] = weight[g * outs : (g + 1) * outs]
+    return full

@@ -1,0 +1,171 @@
+"""Nested NIR graphs laid flat, with the shape of every node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import networkx as nx
+import nir
+import numpy as np
+
+from hw_models.errors import UserError
+from hw_models.graph.node_shapes import output_shape
+
+NEURONS = (nir.LIF, nir.IF, nir.CubaLIF, nir.LI, nir.I, nir.CubaLI, nir.Threshold)
+LINEAR = (
+    nir.Affine,
+    nir.Linear,
+    nir.Scale,
+    nir.Conv1d,
+    nir.Conv2d,
+    nir.SumPool2d,
+    nir.AvgPool2d,
+    nir.Flatten,
+    nir.Delay,
+)
+SPIKING = (nir.LIF, nir.IF, nir.CubaLIF, nir.Threshold)
+
+
+@dataclass
+class FlatGraph:
+    """A NIR graph without nesting.
+
+    Attributes:
+        nodes: name -> NIR node; names of nested nodes are joined by dots.
+        edges: (source, target), sorted, each once.
+        shapes: name -> output shape, no batch, no time; channels first.
+        back_edges: edges that close a loop; a value passes them one step later.
+        metadata: the top graph's metadata.
+    """
+
+    nodes: dict[str, nir.NIRNode]
+    edges: list[tuple[str, str]]
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    back_edges: set[tuple[str, str]] = field(default_factory=set)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def of_type(self, *types: type) -> list[str]:
+        """Names of the nodes of these types, sorted."""
+        return sorted(name for name, node in self.nodes.items() if isinstance(node, types))
+
+    @property
+    def inputs(self) -> list[str]:
+        """Input nodes that data enters by (those of nested graphs only pass on)."""
+        return [n for n in self.of_type(nir.Input) if not self.predecessors(n)]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Output nodes that nothing follows."""
+        followed = {a for a, _ in self.edges}
+        return [n for n in self.of_type(nir.Output) if n not in followed]
+
+    def predecessors(self, name: str) -> list[str]:
+        """Sources of all edges into `name`."""
+        return [a for a, b in self.edges if b == name]
+
+    def order(self) -> list[str]:
+        """Nodes in order of data flow within one step, ties by name, independent of the order in the file."""
+        graph = nx.DiGraph()
+        graph.add_nodes_from(self.nodes)
+        graph.add_edges_from(e for e in self.edges if e not in self.back_edges)
+        return list(nx.lexicographical_topological_sort(graph))
+
+
+def flatten_graph(graph: nir.NIRGraph) -> FlatGraph:
+    """Flattens nested graphs, checks the structure, infers every shape and finds the edges that close loops.
+
+    Raises:
+        UserError: an edge to a missing node, an unknown node type, non-finite parameters, shapes that don't fit.
+    """
+    nodes: dict[str, nir.NIRNode] = {}
+    edges = _collect(graph, "", nodes)
+    flat = FlatGraph(nodes, sorted(set(edges)), metadata=dict(graph.metadata or {}))
+    _check(flat)
+    flat.back_edges = _back_edges(flat)
+    for name in flat.order():
+        arriving = [flat.shapes[a] for a in flat.predecessors(name) if a in flat.shapes]
+        flat.shapes[name] = output_shape(name, flat.nodes[name], arriving)
+    return flat
+
+
+def _collect(graph: nir.NIRGraph, prefix: str, nodes: dict[str, nir.NIRNode]) -> list[tuple[str, str]]:
+    entry: dict[str, str] = {}  # subgraph -> its Input node, kept as a pass-through
+    leave: dict[str, str] = {}
+    edges: list[tuple[str, str]] = []
+    for name, node in graph.nodes.items():
+        if isinstance(node, nir.NIRGraph):
+            edges += _collect(node, f"{prefix}{name}.", nodes)
+            inputs = [n for n, inner in node.nodes.items() if isinstance(inner, nir.Input)]
+            outputs = [n for n, inner in node.nodes.items() if isinstance(inner, nir.Output)]
+            if len(inputs) != 1 or len(outputs) != 1:
+                raise UserError(
+                    f"nested graph has {len(inputs)} inputs and {len(outputs)} outputs",
+                    where=f"{prefix}{name}",
+                    remedy="give it one of each",
+                )
+            entry[name], leave[name] = f"{prefix}{name}.{inputs[0]}", f"{prefix}{name}.{outputs[0]}"
+        else:
+            nodes[prefix + name] = node
+    for source, target in graph.edges:
+        for end in (source, target):
+            if end not in graph.nodes:
+                raise UserError(
+                    "an edge names a node that does not exist",
+                    where=f"{prefix}{end}",
+                    remedy="check the graph's edges",
+                )
+        edges.append((leave.get(source, prefix + source), entry.get(target, prefix + target)))
+    return edges
+
+
+def _check(flat: FlatGraph) -> None:
+    known = (*NEURONS, *LINEAR, nir.Input, nir.Output)
+    for name, node in flat.nodes.items():
+        if not isinstance(node, known):
+            raise UserError(
+                f"node type {type(node).__name__} is not of the LIF family",
+                where=name,
+                remedy="supported are " + ", ".join(sorted(t.__name__ for t in known)),
+            )
+        for key, value in vars(node).items():
+            array = np.asarray(value) if isinstance(value, np.ndarray | float) else None
+            if array is not None and array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise UserError(
+                    f"{key} holds NaN or infinity", where=name, remedy="retrain or repair the network"
+                )
+    if not flat.of_type(nir.Input):
+        raise UserError("the graph has no Input node", remedy="add one with the shape of the data")
+    if not flat.of_type(nir.Output):
+        raise UserError("the graph has no Output node", remedy="add one after the last node")
+
+
+def _back_edges(flat: FlatGraph) -> set[tuple[str, str]]:
+    """Edges that close loops: the ones out of a neuron that lead back towards the inputs, or stay level.
+
+    Which edge of a loop takes the step of delay must not depend on the order in the file: it is the edge out of the
+    neuron furthest from the inputs (ties by name).
+    """
+    graph = nx.DiGraph()
+    graph.add_nodes_from(flat.nodes)
+    graph.add_edges_from(flat.edges)
+    distance = dict.fromkeys(flat.nodes, len(flat.nodes))
+    for start in flat.of_type(nir.Input):
+        for name, steps in nx.single_source_shortest_path_length(graph, start).items():
+            distance[name] = min(distance[name], steps)
+    back: set[tuple[str, str]] = set()
+    while True:
+        loops = [c for c in nx.strongly_connected_components(graph) if len(c) > 1]
+        loops += [{n} for n in graph if graph.has_edge(n, n)]
+        if not loops:
+            return back
+        for loop in loops:
+            neurons = [n for n in loop if isinstance(flat.nodes[n], NEURONS)]
+            if not neurons:
+                raise UserError(
+                    "a loop without a neuron", where=sorted(loop)[0], remedy="put a neuron into the loop"
+                )
+            last = max(neurons, key=lambda n: (distance[n], n))
+            cut = [(a, b) for a, b in graph.edges if a == last and b in loop]
+            back.update(cut)
+            graph.remove_edges_from(cut)

@@ -1,0 +1,109 @@
+"""Output shape of each NIR node type, from the node and what arrives. Channels first, no batch, no time."""
+
+from __future__ import annotations
+
+import nir
+import numpy as np
+
+from hw_models.errors import UserError
+from hw_models.graph.conv_geometry import pool_geometry, read_geometry
+from hw_models.linear_operator import spatial_output
+
+Shape = tuple[int, ...]
+
+
+def output_shape(name: str, node: nir.NIRNode, arriving: list[Shape]) -> Shape:
+    """Shape that `node` gives out.
+
+    Args:
+        arriving: output shapes of the predecessors; all must be the same, since fan-in adds.
+
+    Raises:
+        UserError: predecessors differ, or do not fit the node's parameters.
+    """
+    if isinstance(node, nir.Input):
+        own = tuple(int(n) for n in node.input_type["input"])
+        if not arriving:
+            return own
+    if len(set(arriving)) > 1:
+        raise UserError(
+            f"inputs of different shapes {sorted(set(arriving))} can't be added",
+            where=name,
+            remedy="check the edges",
+        )
+    if not arriving:
+        raise UserError("nothing leads into this node", where=name, remedy="connect it or remove it")
+    shape = arriving[0]
+    if isinstance(node, nir.Affine | nir.Linear):
+        return _dense(name, node, shape)
+    if isinstance(node, nir.Conv1d | nir.Conv2d):
+        return _conv(name, node, shape)
+    if isinstance(node, nir.SumPool2d | nir.AvgPool2d):
+        kernel, geometry = pool_geometry(node, shape[0] if shape else 1)
+        if len(shape) != 3:
+            raise UserError(
+                f"pooling needs (C, H, W), got {list(shape)}", where=name, remedy="check the layer before"
+            )
+        return (shape[0], *_positive(name, spatial_output(shape[1:], kernel, geometry)))
+    if isinstance(node, nir.Flatten):
+        return _flatten(node, shape)
+    parameter = _parameter_shape(node)
+    if parameter is not None and parameter not in ((), (1,)):
+        try:
+            fits = np.broadcast_shapes(parameter, shape) == shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise UserError(
+                f"parameters of shape {list(parameter)} do not fit an input of shape {list(shape)}",
+                where=name,
+                remedy="check the layer before, or the order of the axes",
+            )
+    return shape
+
+
+def _parameter_shape(node: nir.NIRNode) -> Shape | None:
+    for key in ("v_threshold", "threshold", "v_leak", "scale", "delay", "r"):
+        if hasattr(node, key):
+            return np.shape(getattr(node, key))
+    return None
+
+
+def _dense(name: str, node: nir.Affine | nir.Linear, shape: Shape) -> Shape:
+    weight = node.weight
+    if weight.ndim != 2 or (len(shape) == 1 and weight.shape[1] != shape[0]) or (len(shape) != 1):
+        raise UserError(
+            f"weight of shape {list(weight.shape)} does not fit an input of shape {list(shape)}",
+            where=name,
+            remedy="put a Flatten before it, or check the layer before",
+        )
+    return (int(weight.shape[0]),)
+
+
+def _conv(name: str, node: nir.Conv1d | nir.Conv2d, shape: Shape) -> Shape:
+    kernel = node.weight.shape[2:]
+    if len(shape) != len(kernel) + 1 or node.weight.shape[1] * int(node.groups) != shape[0]:
+        raise UserError(
+            f"kernel of shape {list(node.weight.shape)} with {int(node.groups)} groups does not fit an input of shape {list(shape)}",
+            where=name,
+            remedy="channels come first; check the layer before",
+        )
+    geometry = read_geometry(name, node)
+    return (int(node.weight.shape[0]), *_positive(name, spatial_output(shape[1:], kernel, geometry)))
+
+
+def _positive(name: str, spatial: Shape) -> Shape:
+    if min(spatial) < 1:
+        raise UserError(
+            f"output would have the spatial shape {list(spatial)}",
+            where=name,
+            remedy="check kernel, stride and padding",
+        )
+    return spatial
+
+
+def _flatten(node: nir.Flatten, shape: Shape) -> Shape:
+    # NIR counts axes without the batch
+    start = int(node.start_dim) % len(shape)
+    end = int(node.end_dim) % len(shape)
+    return (*shape[:start], int(np.prod(shape[start : end + 1])), *shape[end + 1 :])

@@ -1,0 +1,87 @@
+"""Bounds that prove, a population, in which arithmetic a simulation gives the chip's exact integers.
+
+Sums of integer weights over integer messages are exact in float32 as long as no partial sum reaches 2^24, in any
+order of summation; then a float32 convolution returns the integer itself. Where the sum can leave the 24-bit
+current register, the register wraps, and the population is simulated in int64 with the wrap of Lava.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hw_models.chip_network import (
+    DECAY_UNITY,
+    NO_CURRENT_FILTER,
+    STATE_LIMIT,
+    SYNAPSE_SHIFT,
+    ChipNetwork,
+    Population,
+    Projection,
+)
+from hw_models.errors import UserError
+
+FLOAT64_EXACT = 1 << 53
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Largest magnitudes a population can meet, whatever the data.
+
+    Attributes:
+        synaptic: sum of weight * 2^weight_exp * message over all synapses of one neuron in one step.
+        current: |u|, before any wrap.
+        membrane: |v| before the clip.
+    """
+
+    synaptic: int
+    current: int
+    membrane: int
+
+    @property
+    def wraps(self) -> bool:
+        """True if u can leave its register, so that the float32 proof fails."""
+        return self.current >= STATE_LIMIT
+
+    @property
+    def clips(self) -> bool:
+        """True if v can reach the clip."""
+        return self.membrane > STATE_LIMIT - 1
+
+
+def population_bounds(network: ChipNetwork, population: Population, steps: int) -> Bounds:
+    """Bounds of one population over a sample of `steps` steps, from registers and weights alone."""
+    synaptic = sum(projection_bound(network, p) for p in network.incoming(population.name))
+    if synaptic >= FLOAT64_EXACT:
+        raise UserError(
+            "synaptic sums beyond 2^53 can't be simulated exactly",
+            where=population.name,
+            remedy="use smaller messages",
+        )
+    per_step = synaptic << SYNAPSE_SHIFT
+    current = _accumulated(per_step, int(population.du.min()) + 1, steps)
+    host_driven = any(h.target == population.name for h in network.host_projections.values())
+    bias = (4096 << 7) if host_driven else int(np.abs(population.bias).max(initial=0))
+    drive = min(current, STATE_LIMIT) + bias
+    accumulated = _accumulated(drive, int(population.dv.min()), steps)
+    threshold = (int(population.vth.max()) << SYNAPSE_SHIFT) if population.fires else 0
+    return Bounds(synaptic, current, max(accumulated, threshold + drive))
+
+
+def projection_bound(network: ChipNetwork, projection: Projection) -> int:
+    """Largest |sum of weight * 2^weight_exp * message| that one target neuron can receive in one step."""
+    message = 1
+    if projection.source in network.inputs:
+        source = network.inputs[projection.source]
+        message = max(abs(source.min_level), abs(source.max_level))
+    weights = np.abs(projection.weight.astype(np.int64)).reshape(len(projection.weight), -1)
+    return int(weights.sum(axis=1).max(initial=0)) * message << projection.weight_exp
+
+
+def _accumulated(per_step: int, decay: int, steps: int) -> int:
+    """Bound of x = trunc(x * (1 - decay/4096)) + per_step after `steps` steps."""
+    if decay >= NO_CURRENT_FILTER + 1:
+        return per_step
+    grown = per_step * steps
+    return grown if decay == 0 else min(grown, per_step * DECAY_UNITY // decay + 1)
