@@ -47,9 +47,7 @@ def atomic_file(target: str | os.PathLike, *, force: bool = False) -> Iterator[P
     target = Path(target)
     parent = _parent_for(target, force)
     if target.is_dir():
-        raise UserError(
-            "is a folder, a file was to be written", where=str(target), remedy="choose another name"
-        )
+        raise UserError("is a folder, a file was to be written", where=str(target), remedy="choose another name")
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=parent)
         os.close(handle)

@@ -66,6 +66,4 @@ def load_chip(name: str) -> ChipDescription:
     try:
         return ChipDescription.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise UserError(
-            f"broken chip description: {error}", where=path.name, remedy="repair the file"
-        ) from error
+        raise UserError(f"broken chip description: {error}", where=path.name, remedy="repair the file") from error

@@ -185,17 +185,11 @@ class ChipNetwork:
         # a population driven by a host bias alone needs no hop and starts with the input
         pending = list(self.populations)
         while pending:
-            ready = [
-                name
-                for name in pending
-                if all(p.source in depth for p in self.incoming(name) if p.delay == 0)
-            ]
+            ready = [name for name in pending if all(p.source in depth for p in self.incoming(name) if p.delay == 0)]
             if not ready:
                 raise ValueError(f"loop without delay among {', '.join(pending)}")
             for name in ready:
-                depth[name] = max(
-                    (depth[p.source] + 1 for p in self.incoming(name) if p.delay == 0), default=0
-                )
+                depth[name] = max((depth[p.source] + 1 for p in self.incoming(name) if p.delay == 0), default=0)
             pending = [name for name in pending if name not in depth]
         return depth
 

@@ -57,9 +57,7 @@ def write_chip_network(path: str | Path, network: ChipNetwork) -> None:
         nodes[projection.name] = _synapse_node(projection, network)
         edges += [(projection.source, projection.name), (projection.name, projection.target)]
     for host in network.host_projections.values():
-        nodes[host.name] = _linear_node(
-            host.weight, host.bias, host.geometry, network.source_shape(host.source)
-        )
+        nodes[host.name] = _linear_node(host.weight, host.bias, host.geometry, network.source_shape(host.source))
         nodes[host.name].metadata = {"chip": _json({"kind": "host", "geometry": host.geometry})}
         edges += [(host.source, host.name), (host.name, host.target)]
     for output in network.outputs.values():
@@ -141,9 +139,7 @@ def _neuron_node(p: Population) -> nir.NIRNode:
     unit = 1 << SYNAPSE_SHIFT
     leak = bias * tau  # v_leak dt/tau is the constant input of a step
     if (p.du == NO_CURRENT_FILTER).all():
-        node = (
-            nir.LIF(tau, tau.copy(), leak, full(p.vth * unit)) if p.fires else nir.LI(tau, tau.copy(), leak)
-        )
+        node = nir.LIF(tau, tau.copy(), leak, full(p.vth * unit)) if p.fires else nir.LI(tau, tau.copy(), leak)
     else:
         tau_syn = full(DECAY_UNITY / (p.du + 1))
         common = {"tau_syn": tau_syn, "tau_mem": tau, "r": tau.copy(), "v_leak": leak, "w_in": tau_syn.copy()}
@@ -236,17 +232,13 @@ def _check(network: ChipNetwork, where: str) -> None:
         for key, (low, high) in _REGISTERS.items():
             register = getattr(p, key)
             if register.size and (register.min() < low or register.max() > high):
-                raise UserError(
-                    f"register {key} of layer {p.name} outside {low}..{high}", where=where, remedy=remedy
-                )
+                raise UserError(f"register {key} of layer {p.name} outside {low}..{high}", where=where, remedy=remedy)
     for p in network.projections.values():
         if p.weight.size and (p.weight.min() < -256 or p.weight.max() > 255):
             raise UserError(f"weights of {p.name} outside -256..255", where=where, remedy=remedy)
         for end in (p.source, p.target):
             if end not in network.populations and end not in network.inputs:
-                raise UserError(
-                    f"{p.name} connects to {end}, which does not exist", where=where, remedy=remedy
-                )
+                raise UserError(f"{p.name} connects to {end}, which does not exist", where=where, remedy=remedy)
     for output in network.outputs.values():
         if output.population not in network.populations:
             raise UserError(
@@ -275,6 +267,4 @@ def _text(value: str | bytes) -> str:
 def _geometry(record: dict | None) -> Geometry | None:
     if record is None:
         return None
-    return Geometry(
-        tuple(record["stride"]), tuple(record["padding"]), tuple(record["dilation"]), int(record["groups"])
-    )
+    return Geometry(tuple(record["stride"]), tuple(record["padding"]), tuple(record["dilation"]), int(record["groups"]))

@@ -32,7 +32,5 @@ def spatial_output(size: tuple[int, ...], kernel: tuple[int, ...], geometry: Geo
     """Spatial shape after a convolution over `size`."""
     return tuple(
         (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, k, s, p, d in zip(
-            size, kernel, geometry.stride, geometry.padding, geometry.dilation, strict=True
-        )
+        for n, k, s, p, d in zip(size, kernel, geometry.stride, geometry.padding, geometry.dilation, strict=True)
     )

@@ -37,11 +37,7 @@ class WeightGrid:
     @property
     def full(self) -> int:
         """Largest magnitude that both signs can take."""
-        return (
-            min(self.highest, -self.lowest)
-            if self.lowest and self.highest
-            else max(self.highest, -self.lowest)
-        )
+        return min(self.highest, -self.lowest) if self.lowest and self.highest else max(self.highest, -self.lowest)
 
 
 def weight_grid(weight: np.ndarray, weight_bits: int) -> WeightGrid:

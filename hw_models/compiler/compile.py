@@ -72,9 +72,7 @@ def compile_graph(
     )
     layers = []
     for population in source.populations.values():
-        quantized = _quantize(
-            source, population, inputs, steps, weight_bits, max(abs(v) for v in input_range)
-        )
+        quantized = _quantize(source, population, inputs, steps, weight_bits, max(abs(v) for v in input_range))
         _add(network, quantized)
         layers.append(quantized.report)
     _check_delays(network, description)
@@ -120,9 +118,7 @@ def _chip_input(
     step = step or (limits[1] - limits[0]) / 255
     low, high = int(np.rint(limits[0] / step)), int(np.rint(limits[1] / step))
     if max(abs(low), abs(high)) >= 1 << (chip.formats.max_message_bits - 1):
-        raise UserError(
-            "input levels beyond the chip's messages", where=name, remedy="use a larger input step"
-        )
+        raise UserError("input levels beyond the chip's messages", where=name, remedy="use a larger input step")
     return ChipInput(name, shape, mode, step, low, high)
 
 

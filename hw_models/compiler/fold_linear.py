@@ -73,9 +73,7 @@ def append_node(chain: LinearMap, name: str, flat: FlatGraph, dt: float) -> Line
         bias = getattr(node, "bias", None)
         if bias is not None:
             bias = np.asarray(bias, dtype=np.float64).reshape(-1, *[1] * (len(out_shape) - 1))
-        step = LinearMap(
-            chain.out_shape, out_shape, np.asarray(node.weight, dtype=np.float64), geometry, bias
-        )
+        step = LinearMap(chain.out_shape, out_shape, np.asarray(node.weight, dtype=np.float64), geometry, bias)
     return replace(_composed(chain, step, name), nodes=nodes)
 
 
@@ -100,11 +98,7 @@ def _scaled(chain: LinearMap, scale: np.ndarray) -> LinearMap:
     per_channel = scale.ndim == 0 or (scale.size == len(scale) and len(scale) == len(chain.weight))
     if not per_channel and chain.geometry is not None:
         chain = _written_out(chain, chain.name)
-    rows = (
-        scale.reshape(-1)
-        if scale.ndim == 0 or per_channel
-        else np.broadcast_to(scale, chain.out_shape).reshape(-1)
-    )
+    rows = scale.reshape(-1) if scale.ndim == 0 or per_channel else np.broadcast_to(scale, chain.out_shape).reshape(-1)
     weight = chain.weight * rows.reshape(-1, *[1] * (chain.weight.ndim - 1))
     return replace(chain, weight=weight, bias=bias)
 
@@ -127,9 +121,7 @@ def _composed(chain: LinearMap, step: LinearMap, name: str) -> LinearMap:
         merged = _written_out(replace(chain, bias=None), name)
         rows = _apply(replace(step, bias=None), merged.weight.T.reshape(-1, *chain.out_shape))
         merged = replace(step, weight=rows.reshape(len(rows), -1).T.copy(), geometry=None)
-    return replace(
-        merged, in_shape=chain.in_shape, out_shape=step.out_shape, bias=bias, delay=chain.delay + step.delay
-    )
+    return replace(merged, in_shape=chain.in_shape, out_shape=step.out_shape, bias=bias, delay=chain.delay + step.delay)
 
 
 def _apply(step: LinearMap, x: np.ndarray) -> np.ndarray:
@@ -157,9 +149,7 @@ def _written_out(chain: LinearMap, name: str) -> LinearMap:
     columns, rows = int(np.prod(chain.in_shape)), int(np.prod(chain.out_shape))
     _check_dense(rows, columns, name)
     basis = np.eye(columns).reshape(columns, *chain.in_shape)
-    weight = (
-        basis.reshape(columns, -1).T if chain.weight is None else _apply(chain, basis).reshape(columns, -1).T
-    )
+    weight = basis.reshape(columns, -1).T if chain.weight is None else _apply(chain, basis).reshape(columns, -1).T
     return replace(chain, weight=np.ascontiguousarray(weight), geometry=None)
 
 

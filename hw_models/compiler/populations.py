@@ -51,9 +51,7 @@ class FloatNetwork:
     outputs: dict[str, tuple[str, str]]
 
 
-_INTEGRATOR = NeuronDynamics(
-    np.array(1.0), np.array(1.0), np.array(0.0), None, None, None, np.array(0.0), "zero"
-)
+_INTEGRATOR = NeuronDynamics(np.array(1.0), np.array(1.0), np.array(0.0), None, None, None, np.array(0.0), "zero")
 
 
 def find_populations(flat: FlatGraph, dt: float) -> FloatNetwork:
@@ -77,9 +75,7 @@ def find_populations(flat: FlatGraph, dt: float) -> FloatNetwork:
             network.populations[name] = population
     for name in flat.outputs:
         network.outputs[name] = _output(network, flat, name, dt)
-    analog = [
-        d.source for p in network.populations.values() for d in p.drives if d.source in network.populations
-    ]
+    analog = [d.source for p in network.populations.values() for d in p.drives if d.source in network.populations]
     for source in analog:
         if not network.populations[source].fires:
             raise UserError(
@@ -95,11 +91,7 @@ def _output(network: FloatNetwork, flat: FlatGraph, name: str, dt: float) -> tup
     if len(before) == 1 and before[0] in network.populations:
         population = network.populations[before[0]]
         return population.name, "count" if population.fires else "membrane"
-    last = (
-        before[0]
-        if len(before) == 1 and not isinstance(flat.nodes[before[0]], nir.Input | nir.Output)
-        else name
-    )
+    last = before[0] if len(before) == 1 and not isinstance(flat.nodes[before[0]], nir.Input | nir.Output) else name
     readout = FloatPopulation(last, flat.shapes[name], _INTEGRATOR, fires=False)
     _drive(readout, flat, name, dt)
     network.populations[readout.name] = readout
@@ -123,9 +115,7 @@ def _drive(population: FloatPopulation, flat: FlatGraph, node: str, dt: float) -
                 )
             population.bias = population.bias + chain.bias * gain
         weight = _gained(chain, gain, population.shape, node)
-        base = next(
-            (n for n in reversed(chain.nodes) if not isinstance(flat.nodes[n], nir.Flatten | nir.Delay)), None
-        )
+        base = next((n for n in reversed(chain.nodes) if not isinstance(flat.nodes[n], nir.Flatten | nir.Delay)), None)
         base = base or f"{source}_to_{population.name}"
         if base == population.name or (base in flat.nodes and isinstance(flat.nodes[base], NEURONS)):
             base = f"{base}.synapses"
@@ -135,9 +125,7 @@ def _drive(population: FloatPopulation, flat: FlatGraph, node: str, dt: float) -
             Drive(
                 label,
                 source,
-                LinearMap(
-                    chain.in_shape, population.shape, weight, chain.geometry, None, chain.delay, chain.nodes
-                ),
+                LinearMap(chain.in_shape, population.shape, weight, chain.geometry, None, chain.delay, chain.nodes),
             )
         )
 

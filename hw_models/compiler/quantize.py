@@ -140,9 +140,7 @@ def _check_decays(source: FloatPopulation) -> None:
 def _largest_sum(weight: np.ndarray) -> float:
     """Largest |sum| of one target neuron's weights over any set of active inputs."""
     flat = weight.reshape(len(weight), -1)
-    return float(
-        max(np.clip(flat, 0, None).sum(1).max(initial=0.0), -np.clip(flat, None, 0).sum(1).min(initial=0.0))
-    )
+    return float(max(np.clip(flat, 0, None).sum(1).max(initial=0.0), -np.clip(flat, None, 0).sum(1).min(initial=0.0)))
 
 
 def _threshold_register(name: str, threshold: np.ndarray | None, scale: float, *, exact: bool) -> np.ndarray:
@@ -202,11 +200,7 @@ def _report(
     trained_alpha = float(trained_alpha) if trained_alpha is not None else None
     clipped = (
         sum(
-            int(
-                (
-                    np.abs(w - m) > (UNIT * 2.0**p.weight_exp * g.step / 2 / scale) * (1 + INTEGER_TOLERANCE)
-                ).sum()
-            )
+            int((np.abs(w - m) > (UNIT * 2.0**p.weight_exp * g.step / 2 / scale) * (1 + INTEGER_TOLERANCE)).sum())
             for w, m, p, g in zip(
                 wanted, made, projections, [weight_grid(p.weight, 8) for p in projections], strict=True
             )
@@ -225,9 +219,7 @@ def _report(
         "threshold_quantised": None if threshold is None else _range(population.vth * float(UNIT) / scale),
         "scale": scale,
         "scale_bound_by": bound_by,
-        "weight_sqnr_db": None
-        if signal == 0
-        else (None if error == 0 else 10 * float(np.log10(signal / error))),
+        "weight_sqnr_db": None if signal == 0 else (None if error == 0 else 10 * float(np.log10(signal / error))),
         "weights_exact": bool(projections) and error == 0,
         "weights_clipped": clipped,
     }

@@ -131,9 +131,7 @@ def _check(flat: FlatGraph) -> None:
         for key, value in vars(node).items():
             array = np.asarray(value) if isinstance(value, np.ndarray | float) else None
             if array is not None and array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise UserError(
-                    f"{key} holds NaN or infinity", where=name, remedy="retrain or repair the network"
-                )
+                raise UserError(f"{key} holds NaN or infinity", where=name, remedy="retrain or repair the network")
     if not flat.of_type(nir.Input):
         raise UserError("the graph has no Input node", remedy="add one with the shape of the data")
     if not flat.of_type(nir.Output):
@@ -162,9 +160,7 @@ def _back_edges(flat: FlatGraph) -> set[tuple[str, str]]:
         for loop in loops:
             neurons = [n for n in loop if isinstance(flat.nodes[n], NEURONS)]
             if not neurons:
-                raise UserError(
-                    "a loop without a neuron", where=sorted(loop)[0], remedy="put a neuron into the loop"
-                )
+                raise UserError("a loop without a neuron", where=sorted(loop)[0], remedy="put a neuron into the loop")
             last = max(neurons, key=lambda n: (distance[n], n))
             cut = [(a, b) for a, b in graph.edges if a == last and b in loop]
             back.update(cut)

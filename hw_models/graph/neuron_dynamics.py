@@ -54,9 +54,7 @@ def neuron_dynamics(name: str, node: nir.NIRNode, dt: float) -> NeuronDynamics:
     def fraction(key: str) -> np.ndarray:
         tau = get(key)
         if (tau <= 0).any():
-            raise UserError(
-                f"{key} must be above 0, got {tau.min()}", where=name, remedy="repair the network"
-            )
+            raise UserError(f"{key} must be above 0, got {tau.min()}", where=name, remedy="repair the network")
         if (dt / tau > 2).any():
             raise UserError(
                 f"dt {dt:g} s is more than twice {key} {tau.min():g} s, so that the neuron would diverge",

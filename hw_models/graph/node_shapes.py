@@ -41,9 +41,7 @@ def output_shape(name: str, node: nir.NIRNode, arriving: list[Shape]) -> Shape:
     if isinstance(node, nir.SumPool2d | nir.AvgPool2d):
         kernel, geometry = pool_geometry(node, shape[0] if shape else 1)
         if len(shape) != 3:
-            raise UserError(
-                f"pooling needs (C, H, W), got {list(shape)}", where=name, remedy="check the layer before"
-            )
+            raise UserError(f"pooling needs (C, H, W), got {list(shape)}", where=name, remedy="check the layer before")
         return (shape[0], *_positive(name, spatial_output(shape[1:], kernel, geometry)))
     if isinstance(node, nir.Flatten):
         return _flatten(node, shape)

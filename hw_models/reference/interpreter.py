@@ -70,9 +70,7 @@ def run_reference(
         _run_batch(flat, source, torch.from_numpy(data[i : i + BATCH]).to(dtype), moving, steps, dt, record)
         for i in range(0, len(data), BATCH)
     ]
-    join = lambda key: {
-        n: np.concatenate([getattr(p, key)[n] for p in parts]) for n in getattr(parts[0], key)
-    }  # noqa: E731
+    join = lambda key: {n: np.concatenate([getattr(p, key)[n] for p in parts]) for n in getattr(parts[0], key)}  # noqa: E731
     return FloatRecording(join("spikes"), join("membrane"), join("outputs"))
 
 
@@ -101,14 +99,10 @@ def _run_batch(
     steps = data.shape[1] if moving else steps
     order = flat.order()
     cells = {
-        n: _NeuronCell(n, flat.nodes[n], flat.shapes[n], dt, data)
-        for n in order
-        if isinstance(flat.nodes[n], NEURONS)
+        n: _NeuronCell(n, flat.nodes[n], flat.shapes[n], dt, data) for n in order if isinstance(flat.nodes[n], NEURONS)
     }
     maps = {n: _linear_map(n, flat, dt, data.dtype) for n in order if n not in cells}
-    before = {
-        edge: torch.zeros(len(data), *flat.shapes[edge[0]], dtype=data.dtype) for edge in flat.back_edges
-    }
+    before = {edge: torch.zeros(len(data), *flat.shapes[edge[0]], dtype=data.dtype) for edge in flat.back_edges}
     spikes = {n: [] for n in cells if isinstance(flat.nodes[n], SPIKING) and "spikes" in record}
     membrane = {n: [] for n in cells if "membrane" in record}
     outputs = {n: [] for n in flat.outputs}
@@ -120,8 +114,7 @@ def _run_batch(
                     value[name] = data[:, t] if moving else data
                     continue
                 arriving = [
-                    before[(a, name)] if (a, name) in flat.back_edges else value[a]
-                    for a in flat.predecessors(name)
+                    before[(a, name)] if (a, name) in flat.back_edges else value[a] for a in flat.predecessors(name)
                 ]
                 total = sum(arriving[1:], arriving[0])
                 value[name] = cells[name].step(total) if name in cells else maps[name](total)

@@ -45,15 +45,11 @@ def simulate(
         Recording over [N, T, ...].
     """
     chunks = [
-        part
-        for _, part in simulate_chunks(network, encoded, record=record, batch_size=batch_size, device=device)
+        part for _, part in simulate_chunks(network, encoded, record=record, batch_size=batch_size, device=device)
     ]
 
     def joined(field: str) -> dict[str, np.ndarray]:
-        return {
-            name: np.concatenate([getattr(c, field)[name] for c in chunks])
-            for name in getattr(chunks[0], field)
-        }
+        return {name: np.concatenate([getattr(c, field)[name] for c in chunks]) for name in getattr(chunks[0], field)}
 
     return Recording(joined("spikes"), joined("membrane"), joined("outputs"))
 
@@ -112,9 +108,7 @@ class _Session:
             bias = None if mant_exp is None else mant_exp[0].astype(np.int64) << mant_exp[1].astype(np.int64)
             states[name] = PopulationState(population, self.bounds[name], n, self.device, bias)
         sent = {
-            name: torch.zeros(
-                (self.history[name] + block, n, *network.source_shape(name)), device=self.device
-            )
+            name: torch.zeros((self.history[name] + block, n, *network.source_shape(name)), device=self.device)
             for name in self.history
         }
         keep_all = {
@@ -155,9 +149,7 @@ class _Session:
         }
         return Recording(keep_all.get("spikes", {}), keep_all.get("membrane", {}), outputs)
 
-    def _load_inputs(
-        self, encoded: EncodedInput, sent: dict[str, torch.Tensor], start: int, length: int
-    ) -> None:
+    def _load_inputs(self, encoded: EncodedInput, sent: dict[str, torch.Tensor], start: int, length: int) -> None:
         for name, messages in encoded.messages.items():
             part = messages if messages.shape[1] == 1 else messages[:, start : start + length]
             past = self.history[name]
@@ -198,9 +190,7 @@ def _execution_order(network: ChipNetwork) -> list[list[str]]:
     """Populations in order of data flow; those of one loop stand together, ordered by pipeline stage."""
     graph = nx.DiGraph()
     graph.add_nodes_from(network.populations)
-    graph.add_edges_from(
-        (p.source, p.target) for p in network.projections.values() if p.source in network.populations
-    )
+    graph.add_edges_from((p.source, p.target) for p in network.projections.values() if p.source in network.populations)
     try:
         depth = network.depths()
     except ValueError as error:

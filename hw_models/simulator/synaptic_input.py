@@ -21,9 +21,7 @@ class SynapticInput:
     wraps them: a convolution to 24 bits, the shifted sum to 32.
     """
 
-    def __init__(
-        self, population: Population, projections: list[Projection], bounds: Bounds, device: torch.device
-    ):
+    def __init__(self, population: Population, projections: list[Projection], bounds: Bounds, device: torch.device):
         self.shape, self.projections, self.wraps = population.shape, projections, bounds.wraps
         dtype = torch.float64 if bounds.wraps else torch.float32
         shift = 0 if bounds.wraps else SYNAPSE_SHIFT
