@@ -1,0 +1,75 @@
+"""dalif-energy: what one inference costs, counted exactly and priced with constants that name their source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+
+
+def energy(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder written by dalif-export --target lava.")],
+    data: Annotated[str, typer.Option("--data", metavar="NAME:SPLIT|FILE.npz", help="Samples to count over.")],
+    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N samples.")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Samples simulated at a time.")] = None,
+    data_root: Annotated[
+        Path | None, typer.Option("--data-root", metavar="DIR", help="Where data sets are kept.")
+    ] = None,
+    json_file: JsonOption = None,
+    force: ForceOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Energy of an exported network: exact counts, Loihi and 45 nm models, GPU baseline.
+
+    Example: dalif-energy runs/digits/loihi1 --data digits:test --limit 200 --json energy.json
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from converters.artefact import load_artefact
+    from dalif_deploy.data import load_data
+    from dalif_deploy.reports.energy_table import print_energy_report
+    from hw_models.encode_input import encode_input
+    from hw_models.energy.counts import count_activity
+    from hw_models.energy.gpu_measurement import find_counter, measured_gpu
+    from hw_models.energy.report import energy_report
+
+    _refuse_existing(json_file, force)
+    network = load_artefact(folder).network
+    samples = load_data(data, data_root)
+    encoded = encode_input(network, samples.inputs[:limit])
+    progress_console = Console(stderr=True)
+    with Progress(console=progress_console, transient=True, disable=not progress_console.is_terminal) as progress:
+        task = progress.add_task("counting", total=encoded.samples)
+        counts = count_activity(
+            network, encoded, batch_size=batch_size, progress=lambda done: progress.advance(task, done)
+        )
+    counter, reason = find_counter()
+    measured = measured_gpu(network, encoded, counter) if counter else []
+    report = energy_report(network, encoded, counts, measured=measured, not_measured=reason)
+    report = {**report, "data": data, "artefact": str(folder)}
+    # tables go where they do not mix with JSON on standard output
+    print_energy_report(report, Console(stderr=json_file == "-"))
+    write_json(report, json_file, force=force)
+
+
+def _refuse_existing(json_file: str | None, force: bool) -> None:
+    """Says before the work, not after it, that the result has nowhere to go."""
+    import os
+
+    from hw_models.errors import UserError
+
+    if json_file not in (None, "-") and os.path.lexists(json_file) and not force:
+        raise UserError("already exists", where=json_file, remedy="choose another name or pass --force")
+
+
+def main() -> None:
+    """Entry point of dalif-energy."""
+    run_command(energy)
+
+
+if __name__ == "__main__":
+    main()

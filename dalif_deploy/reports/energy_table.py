@@ -1,0 +1,214 @@
+"""The energy report as tables on a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hw_models.energy.units import readable
+
+
+def print_energy_report(report: dict[str, Any], console: Console) -> None:
+    """Prints the dict of `hw_models.energy.report.energy_report`."""
+    data = f" of {report['data']}" if report.get("data") else ""
+    _line(
+        console,
+        f"{report['chip']}, {report['steps']} steps, {report['samples']} samples{data}; "
+        "figures are a sample's: mean ± standard deviation (worst sample)",
+    )
+    console.print(_counts(report["counts"]))
+    _host_layers(report, console)
+    _chip_energy(report["energy"], console)
+    _arithmetic(report["arithmetic_45nm"], console)
+    _baseline(report["baseline"], console)
+    _comparisons(report, console)
+    console.print(_constants(report["constants"]))
+    _line(
+        console,
+        "trust: Q read in the source; Q2 read in a document that quotes it; C computed from such; "
+        "scope all-in: never added to other terms",
+    )
+
+
+def _line(console: Console, text: str, style: str = "") -> None:
+    console.print(Text(text, style=style))
+
+
+def _table(title: str, *columns: str, left: int = 1) -> Table:
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
+    for index, column in enumerate(columns):
+        if index < left:
+            table.add_column(column, overflow="fold")
+        else:
+            table.add_column(column, justify="right", overflow="fold")
+    return table
+
+
+def _row(table: Table, *cells: str) -> None:
+    table.add_row(*(Text(cell) for cell in cells))  # Text: a layer's name is never markup
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
+
+
+def _spread(figure: dict[str, float]) -> str:
+    return f"{_number(figure['mean'])} ± {_number(figure['std'])} ({_number(figure['worst'])})"
+
+
+def _counts(counts: dict[str, Any]) -> Table:
+    table = _table(
+        "Counts (exact)", "layer", "neurons", "rate", "spikes", "synaptic operations in", "updates active", "inactive"
+    )
+    for layer in counts["layers"]:
+        _row(
+            table,
+            layer["name"],
+            f"{layer['neurons']:,}",
+            f"{layer['spikes_a_neuron_and_step']:.3f}",
+            _spread(layer["spikes"]),
+            _spread(layer["synaptic_operations"]),
+            _number(layer["updates_active"]["mean"]),
+            _number(layer["updates_inactive"]["mean"]),
+        )
+    total = counts["total"]
+    table.add_section()
+    _row(
+        table,
+        "all",
+        f"{sum(layer['neurons'] for layer in counts['layers']):,}",
+        "",
+        _spread(total["spikes"]),
+        _spread(total["synaptic_operations"]),
+        _number(total["updates_active"]["mean"]),
+        _number(total["updates_inactive"]["mean"]),
+    )
+    return table
+
+
+def _host_layers(report: dict[str, Any], console: Console) -> None:
+    for layer in report["counts"]["host_layers"]:
+        _line(console, f"on the host: {layer['name']}, {layer['macs']:,} MACs {layer['counted']}")
+    if report["host"]:
+        host = report["host"]
+        _line(console, f"on the host: {readable(host['joules'], 'J')} ({host['status']}), in no total below")
+
+
+def _range(joules: dict[str, Any]) -> str:
+    if joules["high"] is None:
+        return f"at least {readable(joules['low'], 'J')}"
+    if joules["low"] == joules["high"]:
+        return "no spread known"
+    return f"{readable(joules['low'], 'J')} to {readable(joules['high'], 'J')}"
+
+
+def _chip_energy(energy: dict[str, Any], console: Console) -> None:
+    table = _table(f"Energy: {energy['title']} [{energy['status']}]", "term", "events", "energy", "worst", "range")
+    for term in energy["terms"]:
+        joules = term["joules"]
+        _row(
+            table,
+            term["name"],
+            _number(term["count"]["mean"]),
+            readable(joules["mean"], "J"),
+            readable(joules["worst"], "J"),
+            _range(joules),
+        )
+    total = energy["total"]
+    table.add_section()
+    _row(
+        table,
+        f"dynamic, on chip [{energy['status']}]",
+        "",
+        f"{readable(total['mean'], 'J')} ± {readable(total['std'], 'J')}",
+        readable(total["worst"], "J"),
+        _range(total),
+    )
+    console.print(table)
+    static = energy["static"]
+    step = static["step_seconds"]
+    _line(
+        console,
+        f"static, {static['chips']} whole chip at {readable(static['watts'], 'W')}: {readable(static['low'], 'J')} "
+        f"to {readable(static['high'], 'J')} [{static['status']}: steps of {readable(step['low'], 's')} to "
+        f"{readable(step['high'], 's')}], not in the total",
+    )
+    _not_included(energy, console)
+
+
+def _not_included(part: dict[str, Any], console: Console) -> None:
+    _line(console, "not included: " + "; ".join(part["not_included"]), style="dim")
+
+
+def _arithmetic(arithmetic: dict[str, Any], console: Console) -> None:
+    table = _table(
+        f"Arithmetic: {arithmetic['title']} [{arithmetic['status']}]",
+        "network",
+        "precision",
+        "operations",
+        "energy",
+        "range",
+        left=3,
+    )
+    for row in arithmetic["rows"]:
+        operations = ", ".join(f"{_number(t['count']['mean'])} {t['name']}" for t in row["terms"])
+        total = row["total"]
+        _row(table, row["network"], row["precision"], operations, readable(total["mean"], "J"), _range(total))
+    console.print(table)
+    _line(console, "compare within one precision only: float against 8-bit decides the result by itself")
+    _not_included(arithmetic, console)
+
+
+def _baseline(baseline: dict[str, Any], console: Console) -> None:
+    table = _table(f"Baseline: {baseline['what']}", "GPU", "status", "precision", "batch", "energy", "bound by", left=3)
+    for row in (*baseline["measured"], *baseline["modelled"]):
+        _row(
+            table,
+            row["gpu"],
+            row["status"],
+            row["precision"],
+            str(row["batch"]),
+            readable(row["joules"], "J"),
+            row.get("bound_by", f"{readable(max(row.get('joules_above_idle', 0), 0), 'J')} above idle"),
+        )
+    console.print(table)
+    if baseline["not_measured_because"]:
+        _line(console, f"not measured: {baseline['not_measured_because']}", style="yellow")
+    _not_included(baseline, console)
+
+
+def _comparisons(report: dict[str, Any], console: Console) -> None:
+    if report["no_comparison_because"]:
+        _line(console, f"no ratio: {report['no_comparison_because']}", style="yellow")
+    for row in report["comparisons"]:
+        static = row["with_one_chip_static"]
+        _line(
+            console,
+            f"{row['text']}: {static['low']:.3g} to {static['high']:.3g} times with one chip's static energy "
+            f"({static['status']}); at most {row['dynamic_only_at_most']:.3g} times for dynamic energy alone",
+            style="bold",
+        )
+    if report["comparisons"] and report["host"]:
+        _line(console, "the host's first layer is on the GPU's side of these ratios only")
+
+
+def _constants(constants: list[dict[str, Any]]) -> Table:
+    table = _table("Constants", "set", "constant", "value", "scope, evidence, trust", "source", left=5)
+    for c in constants:
+        value = f"{c['value']:g} {c['unit']}"
+        if c["low"] is not None and c["high"] is None:
+            value = f"≥ {value}"
+        elif c["low"] is not None:
+            value += f" ({c['low']:g} to {c['high']:g})"
+        _row(
+            table,
+            c["set"],
+            c["name"],
+            value,
+            f"{c['scope']}, {c['evidence']}, {c['trust']}",
+            c["source"] + (f" ({c['note']})" if c["note"] else ""),
+        )
+    return table

@@ -1,0 +1,65 @@
+"""What an export did, as tables for a terminal."""
+
+from __future__ import annotations
+
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from converters.artefact import Artefact
+
+
+def print_export(artefact: Artefact, *, stream: TextIO) -> None:
+    """Prints where the export lies, its time step, and a row a layer of trained and quantised values."""
+    export = artefact.export
+    console = Console(file=stream, highlight=False, width=None if stream.isatty() else 140)
+    console.print(f"{export['source']['file']} -> {artefact.folder} (target {export['target']})", soft_wrap=True)
+    console.print(f"dt {export['dt']:g} s, {export['dt_from']}; {export['steps'] or '?'} steps a sample")
+    if "layers" not in export:
+        return
+    step = "" if export["input_step"] is None else f", one level = {export['input_step']:.4g}"
+    console.print(f"chip {export['chip']}, input by {export['input']}{step}, {export['weight_bits']}-bit weights")
+    table = Table("layer", "alpha", "beta", "threshold", "weights (SQNR)", "scale, bound by", "registers")
+    for layer in export["layers"]:
+        table.add_row(
+            layer["layer"],
+            _pair(layer["alpha_trained"], layer["alpha_quantised"]),
+            _pair(layer["beta_trained"], layer["beta_quantised"]),
+            _pair(layer["threshold_trained"], layer["threshold_quantised"]),
+            _sqnr(layer),
+            f"{layer['scale']:.0f}/V, {layer['scale_bound_by']}",
+            _range_check(layer),
+        )
+    console.print(table)
+    console.print("Pairs are trained -> quantised; registers: worst case over all inputs against 24 bits.")
+
+
+def _pair(trained: Any, quantised: Any) -> str:
+    if trained is None:
+        return "-"
+    return _number(trained) if quantised is None else f"{_number(trained)} -> {_number(quantised)}"
+
+
+def _number(value: float | list[float]) -> str:
+    if isinstance(value, list):
+        return f"{value[0]:.4f}..{value[1]:.4f}"
+    return f"{value:.4f}"
+
+
+def _sqnr(layer: dict[str, Any]) -> str:
+    if layer["weights_exact"]:
+        return "exact"
+    if layer["weight_sqnr_db"] is None:
+        return "on the host, 13-bit bias"
+    clipped = f", {layer['weights_clipped']} clipped" if layer["weights_clipped"] else ""
+    return f"{layer['weight_sqnr_db']:.1f} dB{clipped}"
+
+
+def _range_check(layer: dict[str, Any]) -> str:
+    faults = []
+    if layer["current_may_wrap"]:
+        faults.append("CURRENT MAY WRAP")
+    if layer["membrane_may_clip"]:
+        faults.append("membrane may clip")
+    return ", ".join(faults) or f"ok, current {layer['current_bits']} bits"

@@ -1,0 +1,260 @@
+"""Exact counts of what a network did, a layer and a sample, from the recording of a bit-exact run.
+
+What is counted:
+
+* **spikes** of each population.
+* **messages** of a projection: spikes (or graded values other than zero) of its source, from neurons that have at
+  least one synapse there.
+* **synaptic operations** of a projection: for each message, the source neuron's fan-out in stored non-zero synapses.
+  Borders of a convolution are exact. A message counts when it is sent, also if a delay carries it past the last step.
+* **neuron updates**, as SANA-FE's Loihi model counts them (`LoihiLifModel::update`): every neuron is accessed each
+  step; the update is *active* where the membrane before it is not zero, an event arrived over a non-zero synapse, the
+  bias is not zero, or the neuron fires; *inactive* elsewhere. As there, a filtered current left over from earlier
+  steps does not by itself make an update active.
+* **host MACs** of a layer that the host computes once a sample: zero weights included, padding not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from hw_models.chip_network import ChipNetwork, Population, Projection
+from hw_models.energy.fan_out import dense_macs, fan_out
+from hw_models.errors import UserError
+from hw_models.linear_operator import apply_weight
+from hw_models.recording import EncodedInput, Recording
+
+EVENT_BLOCK = 1 << 22  # values of a population that are convolved at a time, to bound memory
+
+
+@dataclass
+class ProjectionCounts:
+    """Counts of one projection; arrays are int64 [samples].
+
+    Attributes:
+        graded: the messages carry values, so an operation is a multiply-accumulate; otherwise an accumulate.
+    """
+
+    source: str
+    target: str
+    graded: bool
+    messages: np.ndarray
+    synaptic_operations: np.ndarray
+
+
+@dataclass
+class PopulationCounts:
+    """Counts of one population; arrays are int64 [samples]."""
+
+    neurons: int
+    spikes: np.ndarray
+    updates_active: np.ndarray
+    updates_inactive: np.ndarray
+
+
+@dataclass
+class ActivityCounts:
+    """Counts of a run.
+
+    Attributes:
+        sent: input or population -> int64 [samples], its messages from neurons with at least one synapse in any
+            projection: each needs at least one delivery to a core.
+        host_macs: host projection -> multiply-accumulates a sample.
+    """
+
+    steps: int
+    samples: int
+    populations: dict[str, PopulationCounts]
+    projections: dict[str, ProjectionCounts]
+    sent: dict[str, np.ndarray]
+    host_macs: dict[str, int]
+
+    def synaptic_operations(self, *, graded: bool | None = None) -> np.ndarray:
+        """Synaptic operations of all projections, int64 [samples]; only graded or only binary ones if asked."""
+        chosen = [p.synaptic_operations for p in self.projections.values() if graded is None or p.graded == graded]
+        return self._sum(chosen)
+
+    def spikes(self) -> np.ndarray:
+        """Spikes of all populations, int64 [samples]."""
+        return self._sum(p.spikes for p in self.populations.values())
+
+    def updates_active(self) -> np.ndarray:
+        """Active neuron updates of all populations, int64 [samples]."""
+        return self._sum(p.updates_active for p in self.populations.values())
+
+    def updates_inactive(self) -> np.ndarray:
+        """Inactive neuron updates of all populations, int64 [samples]."""
+        return self._sum(p.updates_inactive for p in self.populations.values())
+
+    def messages_sent(self) -> np.ndarray:
+        """Messages of all inputs and populations that need a delivery, int64 [samples]."""
+        return self._sum(self.sent.values())
+
+    def _sum(self, arrays: Iterable[np.ndarray]) -> np.ndarray:
+        return sum(arrays, np.zeros(self.samples, dtype=np.int64))
+
+
+def count_activity(
+    network: ChipNetwork,
+    encoded: EncodedInput,
+    *,
+    batch_size: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> ActivityCounts:
+    """Runs the network in the bit-exact simulator and counts, batch by batch, so that memory stays bounded.
+
+    Args:
+        progress: called with the number of samples of each finished batch.
+
+    Raises:
+        UserError: no samples.
+    """
+    from hw_models.simulator import simulate_chunks
+
+    counter = ActivityCounter(network, encoded.steps)
+    for samples, recording in simulate_chunks(network, encoded, batch_size=batch_size):
+        counter.add(encoded.part(samples), recording)
+        if progress:
+            progress(samples.stop - samples.start)
+    return counter.result()
+
+
+class ActivityCounter:
+    """Adds up the counts of one batch of samples after the other."""
+
+    def __init__(self, network: ChipNetwork, steps: int):
+        self.network, self.steps = network, steps
+        self._fan_out = {
+            name: fan_out(p.weight != 0, p.geometry, network.source_shape(p.source)).ravel()
+            for name, p in network.projections.items()
+        }
+        self._host_macs = {
+            name: dense_macs(h.weight, h.geometry, network.source_shape(h.source))
+            for name, h in network.host_projections.items()
+        }
+        self._batches: list[ActivityCounts] = []
+
+    def add(self, encoded: EncodedInput, recording: Recording) -> None:
+        """Counts a batch.
+
+        Args:
+            encoded: what went in, of these samples only.
+            recording: spikes and membrane of all populations, of the same samples.
+        """
+        network = self.network
+        sources = {name: array != 0 for name, array in {**encoded.messages, **recording.spikes}.items()}
+        events = {name: self._events_a_neuron(array) for name, array in sources.items()}
+        reached = {
+            name: sum((self._fan_out[p.name] > 0 for p in network.outgoing(name)), np.zeros(1, dtype=bool))
+            for name in events
+        }
+        self._batches.append(
+            ActivityCounts(
+                steps=self.steps,
+                samples=encoded.samples,
+                populations={
+                    name: self._population(p, encoded, recording, sources) for name, p in network.populations.items()
+                },
+                projections={
+                    name: ProjectionCounts(
+                        source=p.source,
+                        target=p.target,
+                        graded=p.source in network.inputs and network.inputs[p.source].mode == "graded",
+                        messages=(events[p.source] * (self._fan_out[name] > 0)).sum(axis=1),
+                        synaptic_operations=events[p.source] @ self._fan_out[name],
+                    )
+                    for name, p in network.projections.items()
+                },
+                sent={name: (events[name] * reached[name]).sum(axis=1) for name in events},
+                host_macs=self._host_macs,
+            )
+        )
+
+    def result(self) -> ActivityCounts:
+        """Counts of all samples so far, in their order.
+
+        Raises:
+            UserError: there were none.
+        """
+        batches = [b for b in self._batches if b.samples]
+        if not batches:
+            raise UserError("there are no samples to count over", remedy="give at least one sample")
+
+        def joined(pick) -> np.ndarray:
+            return np.concatenate([pick(b) for b in batches])
+
+        first = batches[0]
+        return ActivityCounts(
+            steps=self.steps,
+            samples=sum(b.samples for b in batches),
+            populations={
+                name: PopulationCounts(
+                    neurons=p.neurons,
+                    spikes=joined(lambda b, n=name: b.populations[n].spikes),
+                    updates_active=joined(lambda b, n=name: b.populations[n].updates_active),
+                    updates_inactive=joined(lambda b, n=name: b.populations[n].updates_inactive),
+                )
+                for name, p in first.populations.items()
+            },
+            projections={
+                name: ProjectionCounts(
+                    source=p.source,
+                    target=p.target,
+                    graded=p.graded,
+                    messages=joined(lambda b, n=name: b.projections[n].messages),
+                    synaptic_operations=joined(lambda b, n=name: b.projections[n].synaptic_operations),
+                )
+                for name, p in first.projections.items()
+            },
+            sent={name: joined(lambda b, n=name: b.sent[n]) for name in first.sent},
+            host_macs=first.host_macs,
+        )
+
+    def _events_a_neuron(self, nonzero: np.ndarray) -> np.ndarray:
+        """Messages of each source neuron over the sample, int64 [N, neurons]; a static input repeats each step."""
+        repeats = self.steps if nonzero.shape[1] == 1 else 1
+        return nonzero.reshape(*nonzero.shape[:2], -1).sum(axis=1, dtype=np.int64) * repeats
+
+    def _population(
+        self,
+        population: Population,
+        encoded: EncodedInput,
+        recording: Recording,
+        sources: dict[str, np.ndarray],
+    ) -> PopulationCounts:
+        name, n = population.name, encoded.samples
+        spikes, membrane = recording.spikes[name], recording.membrane[name]
+        active = spikes != 0
+        active[:, 1:] |= membrane[:, :-1] != 0  # the state before step t is what step t - 1 left; zero at the start
+        bias = encoded.bias[name][0] if name in encoded.bias else population.bias
+        active |= np.broadcast_to(bias != 0, (n, *population.shape))[:, None]
+        for projection in self.network.incoming(name):
+            if not active.all():
+                self._add_arrivals(active, projection, sources[projection.source])
+        active_updates = active.reshape(n, -1).sum(axis=1, dtype=np.int64)
+        return PopulationCounts(
+            neurons=population.size,
+            spikes=spikes.reshape(n, -1).sum(axis=1, dtype=np.int64),
+            updates_active=active_updates,
+            updates_inactive=population.size * self.steps - active_updates,
+        )
+
+    def _add_arrivals(self, active: np.ndarray, projection: Projection, nonzero: np.ndarray) -> None:
+        """Marks, in `active` [N, T, *shape], the neurons at which an event arrives over a non-zero synapse."""
+        mask = torch.from_numpy((projection.weight != 0).astype(np.float32))
+        n, shape = len(active), active.shape[2:]
+        static = nonzero.shape[1] == 1
+        available = 1 if static else self.steps - projection.delay
+        block = max(1, EVENT_BLOCK // max(1, n * max(nonzero[0, 0].size, active[0, 0].size)))
+        for start in range(0, available, block):
+            stop = min(start + block, available)
+            part = torch.from_numpy(nonzero[:, start:stop].astype(np.float32)).flatten(0, 1)
+            # counts of 1 and more against 0, so that no rounding of a float convolution can matter
+            arrived = (apply_weight(part, mask, projection.geometry) > 0.5).numpy()
+            arrived = arrived.reshape(n, stop - start, *shape)
+            first = start + projection.delay
+            active[:, first : (None if static else stop + projection.delay)] |= arrived
