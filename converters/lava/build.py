@@ -1,0 +1,178 @@
+"""Makes Lava processes of a ChipNetwork. Call `prepare_lava()` before importing this module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import networkx as nx
+import numpy as np
+from lava.magma.core.model.model import AbstractProcessModel
+from lava.magma.core.process.ports.ports import OutPort
+from lava.magma.core.process.process import AbstractProcess
+from lava.proc.conv.process import Conv
+from lava.proc.dense.models import PyDenseModelBitAcc
+from lava.proc.dense.process import Dense
+from lava.proc.lif.process import LIFReset
+
+from converters.lava.job import Job
+from converters.lava.layout import lava_flat_order, lava_geometry, lava_kernel, lava_shape, to_lava
+from converters.lava.processes import (
+    MessageSource,
+    MessageSourceModel,
+    RecordedLifResetModel,
+    RegisterLifReset,
+    RegisterLifResetModel,
+    SpikeDelay,
+    SpikeDelayModel,
+    WideConvModel,
+)
+from converters.lava.recorder import PopulationRecorder
+from hw_models.chip_network import VTH_MAX, Population, Projection
+
+
+@dataclass
+class LavaComponent:
+    """Connected processes, which Lava runs together, and the process model of each.
+
+    The models are given process by process, so that Lava need not search the modules around for them.
+    """
+
+    models: dict[AbstractProcess, type[AbstractProcessModel]] = field(default_factory=dict)
+
+    def add(self, process: AbstractProcess, model: type[AbstractProcessModel]) -> AbstractProcess:
+        """Registers a process and gives it back."""
+        self.models[process] = model
+        return process
+
+
+def build_lava(job: Job) -> list[LavaComponent]:
+    """Builds all processes; one component for each part of the network that hangs together."""
+    graph = nx.Graph()
+    graph.add_nodes_from(job.network.populations)
+    graph.add_edges_from((p.source, p.target) for p in job.network.projections.values())
+    return [_build_component(job, sorted(members)) for members in nx.connected_components(graph)]
+
+
+def _build_component(job: Job, members: list[str]) -> LavaComponent:
+    component, network, depths = LavaComponent(), job.network, job.network.depths()
+    processes = {}
+    for name in members:
+        if name in network.inputs:
+            source = MessageSource(messages=job.encoded.messages[name], steps=job.encoded.steps, name=name)
+            processes[name] = component.add(source, MessageSourceModel)
+        else:
+            processes[name] = _population(component, job, network.populations[name], depths[name])
+    for projection in network.projections.values():
+        if projection.target in processes:
+            _connect(component, job, projection, processes[projection.source], processes[projection.target], depths)
+    return component
+
+
+def _population(component: LavaComponent, job: Job, population: Population, depth: int) -> AbstractProcess:
+    shape = lava_shape(population.shape)
+    steps = job.encoded.steps
+
+    def register(name: str) -> np.ndarray:
+        values = np.broadcast_to(np.asarray(getattr(population, name), dtype=np.int64), population.shape)
+        return to_lava(values).astype(np.int32)
+
+    du, dv, vth = register("du"), register("dv"), register("vth")
+    if not population.fires:
+        vth = np.full_like(vth, VTH_MAX)
+    common = {
+        "shape": shape,
+        "bias_mant": register("bias_mant"),
+        "bias_exp": register("bias_exp"),
+        "reset_interval": steps,
+        "reset_offset": (depth + 1) % steps,
+        "name": population.name,
+    }
+    sample_bias = job.encoded.bias.get(population.name)
+    scalar = all((array == array.flat[0]).all() for array in (du, dv, vth))
+    if scalar and sample_bias is None and population.reset == "zero":
+        scalars = {"du": int(du.flat[0]), "dv": int(dv.flat[0]), "vth": int(vth.flat[0])}
+        process = component.add(LIFReset(**common, **scalars), RecordedLifResetModel)
+    else:
+        process = component.add(
+            RegisterLifReset(
+                **common,
+                du=du,
+                dv=dv,
+                vth=vth,
+                sample_bias=sample_bias,
+                subtract_reset=population.reset == "subtract",
+            ),
+            RegisterLifResetModel,
+        )
+    process.proc_params["recorder"] = PopulationRecorder(job, population.name, depth)
+    return process
+
+
+def _connect(
+    component: LavaComponent,
+    job: Job,
+    projection: Projection,
+    source: AbstractProcess,
+    target: AbstractProcess,
+    depths: dict[str, int],
+) -> None:
+    spikes = source.s_out
+    wait = job.network.pipeline_delay(projection, depths)
+    if wait > 0 or projection.delay > 0:
+        delay = SpikeDelay(
+            shape=spikes.shape,
+            wait=wait,
+            delay=projection.delay,
+            depth=depths[projection.source],
+            steps=job.encoded.steps,
+            name=f"delay of {projection.name}",
+        )
+        component.add(delay, SpikeDelayModel)
+        spikes.connect(delay.s_in)
+        spikes = delay.s_out
+    bits = message_bits(job, projection)
+    if projection.geometry is None:
+        _connect_dense(component, job, projection, spikes, target, bits)
+    else:
+        synapse = Conv(
+            # Lava's fixed-point Conv ignores weight_exp
+            weight=lava_kernel(projection.weight) << projection.weight_exp,
+            input_shape=spikes.shape,
+            groups=projection.geometry.groups,
+            num_message_bits=bits,
+            name=projection.name,
+            **lava_geometry(projection.geometry),
+        )
+        component.add(synapse, WideConvModel)
+        spikes.connect(synapse.s_in)
+        synapse.a_out.connect(target.a_in)
+
+
+def _connect_dense(
+    component: LavaComponent, job: Job, projection: Projection, spikes: OutPort, target: AbstractProcess, bits: int
+) -> None:
+    rows = lava_flat_order(job.network.populations[projection.target].shape)
+    columns = lava_flat_order(job.network.source_shape(projection.source))
+    synapse = Dense(
+        weights=projection.weight[rows][:, columns],
+        weight_exp=projection.weight_exp,
+        num_message_bits=bits,
+        name=projection.name,
+    )
+    component.add(synapse, PyDenseModelBitAcc)
+    if len(spikes.shape) > 1:
+        spikes.flatten().connect(synapse.s_in)
+    else:
+        spikes.connect(synapse.s_in)
+    if len(target.a_in.shape) > 1:
+        synapse.a_out.reshape(target.a_in.shape).connect(target.a_in)
+    else:
+        synapse.a_out.connect(target.a_in)
+
+
+def message_bits(job: Job, projection: Projection) -> int:
+    """Lava's num_message_bits: 0 makes any message a binary spike, graded messages need their width."""
+    source = job.network.inputs.get(projection.source)
+    if source is None or source.mode != "graded":
+        return 0
+    return max(abs(source.min_level), abs(source.max_level), 1).bit_length() + (source.min_level < 0)

@@ -1,0 +1,172 @@
+"""A run for the worker, as plain files in a folder: job.json, the arrays beside it, and the results.
+
+Nothing is pickled. Messages are read back memory-mapped, so that many samples need no memory.
+
+Files that the worker writes: `<kind>-<index>.npy` (results), `progress.npy` (int64 a population: steps done),
+`failure-<pid>.txt` (traceback), `done`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hw_models.chip_network import ChipInput, ChipNetwork, ChipOutput, Geometry, Population, Projection
+from hw_models.recording import EncodedInput
+
+PROGRESS = "progress.npy"
+DONE = "done"
+REGISTERS = ("du", "dv", "vth", "bias_mant", "bias_exp")
+
+
+@dataclass
+class Job:
+    """What the worker needs to know: a network (without host layers), its encoded input, what to record."""
+
+    folder: Path
+    network: ChipNetwork
+    encoded: EncodedInput
+    record: frozenset[str]
+
+    def result_path(self, kind: str, index: int) -> Path:
+        """File of "spikes" or "membrane" (index of the population) or "output" (index of the output)."""
+        return self.folder / f"{kind}-{index}.npy"
+
+    def total_steps(self) -> int:
+        """Lava steps of the run: all samples back to back, and the time until the deepest layer has seen the last."""
+        return self.encoded.samples * self.encoded.steps + max(self.network.depths().values(), default=0)
+
+    def results(self) -> list[tuple[str, int, tuple[int, ...], Any]]:
+        """(kind, index, shape, dtype) of each result file."""
+        n, steps = self.encoded.samples, self.encoded.steps
+        files = []
+        for kind, dtype in (("spikes", np.uint8), ("membrane", np.int32)):
+            if kind in self.record:
+                files += [
+                    (kind, i, (n, steps, *p.shape), dtype) for i, p in enumerate(self.network.populations.values())
+                ]
+        for i, output in enumerate(self.network.outputs.values()):
+            files.append(("output", i, (n, *self.network.populations[output.population].shape), np.int64))
+        return files
+
+
+def write_job(job: Job) -> None:
+    """Writes job.json and arrays into the (existing, empty) folder, and the empty result files."""
+    count = 0
+
+    def put(array: np.ndarray) -> str:
+        nonlocal count
+        count += 1
+        np.save(job.folder / f"array-{count}.npy", array, allow_pickle=False)
+        return f"array-{count}.npy"
+
+    network, encoded = job.network, job.encoded
+    text = {
+        "steps": encoded.steps,
+        "samples": encoded.samples,
+        "record": sorted(job.record),
+        "inputs": [
+            {
+                "name": i.name,
+                "shape": i.shape,
+                "mode": i.mode,
+                "min_level": int(i.min_level),
+                "max_level": int(i.max_level),
+            }
+            for i in network.inputs.values()
+        ],
+        "populations": [
+            {"name": p.name, "shape": p.shape, "reset": p.reset, "fires": p.fires}
+            | {register: put(np.asarray(getattr(p, register), dtype=np.int64)) for register in REGISTERS}
+            for p in network.populations.values()
+        ],
+        "projections": [
+            {
+                "name": p.name,
+                "source": p.source,
+                "target": p.target,
+                "weight": put(np.asarray(p.weight).astype(np.int32)),
+                "weight_exp": int(p.weight_exp),
+                "delay": int(p.delay),
+                "geometry": None
+                if p.geometry is None
+                else {
+                    "stride": [int(x) for x in p.geometry.stride],
+                    "padding": [int(x) for x in p.geometry.padding],
+                    "dilation": [int(x) for x in p.geometry.dilation],
+                    "groups": int(p.geometry.groups),
+                },
+            }
+            for p in network.projections.values()
+        ],
+        "outputs": [{"name": o.name, "population": o.population, "mode": o.mode} for o in network.outputs.values()],
+        "messages": {name: put(np.asarray(array, dtype=np.int32)) for name, array in encoded.messages.items()},
+        "bias": {
+            name: [put(np.asarray(mant, dtype=np.int16)), put(np.asarray(exp, dtype=np.int16))]
+            for name, (mant, exp) in encoded.bias.items()
+        },
+    }
+    (job.folder / "job.json").write_text(json.dumps(text), encoding="utf-8")
+    for kind, index, shape, dtype in job.results():
+        np.lib.format.open_memmap(job.result_path(kind, index), mode="w+", dtype=dtype, shape=shape)
+    np.save(job.folder / PROGRESS, np.zeros(len(network.populations), dtype=np.int64))
+
+
+def read_job(folder: Path) -> Job:
+    """Reads what `write_job` wrote."""
+    text = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+
+    def get(name: str, mmap_mode: str | None = None) -> np.ndarray:
+        return np.load(folder / name, mmap_mode=mmap_mode, allow_pickle=False)
+
+    populations = [
+        Population(
+            name=p["name"],
+            shape=tuple(p["shape"]),
+            reset=p["reset"],
+            fires=p["fires"],
+            **{register: get(p[register]) for register in REGISTERS},
+        )
+        for p in text["populations"]
+    ]
+    projections = [
+        Projection(
+            p["name"],
+            p["source"],
+            p["target"],
+            get(p["weight"]),
+            weight_exp=p["weight_exp"],
+            geometry=None
+            if p["geometry"] is None
+            else Geometry(
+                tuple(p["geometry"]["stride"]),
+                tuple(p["geometry"]["padding"]),
+                tuple(p["geometry"]["dilation"]),
+                p["geometry"]["groups"],
+            ),
+            delay=p["delay"],
+        )
+        for p in text["projections"]
+    ]
+    inputs = [ChipInput(**(i | {"shape": tuple(i["shape"])})) for i in text["inputs"]]
+    outputs = [ChipOutput(**o) for o in text["outputs"]]
+    network = ChipNetwork(
+        chip="",
+        steps=text["steps"],
+        inputs={i.name: i for i in inputs},
+        populations={p.name: p for p in populations},
+        projections={p.name: p for p in projections},
+        host_projections={},
+        outputs={o.name: o for o in outputs},
+    )
+    encoded = EncodedInput(
+        steps=text["steps"],
+        samples=text["samples"],
+        messages={name: get(file, "r") for name, file in text["messages"].items()},
+        bias={name: (get(mant, "r"), get(exp, "r")) for name, (mant, exp) in text["bias"].items()},
+    )
+    return Job(folder, network, encoded, frozenset(text["record"]))

@@ -1,0 +1,177 @@
+"""Our own Lava processes, and recording variants of Lava's. Call `prepare_lava()` before importing this module.
+
+The neurons' arithmetic is Lava's: every population runs `PyLifResetModelBitAcc.run_spk`, here only told which bias
+and registers to use, and watched. A subclass of a Lava model keeps its `implements` (Lava forbids a second one);
+`build` says which model each process gets.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from lava.magma.core.decorator import implements, requires, tag
+from lava.magma.core.model.py.model import PyLoihiProcessModel
+from lava.magma.core.model.py.ports import PyInPort, PyOutPort
+from lava.magma.core.model.py.type import LavaPyType
+from lava.magma.core.process.ports.ports import InPort, OutPort
+from lava.magma.core.process.process import AbstractProcess
+from lava.magma.core.process.variable import Var
+from lava.magma.core.resources import CPU
+from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+from lava.proc.conv.models import PyConvModelFixed
+from lava.proc.lif.models import PyLifResetModelBitAcc
+from lava.proc.lif.process import LIFReset
+
+from converters.lava.layout import lava_shape, to_lava
+
+
+class RecordedLifResetModel(PyLifResetModelBitAcc):
+    """Lava's bit-accurate LIFReset, watched: `proc_params["recorder"]` gets spikes and membrane of each step."""
+
+    def spiking_activation(self) -> np.ndarray:
+        """Lava's own, kept for the recorder."""
+        self.fired = super().spiking_activation()
+        return self.fired
+
+    def run_spk(self) -> None:
+        """Lava's own step, then the record."""
+        super().run_spk()
+        self.proc_params["recorder"].write(self.time_step, self.fired, self.v)
+
+
+class RegisterLifReset(LIFReset):
+    """LIFReset with a register value a neuron, a bias a sample, and soft reset: what LIFReset cannot say.
+
+    Args:
+        du, dv, vth: int arrays of `shape` (Lava's layout).
+        sample_bias: (mant, exp), each int16 [N, *shape of the ChipNetwork's population], or None.
+        subtract_reset: a spike lowers the membrane by the threshold instead of clearing it.
+    """
+
+    def __init__(
+        self,
+        *,
+        shape: tuple[int, ...],
+        du: np.ndarray,
+        dv: np.ndarray,
+        vth: np.ndarray,
+        sample_bias: tuple[np.ndarray, np.ndarray] | None,
+        subtract_reset: bool,
+        **kwargs,
+    ):
+        super().__init__(shape=shape, **kwargs)
+        self.proc_params["sample_bias"] = sample_bias
+        self.proc_params["subtract_reset"] = subtract_reset
+        self.du = Var(shape=shape, init=du)
+        self.dv = Var(shape=shape, init=dv)
+        self.vth = Var(shape=shape, init=vth)
+
+
+class RegisterLifResetModel(RecordedLifResetModel):
+    """Lava's bit-accurate LIFReset with array-shaped registers."""
+
+    du: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=12)
+    dv: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=12)
+    vth: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=17)
+
+    def run_spk(self) -> None:
+        """Takes over the sample's bias registers at its first step, then does Lava's own step."""
+        sample_bias = self.proc_params["sample_bias"]
+        moment = self.proc_params["recorder"].moment(self.time_step)
+        if sample_bias is not None and moment is not None and moment[1] == 0:
+            mant, exp = sample_bias
+            self.bias_mant[:] = to_lava(mant[moment[0]])
+            self.bias_exp[:] = to_lava(exp[moment[0]])
+        super().run_spk()
+
+    def reset_voltage(self, spike_vector: np.ndarray) -> None:
+        """Hard reset as Lava has it, or soft."""
+        if self.proc_params["subtract_reset"]:
+            self.v[spike_vector] -= self.effective_vth[spike_vector]
+        else:
+            super().reset_voltage(spike_vector)
+
+
+class WideConvModel(PyConvModelFixed):
+    """Lava's fixed-point Conv with room for its numbers: Lava holds groups, stride … in int8, so that 128 groups overflow."""
+
+    kernel_size: np.ndarray = LavaPyType(np.ndarray, np.int32)
+    stride: np.ndarray = LavaPyType(np.ndarray, np.int32)
+    padding: np.ndarray = LavaPyType(np.ndarray, np.int32)
+    dilation: np.ndarray = LavaPyType(np.ndarray, np.int32)
+    groups: np.ndarray = LavaPyType(np.ndarray, np.int32)
+
+
+class MessageSource(AbstractProcess):
+    """Sends the samples' messages back to back, then nothing.
+
+    Args:
+        messages: int32 [N, T, *shape], or [N, 1, *shape] where all steps are the same.
+        steps: T.
+    """
+
+    def __init__(self, *, messages: np.ndarray, steps: int, name: str):
+        super().__init__(messages=messages, steps=steps, name=name)
+        self.s_out = OutPort(shape=lava_shape(messages.shape[2:]))
+
+
+@implements(proc=MessageSource, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class MessageSourceModel(PyLoihiProcessModel):
+    """Sends one step of `messages` a step."""
+
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
+
+    def run_spk(self) -> None:
+        """Sends this step's messages."""
+        messages = self.proc_params["messages"]
+        sample, step = divmod(self.time_step - 1, self.proc_params["steps"])
+        if sample < len(messages):
+            frame = messages[sample, 0 if messages.shape[1] == 1 else step]
+        else:
+            frame = np.zeros(messages.shape[2:], dtype=np.int32)
+        self.s_out.send(to_lava(frame))
+
+
+class SpikeDelay(AbstractProcess):
+    """Hands messages on, some steps later, and keeps them within their sample.
+
+    State is cleared between samples, and so must be the spikes in flight: a message that would arrive in the next
+    sample is dropped.
+
+    Args:
+        wait: steps that Lava must hold the message (the hop itself costs one more).
+        delay: the projection's logical delay.
+        depth: pipeline stage of the source.
+        steps: steps of a sample.
+    """
+
+    def __init__(self, *, shape: tuple[int, ...], wait: int, delay: int, depth: int, steps: int, name: str):
+        super().__init__(shape=shape, wait=wait, delay=delay, depth=depth, steps=steps, name=name)
+        self.s_in = InPort(shape=shape)
+        self.s_out = OutPort(shape=shape)
+
+
+@implements(proc=SpikeDelay, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class SpikeDelayModel(PyLoihiProcessModel):
+    """A queue of `wait` messages."""
+
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
+
+    def __init__(self, proc_params):
+        super().__init__(proc_params)
+        self._waiting = deque(np.zeros(proc_params["shape"], np.int32) for _ in range(proc_params["wait"]))
+
+    def run_spk(self) -> None:
+        """Takes a message, sends the one whose time has come."""
+        message = self.s_in.recv()
+        sample, step = divmod(self.time_step - 1 - self.proc_params["depth"], self.proc_params["steps"])
+        if sample < 0 or step + self.proc_params["delay"] >= self.proc_params["steps"]:
+            message = np.zeros_like(message)
+        self._waiting.append(message)
+        self.s_out.send(self._waiting.popleft())
