@@ -23,7 +23,7 @@ class UserError(Exception):
         return " ".join((f"{text}; {self.remedy}" if self.remedy else text).split())
 
 
-class CheckFailed(UserError):
+class CheckFailed(UserError):  # noqa: N818 - it names an outcome, not a fault
     """A comparison that the user asked for did not hold (exit code 1, not 2)."""
 
     exit_code = 1

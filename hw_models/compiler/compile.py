@@ -143,7 +143,7 @@ def _quantize(
             on_chip.append(ChipDrive(drive, drive.map.weight * chip_input.step, message))
     if len(on_host) > 1 or (on_host and (population.dynamics.syn_beta is not None or on_host[0].map.delay)):
         raise UserError(
-            "the input reaches this layer on several ways, through a delay or through a synaptic filter, which a constant bias can't carry",
+            "a constant bias can't carry an input that arrives twice, delayed or filtered",
             where=population.name,
             remedy="use --input graded or --input spikes",
         )
@@ -170,7 +170,7 @@ def _check_delays(network: ChipNetwork, chip: ChipDescription) -> None:
         wait = network.pipeline_delay(projection, depths)
         if wait < 0:
             raise UserError(
-                f"this connection leads back over {1 - wait} hops with {projection.delay} step of delay; each hop of the chip takes a step",
+                f"leads back over {projection.delay - wait} hops with a delay of {projection.delay}; each hop takes a step",
                 where=projection.name,
                 remedy=f"give the loop a delay of {projection.delay - wait} steps in training",
             )

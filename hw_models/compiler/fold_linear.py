@@ -172,7 +172,7 @@ def _composes_as_conv(first: LinearMap, second: LinearMap) -> bool:
 
 
 def _conv_of_conv(first: LinearMap, second: LinearMap) -> LinearMap:
-    """One kernel for two convolutions: K[o, i] = sum over m of first[m, i] placed at stride_1 * offset, times second[o, m]."""
+    """One kernel for two convolutions: K[o, i] = sum over m, offset of second[o, m, offset] * first[m, i], shifted."""
     a, b = first.geometry, second.geometry
     one, two = _ungrouped(first), _ungrouped(second)
     k1, k2 = one.shape[2:], two.shape[2:]

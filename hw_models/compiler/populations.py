@@ -109,7 +109,7 @@ def _drive(population: FloatPopulation, flat: FlatGraph, node: str, dt: float) -
         if chain.bias is not None:
             if d.syn_beta is not None and np.any(chain.bias):
                 raise UserError(
-                    "a bias before a neuron with a synaptic current is filtered by it; the chip adds bias to the membrane",
+                    "a bias before a synaptic current is filtered by it; the chip adds bias to the membrane",
                     where=node,
                     remedy="train this layer without bias, or use LIF",
                 )

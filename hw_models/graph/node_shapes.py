@@ -82,7 +82,7 @@ def _conv(name: str, node: nir.Conv1d | nir.Conv2d, shape: Shape) -> Shape:
     kernel = node.weight.shape[2:]
     if len(shape) != len(kernel) + 1 or node.weight.shape[1] * int(node.groups) != shape[0]:
         raise UserError(
-            f"kernel of shape {list(node.weight.shape)} with {int(node.groups)} groups does not fit an input of shape {list(shape)}",
+            f"kernel {list(node.weight.shape)} with {int(node.groups)} groups does not fit an input of {list(shape)}",
             where=name,
             remedy="channels come first; check the layer before",
         )

@@ -1,4 +1,4 @@
-"""State of one population for a batch of samples, and its exact step. The equations stand in `hw_models.chip_network`."""
+"""State of one population for a batch of samples, and its exact step (equations: `hw_models.chip_network`)."""
 
 from __future__ import annotations
 

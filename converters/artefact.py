@@ -1,0 +1,93 @@
+"""An exported network on disk: one folder, and what lies in it.
+
+export.json    what was exported, from what, how, and what quantisation did a layer
+model.nir      the float network, NIR
+network.nir    the compiled network, integers (target lava and whatever builds on a chip)
+model.pt       the checkpoint it came from, if it came from one
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nir
+
+from converters.nir_file import read_nir
+from hw_models.chip_network import ChipNetwork
+from hw_models.errors import UserError
+
+EXPORT_FORMAT = "dalif-deploy export 1"
+EXPORT_JSON, REFERENCE_FILE, NETWORK_FILE, CHECKPOINT_FILE = "export.json", "model.nir", "network.nir", "model.pt"
+
+
+@dataclass
+class Artefact:
+    """An exported network; what it has no file for raises an error that says how to get one."""
+
+    folder: Path
+    export: dict[str, Any]
+
+    @property
+    def network(self) -> ChipNetwork:
+        """The compiled network."""
+        from hw_models.chip_network_file import read_chip_network
+
+        return read_chip_network(self._file(NETWORK_FILE, "has no compiled network", "export with --target lava"))
+
+    @property
+    def reference(self) -> nir.NIRGraph:
+        """The float network."""
+        return read_nir(self._file(REFERENCE_FILE, "has no float network", "export it again"))
+
+    @property
+    def checkpoint(self) -> Path:
+        """The trained network's checkpoint."""
+        return self._file(CHECKPOINT_FILE, "was not exported from a checkpoint", "use --engine nir")
+
+    @property
+    def compiled(self) -> bool:
+        """True if there is a compiled network."""
+        return (self.folder / NETWORK_FILE).is_file()
+
+    @property
+    def steps(self) -> int | None:
+        """Steps a sample; None if neither source nor command said."""
+        return self.export["steps"]
+
+    @property
+    def dt(self) -> float:
+        """Time step of the float network in seconds."""
+        return float(self.export["dt"])
+
+    def _file(self, name: str, what: str, remedy: str) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            raise UserError(what, where=str(self.folder), remedy=remedy)
+        return path
+
+
+def load_artefact(folder: str | Path) -> Artefact:
+    """Opens an exported folder; its networks are read when asked for.
+
+    Raises:
+        UserError: not a folder that dalif-export wrote.
+    """
+    folder = Path(folder)
+    path = folder / EXPORT_JSON
+    if not folder.is_dir() or not path.is_file():
+        raise UserError(
+            "not an exported network (no export.json)", where=str(folder), remedy="write one with dalif-export"
+        )
+    try:
+        export = json.loads(path.read_text(encoding="utf-8"))
+        if export["format"] != EXPORT_FORMAT:
+            raise ValueError(f"format {export['format']!r}")
+        _ = export["dt"], export["steps"], export["target"]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise UserError(
+            f"export.json is damaged or of another version ({error})", where=str(folder), remedy="export it again"
+        ) from error
+    return Artefact(folder, export)

@@ -1,0 +1,87 @@
+"""A trained DA-LIF network as a NIR graph: batch norm and alpha folded into weights, in float64.
+
+DA-LIF, V = beta * H + alpha * X, is forward Euler of NIR's LIF with tau = dt / (1 - beta). alpha goes into the weights,
+so that r = tau / dt and the input's gain r * dt / tau is 1: the form that most readers of NIR keep. DA-LIF fires at
+V >= threshold, NIR strictly above, so the threshold written is the float32 just below: in float32, and for sums that
+are exact, both fire at the same values.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import nir
+import numpy as np
+
+from hw_models.errors import UserError
+from hw_models.graph.neuron_dynamics import DT_DEFAULT
+from hw_models.graph.node_shapes import output_shape
+
+if TYPE_CHECKING:
+    import torch
+    from dalif_deploy.networks import ConvNetwork
+    from dalif_deploy.neuron import DALIF
+
+
+def network_to_nir(
+    network: ConvNetwork, *, dt: float = DT_DEFAULT, input_step: float | None = None, dataset: str | None = None
+) -> nir.NIRGraph:
+    """The graph of a trained network in evaluation mode.
+
+    Args:
+        dt: time step in seconds that tau refers to; written to the graph's metadata.
+        input_step: value of one integer level of the data, where known (1/255 for 8-bit images).
+
+    Returns:
+        Graph input -> (conv -> LIF) * -> flatten -> affine -> output; the network's result is the mean over
+        `metadata["steps"]` steps of what arrives at the output.
+    """
+    shape = tuple(network.spec.input_shape)
+    nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": np.array(shape)})}
+    for index, block in enumerate(network.blocks, start=1):
+        conv = _folded_conv(block, shape)
+        shape = output_shape(f"block{index}.conv", conv, [shape])
+        nodes[f"block{index}.conv"] = conv
+        nodes[f"block{index}"] = _neuron(f"block{index}", block.neuron, shape, dt)
+    nodes["flatten"] = nir.Flatten({"input": np.array(shape)}, 0, -1)
+    nodes["readout"] = nir.Affine(_array(network.readout.weight), _array(network.readout.bias))
+    nodes["output"] = nir.Output({"output": np.array([network.readout.out_features])})
+    names = list(nodes)
+    metadata = {"dt": float(dt), "steps": int(network.steps), "readout": "mean over steps"}
+    if input_step is not None:
+        metadata["input_step"] = float(input_step)
+    if dataset is not None:
+        metadata["dataset"] = dataset
+    return nir.NIRGraph(nodes, list(pairwise(names)), metadata=metadata)
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().double().numpy()
+
+
+def _folded_conv(block: torch.nn.Module, shape: tuple[int, ...]) -> nir.Conv2d:
+    conv, norm = block.conv, block.norm
+    weight = _array(conv.weight)
+    bias = np.zeros(len(weight)) if conv.bias is None else _array(conv.bias)
+    gain = _array(norm.weight) / np.sqrt(_array(norm.running_var) + norm.eps)
+    alpha = float(block.neuron.alpha)
+    weight = weight * (alpha * gain)[:, None, None, None]
+    bias = alpha * (gain * (bias - _array(norm.running_mean)) + _array(norm.bias))
+    return nir.Conv2d(shape[1:], weight, conv.stride, conv.padding, conv.dilation, conv.groups, bias)
+
+
+def _neuron(name: str, neuron: DALIF, shape: tuple[int, ...], dt: float) -> nir.NIRNode:
+    alpha, beta = float(neuron.alpha), float(neuron.beta)
+    if not math.isfinite(alpha) or not math.isfinite(beta) or beta > 1:
+        raise UserError(f"alpha {alpha} or beta {beta} is no decay", where=name, remedy="retrain this network")
+    below = float(np.nextafter(np.float32(neuron.v_threshold), np.float32(-np.inf)))
+    threshold, zero = np.full(shape, below), np.zeros(shape)
+    if beta == 1.0:
+        node = nir.IF(r=np.full(shape, 1 / dt), v_threshold=threshold, v_reset=zero)
+    else:
+        tau = np.full(shape, dt / (1 - beta))
+        node = nir.LIF(tau=tau, r=tau / dt, v_leak=zero, v_threshold=threshold, v_reset=zero.copy())
+    node.metadata = {"alpha": alpha, "beta": beta, "threshold": float(neuron.v_threshold), "reset": neuron.reset}
+    return node

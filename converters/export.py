@@ -1,0 +1,59 @@
+"""Exports a source to a target: the whole folder, or nothing."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from converters.artefact import EXPORT_FORMAT, EXPORT_JSON, Artefact
+from converters.source import Source, load_source
+from converters.targets import TARGETS, ExportRequest
+from hw_models.atomic_files import atomic_directory
+from hw_models.errors import UserError
+
+PROVENANCE = ("dalif-deploy", "torch", "nir", "numpy")
+
+
+def export_network(
+    source: str | Path | Source,
+    target: str,
+    out: str | Path,
+    *,
+    request: ExportRequest | None = None,
+    dt: float | None = None,
+    force: bool = False,
+) -> Artefact:
+    """Writes `source` (a checkpoint, a NIR file, or one already loaded) for `target` into the folder `out`.
+
+    Raises:
+        UserError: unknown target, a source that can't be read, a network that the chip can't hold, `out` exists.
+    """
+    if target not in TARGETS:
+        raise UserError(f"unknown target {target!r}", remedy=f"choose one of {', '.join(TARGETS)}")
+    request = request or ExportRequest()
+    if not isinstance(source, Source):
+        source = load_source(source, dt=dt)
+    with atomic_directory(out, force=force) as folder:
+        figures = TARGETS[target](source, request, folder)
+        export = {
+            "format": EXPORT_FORMAT,
+            "target": target,
+            "source": {"file": source.path.name, "sha256": source.sha256, "checkpoint": source.checkpoint},
+            "dt": source.dt,
+            "dt_from": source.dt_from,
+            **figures,
+            "versions": _versions(),
+        }
+        (folder / EXPORT_JSON).write_text(json.dumps(export, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    return Artefact(Path(out), export)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PROVENANCE:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed as a package"
+    return found

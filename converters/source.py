@@ -1,0 +1,90 @@
+"""What can be exported: a checkpoint of ours or a NIR graph of anybody, brought to one form."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import nir
+
+from converters.nir_file import graph_metadata, read_nir
+from hw_models.errors import UserError
+from hw_models.graph.neuron_dynamics import DT_DEFAULT
+
+
+@dataclass
+class Source:
+    """A network to export.
+
+    Attributes:
+        graph: NIR, float.
+        dt: time step in seconds; `dt_from` says where it was found.
+        steps: steps a sample, None if the source does not say.
+        input_step: value of one integer level of the data, None if unknown.
+        checkpoint: True if `path` is a checkpoint of dalif-train.
+    """
+
+    path: Path
+    graph: nir.NIRGraph
+    dt: float
+    dt_from: str
+    steps: int | None
+    input_step: float | None
+    checkpoint: bool
+    sha256: str
+
+
+def load_source(path: str | Path, *, dt: float | None = None) -> Source:
+    """Reads `path` and lowers a checkpoint to NIR.
+
+    Args:
+        dt: overrides the graph's own time step (seconds).
+
+    Raises:
+        UserError: missing, damaged or foreign file; a dt that is not positive.
+    """
+    path = Path(path)
+    if dt is not None and not dt > 0:
+        raise UserError(f"dt must be above 0, got {dt}", remedy="give seconds, for example --dt 1e-4")
+    if path.is_dir():
+        raise UserError("is a folder", where=str(path), remedy="give a model.pt or a .nir file")
+    if not path.exists():
+        raise UserError("no such file", where=str(path), remedy="check the path")
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"can't be read ({error.strerror})", where=str(path), remedy="check its permissions") from error
+    if h5py.is_hdf5(path) or path.suffix.lower() in (".nir", ".h5", ".hdf5"):
+        return _nir_source(path, dt, digest)
+    return _checkpoint_source(path, dt, digest)
+
+
+def _nir_source(path: Path, dt: float | None, digest: str) -> Source:
+    graph = read_nir(path)
+    stated, steps, step = (graph_metadata(graph, key) for key in ("dt", "steps", "input_step"))
+    try:
+        stated = None if stated is None else float(stated)
+        steps = None if steps is None else int(steps)
+        step = None if step is None else float(step)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"metadata is not a number ({error})", where=str(path), remedy="repair dt, steps and input_step"
+        ) from error
+    origin = "given" if dt is not None else "graph" if stated is not None else "assumed"
+    return Source(path, graph, dt or stated or DT_DEFAULT, origin, steps, step, False, digest)
+
+
+def _checkpoint_source(path: Path, dt: float | None, digest: str) -> Source:
+    from dalif_deploy.networks.checkpoint import load_checkpoint
+
+    from converters.dalif_to_nir import network_to_nir
+
+    checkpoint = load_checkpoint(path)
+    step = checkpoint.info.get("input_step")
+    graph = network_to_nir(
+        checkpoint.network, dt=dt or DT_DEFAULT, input_step=step, dataset=checkpoint.info.get("dataset")
+    )
+    origin = "given" if dt is not None else "chosen (the trained network has steps, not seconds)"
+    return Source(path, graph, dt or DT_DEFAULT, origin, int(checkpoint.network.steps), step, True, digest)

@@ -1,0 +1,80 @@
+"""The targets of dalif-export: one function each, and the table that names them.
+
+A target writes its files into a fresh folder and returns what export.json shall say of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nir
+
+from converters.artefact import CHECKPOINT_FILE, NETWORK_FILE, REFERENCE_FILE
+from converters.source import Source
+from hw_models.chip_network_file import write_chip_network
+from hw_models.compiler import compile_graph
+from hw_models.errors import UserError
+
+
+@dataclass
+class ExportRequest:
+    """What the user asked for beside source and target."""
+
+    chip: str = "loihi2"
+    steps: int | None = None
+    input_mode: str | None = None
+    weight_bits: int = 8
+
+
+def write_nir_target(source: Source, request: ExportRequest, folder: Path) -> dict[str, Any]:
+    """The float graph, with the checkpoint beside it if there is one."""
+    nir.write(folder / REFERENCE_FILE, source.graph)
+    if source.checkpoint:
+        shutil.copyfile(source.path, folder / CHECKPOINT_FILE)
+    return {"steps": request.steps or source.steps}
+
+
+def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> dict[str, Any]:
+    """The compiled network, and all that target nir writes, to check it against."""
+    steps = request.steps or source.steps
+    if steps is None:
+        raise UserError(
+            "the graph does not say how many steps a sample has", where=str(source.path), remedy="give --steps"
+        )
+    mode = request.input_mode or default_input_mode(source, request.chip)
+    compiled = compile_graph(
+        source.graph,
+        chip=request.chip,
+        steps=steps,
+        dt=source.dt,
+        input_mode=mode,
+        input_step=source.input_step,
+        weight_bits=request.weight_bits,
+    )
+    write_nir_target(source, request, folder)
+    write_chip_network(folder / NETWORK_FILE, compiled.network)
+    return {
+        "chip": request.chip,
+        "steps": steps,
+        "input": mode,
+        "input_step": next(iter(compiled.network.inputs.values())).step if mode == "graded" else None,
+        "weight_bits": request.weight_bits,
+        "layers": compiled.layers,
+    }
+
+
+def default_input_mode(source: Source, chip: str) -> str:
+    """Networks of dalif-train see images, others spikes; images enter loihi1 as bias, loihi2 as graded spikes."""
+    if not source.checkpoint:
+        return "spikes"
+    return "bias" if chip == "loihi1" else "graded"
+
+
+TARGETS: dict[str, Callable[[Source, ExportRequest, Path], dict[str, Any]]] = {
+    "nir": write_nir_target,
+    "lava": write_lava_target,
+}

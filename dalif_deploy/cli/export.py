@@ -1,0 +1,46 @@
+"""dalif-export: a trained network to NIR or to the integers of a chip."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+
+
+def export(
+    model: Annotated[Path, typer.Argument(help="A checkpoint of dalif-train (model.pt) or a NIR graph (net.nir).")],
+    target: Annotated[str, typer.Option(help="nir or lava.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+    chip: Annotated[str, typer.Option(help="loihi1 or loihi2.")] = "loihi2",
+    input_mode: Annotated[
+        str | None,
+        typer.Option("--input", help="bias, graded or spikes; by default bias (loihi1) or graded (loihi2) for images."),
+    ] = None,
+    weight_bits: Annotated[int, typer.Option(help="Bits of a weight, sign included, 1 to 8.")] = 8,
+    steps: Annotated[int | None, typer.Option(help="Steps of a sample, where the model does not say.")] = None,
+    dt: Annotated[float | None, typer.Option(help="Time step in seconds; overrides the graph's own.")] = None,
+    json_file: JsonOption = None,
+    force: ForceOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Export a trained network, and print what quantisation did to each layer.
+
+    Example: dalif-export runs/x/model.pt --target lava --chip loihi2 -o exported
+    """
+    from converters.export import export_network
+    from converters.targets import ExportRequest
+    from dalif_deploy.reports.export_table import print_export
+
+    request = ExportRequest(chip=chip, steps=steps, input_mode=input_mode, weight_bits=weight_bits)
+    artefact = export_network(model, target, out, request=request, dt=dt, force=force)
+    print_export(artefact, stream=sys.stderr if json_file == "-" else sys.stdout)
+    write_json(artefact.export, json_file, force=force)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    run_command(export)

@@ -1,0 +1,63 @@
+"""dalif-simulate: an exported network over data, in one engine, checked against another."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+
+
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="Folder that dalif-export wrote.")],
+    data: Annotated[str, typer.Option(help="NAME:SPLIT (digits:test, fashion-mnist:test) or an .npz file.")],
+    engine: Annotated[str, typer.Option(help="fast, lava, torch or nir.")] = "fast",
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare every layer with the counterpart: fast with lava, torch with nir.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(help="Use the first N samples.", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of a sample, if not the exported ones.", min=1)] = None,
+    record: Annotated[Path | None, typer.Option(help="Write spikes and membranes of every layer to this .npz.")] = None,
+    data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
+    step_limit: Annotated[float, typer.Option(help="Lava: seconds a step may take.")] = 60.0,
+    total_limit: Annotated[float, typer.Option(help="Lava: seconds the whole run may take.")] = 3600.0,
+    json_file: JsonOption = None,
+    force: ForceOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Run an exported network over data: accuracy, firing rates, mismatches between engines.
+
+    Example: dalif-simulate exported --data digits:test --engine lava --check --limit 100
+    """
+    from dalif_deploy.simulation.session import SimulationRequest, run_simulation
+
+    request = SimulationRequest(
+        engine=engine,
+        check=check,
+        limit=limit,
+        steps=steps,
+        record=record,
+        data_root=data_root,
+        step_limit=step_limit,
+        total_limit=total_limit,
+        force=force,
+    )
+    from dalif_deploy.reports.simulation_table import print_simulation
+
+    figures = run_simulation(folder, data, request)
+    print_simulation(figures, stream=sys.stderr if json_file == "-" else sys.stdout)
+    write_json(figures, json_file, force=force)
+    if figures["check"] and figures["check"]["mismatches"]:
+        from hw_models.errors import CheckFailed
+
+        raise CheckFailed(
+            f"{figures['check']['mismatches']} mismatches; first: {figures['check']['first']}", where=str(folder)
+        )
+
+
+def main() -> None:
+    """Entry point of the command."""
+    run_command(simulate)

@@ -1,0 +1,31 @@
+"""What a simulation saw, as tables for a terminal."""
+
+from __future__ import annotations
+
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_simulation(figures: dict[str, Any], *, stream: TextIO) -> None:
+    """Prints accuracy, firing rates and, after a check, the comparison a layer."""
+    console = Console(file=stream, highlight=False, width=None if stream.isatty() else 120)
+    accuracy = "no labels" if figures["accuracy"] is None else f"accuracy {100 * figures['accuracy']:.2f} %"
+    spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in figures["seconds"].items())
+    console.print(f"engine {figures['engine']}: {figures['samples']} samples, {accuracy} ({spent})")
+    check = figures["check"]
+    table = Table("layer", "firing rate", *(["values compared", "mismatches"] if check else []))
+    for layer, rate in figures["firing_rate"].items():
+        row = [layer, f"{rate:.4f}"]
+        if check:
+            mine = {k: n for k, n in check["compared"].items() if k.rsplit(".", 1)[0] == layer}
+            row += [f"{sum(mine.values()):,}", str(sum(check["mismatches_by_layer"][k] for k in mine))]
+        table.add_row(*row)
+    console.print(table)
+    if check:
+        compared = sum(check["compared"].values())
+        console.print(
+            f"check {figures['engine']} against {check['against']}: {compared:,} values compared, "
+            f"{check['mismatches']} mismatches"
+        )

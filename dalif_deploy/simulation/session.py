@@ -1,0 +1,148 @@
+"""One run of dalif-simulate: data through an engine, chunk by chunk, with bounded memory."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from dalif_deploy.data import load_data
+from rich.console import Console
+from rich.progress import Progress
+
+from converters.artefact import Artefact, load_artefact
+from dalif_deploy.simulation.comparison import Comparison
+from dalif_deploy.simulation.engines import Engine, EngineRun, make_engine
+from hw_models.atomic_files import atomic_file
+from hw_models.errors import UserError
+
+
+@dataclass
+class SimulationRequest:
+    """What the user asked for beside the folder and the data."""
+
+    engine: str = "fast"
+    check: bool = False
+    limit: int | None = None
+    steps: int | None = None
+    record: Path | None = None
+    data_root: str | None = None
+    step_limit: float = 60.0
+    total_limit: float = 3600.0
+    force: bool = False
+
+
+def run_simulation(folder: str | Path, data_spec: str, request: SimulationRequest) -> dict[str, Any]:
+    """Runs the engine, and its counterpart where a check is asked for.
+
+    Returns:
+        Plain figures: accuracy (None without labels), mean firing rate a layer (spikes a neuron and step), seconds,
+        and the result of the check.
+    """
+    artefact = load_artefact(folder)
+    if request.record is not None and request.record.exists() and not request.force:
+        raise UserError("already exists", where=str(request.record), remedy="choose another name or pass --force")
+    loaded = load_data(data_spec, request.data_root)
+    inputs = loaded.inputs[: request.limit]
+    labels = None if loaded.labels is None else loaded.labels[: request.limit]
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        engine = _engine(request.engine, artefact, inputs, request, progress)
+        other = _engine(engine.counterpart, artefact, inputs, request, progress) if request.check else None
+        return _run(engine, other, inputs, labels, request, progress)
+
+
+def _engine(
+    name: str, artefact: Artefact, inputs: np.ndarray, request: SimulationRequest, progress: Progress
+) -> Engine:
+    options: dict[str, Any] = {"steps": request.steps}
+    if name == "lava":
+        bar = progress.add_task("lava, steps", total=None)
+        options.update(
+            step_limit=request.step_limit,
+            total_limit=request.total_limit,
+            progress=lambda done, total: progress.update(bar, completed=done, total=total),
+        )
+    return make_engine(name, artefact, inputs, **options)
+
+
+def _run(
+    engine: Engine,
+    other: Engine | None,
+    inputs: np.ndarray,
+    labels: np.ndarray | None,
+    request: SimulationRequest,
+    progress: Progress,
+) -> dict[str, Any]:
+    record = ("spikes", "membrane") if other is not None or request.record is not None else ("spikes",)
+    size = max(1, engine.chunk_size(len(inputs)))
+    if other is not None:
+        size = (
+            min(size, max(1, other.chunk_size(len(inputs)))) if "lava" not in (engine.name, other.name) else len(inputs)
+        )
+    comparison = Comparison()
+    scores, rates, kept = [], _Rates(), []
+    seconds = {engine.name: 0.0}
+    bar = progress.add_task(f"{engine.name}, samples", total=len(inputs))
+    for start in range(0, len(inputs), size):
+        samples = slice(start, min(start + size, len(inputs)))
+        run = _timed(engine, samples, record, seconds)
+        scores.append(run.scores)
+        rates.add(run)
+        if request.record is not None:
+            kept.append(run)
+        if other is not None:
+            against = _timed(other, samples, record, seconds)
+            comparison.add(start, run, against, (engine.name, other.name), engine.compares)
+        progress.update(bar, completed=samples.stop)
+    if request.record is not None:
+        _write_record(request.record, kept, request.force)
+    predicted = np.concatenate(scores).argmax(axis=1)
+    return {
+        "engine": engine.name,
+        "samples": len(inputs),
+        "accuracy": None if labels is None else float((predicted == labels).mean()),
+        "firing_rate": rates.mean(),
+        "seconds": seconds,
+        "check": None
+        if other is None
+        else {
+            "against": other.name,
+            "compared": comparison.compared,
+            "mismatches": comparison.total_mismatches,
+            "mismatches_by_layer": comparison.mismatches,
+            "first": comparison.first,
+        },
+    }
+
+
+def _timed(engine: Engine, samples: slice, record: tuple[str, ...], seconds: dict[str, float]) -> EngineRun:
+    began = time.perf_counter()
+    run = engine.run(samples, record)
+    seconds[engine.name] = seconds.get(engine.name, 0.0) + time.perf_counter() - began
+    return run
+
+
+class _Rates:
+    def __init__(self):
+        self.spikes: dict[str, int] = {}
+        self.chances: dict[str, int] = {}
+
+    def add(self, run: EngineRun) -> None:
+        for layer, spikes in run.spikes.items():
+            self.spikes[layer] = self.spikes.get(layer, 0) + int(spikes.sum(dtype=np.int64))
+            self.chances[layer] = self.chances.get(layer, 0) + spikes.size
+
+    def mean(self) -> dict[str, float]:
+        return {layer: self.spikes[layer] / max(1, self.chances[layer]) for layer in self.spikes}
+
+
+def _write_record(path: Path, runs: list[EngineRun], force: bool) -> None:
+    arrays = {}
+    for kind in ("spikes", "membrane"):
+        for layer in getattr(runs[0], kind):
+            arrays[f"{layer}.{kind}"] = np.concatenate([getattr(run, kind)[layer] for run in runs])
+    # the temporary file keeps the target's ending; numpy adds .npz to a name but not to an open file
+    with atomic_file(path, force=force) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **arrays)
