@@ -55,11 +55,12 @@ def write_chip_network(path: str | Path, network: ChipNetwork) -> None:
         nodes[population.name] = _neuron_node(population)
     for projection in network.projections.values():
         nodes[projection.name] = _synapse_node(projection, network)
-        edges += [(projection.source, projection.name), (projection.name, projection.target)]
+        _connect(network, projection, nodes, edges)
     for host in network.host_projections.values():
         nodes[host.name] = _linear_node(host.weight, host.bias, host.geometry, network.source_shape(host.source))
-        nodes[host.name].metadata = {"chip": _json({"kind": "host", "geometry": host.geometry})}
-        edges += [(host.source, host.name), (host.name, host.target)]
+        record = {"kind": "host", "source": host.source, "target": host.target, "geometry": host.geometry}
+        nodes[host.name].metadata = {"chip": _json(record)}
+        _connect(network, host, nodes, edges)
     for output in network.outputs.values():
         nodes[output.name] = nir.Output({"output": np.array(network.populations[output.population].shape)})
         nodes[output.name].metadata = {"chip": _json(output)}
@@ -156,11 +157,37 @@ def _neuron_node(p: Population) -> nir.NIRNode:
     return node
 
 
+def _connect(
+    network: ChipNetwork,
+    projection: Projection | HostProjection,
+    nodes: dict[str, nir.NIRNode],
+    edges: list[tuple[str, str]],
+) -> None:
+    """Edges for NIR readers, with the Flatten that NIR wants between an image and a matrix."""
+    shape = network.source_shape(projection.source)
+    before = projection.source
+    if projection.geometry is None and len(shape) > 1:
+        before = f"{projection.name}.flatten"
+        nodes[before] = nir.Flatten({"input": np.array(shape)}, 0, -1)
+        nodes[before].metadata = {"chip": _json({"kind": "shape"})}
+        edges.append((projection.source, before))
+    edges += [(before, projection.name), (projection.name, projection.target)]
+
+
 def _synapse_node(p: Projection, network: ChipNetwork) -> nir.NIRNode:
     weight = p.weight.astype(np.float64) * 2.0 ** (p.weight_exp + SYNAPSE_SHIFT)
     node = _linear_node(weight, None, p.geometry, network.source_shape(p.source))
     node.metadata = {
-        "chip": _json({"kind": "chip", "weight_exp": p.weight_exp, "delay": p.delay, "geometry": p.geometry}),
+        "chip": _json(
+            {
+                "kind": "chip",
+                "source": p.source,
+                "target": p.target,
+                "weight_exp": p.weight_exp,
+                "delay": p.delay,
+                "geometry": p.geometry,
+            }
+        ),
         "weight": p.weight.astype(np.int16),
     }
     return node
@@ -181,8 +208,6 @@ def _linear_node(
 
 
 def _read_nodes(graph: nir.NIRGraph, network: ChipNetwork) -> None:
-    before = {b: a for a, b in graph.edges}
-    after = {a: b for a, b in graph.edges}
     for name, node in graph.nodes.items():
         if isinstance(node, nir.NIRGraph):
             raise ValueError(f"{name}: nested graphs have no place here")
@@ -191,17 +216,19 @@ def _read_nodes(graph: nir.NIRGraph, network: ChipNetwork) -> None:
             network.inputs[name] = TypeAdapter(ChipInput).validate_python(record)
         elif isinstance(node, nir.Output):
             network.outputs[name] = TypeAdapter(ChipOutput).validate_python(record)
+        elif record.get("kind") == "shape":
+            continue
         elif record.get("kind") == "host":
             weight = np.ascontiguousarray(node.weight, dtype=np.float64)
             bias = np.ascontiguousarray(node.bias, dtype=np.float64)
             network.host_projections[name] = HostProjection(
-                name, before[name], after[name], weight, bias, _geometry(record["geometry"])
+                name, record["source"], record["target"], weight, bias, _geometry(record["geometry"])
             )
         elif record.get("kind") == "chip":
             network.projections[name] = Projection(
                 name,
-                before[name],
-                after[name],
+                record["source"],
+                record["target"],
                 np.asarray(node.metadata["weight"]).astype(np.int16),
                 int(record["weight_exp"]),
                 _geometry(record["geometry"]),

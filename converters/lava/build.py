@@ -9,13 +9,12 @@ import numpy as np
 from lava.magma.core.model.model import AbstractProcessModel
 from lava.magma.core.process.ports.ports import OutPort
 from lava.magma.core.process.process import AbstractProcess
-from lava.proc.conv.process import Conv
 from lava.proc.dense.models import PyDenseModelBitAcc
 from lava.proc.dense.process import Dense
 from lava.proc.lif.process import LIFReset
 
 from converters.lava.job import Job
-from converters.lava.layout import lava_flat_order, lava_geometry, lava_kernel, lava_shape, to_lava
+from converters.lava.layout import lava_flat_order, lava_shape, to_lava
 from converters.lava.processes import (
     MessageSource,
     MessageSourceModel,
@@ -24,7 +23,6 @@ from converters.lava.processes import (
     RegisterLifResetModel,
     SpikeDelay,
     SpikeDelayModel,
-    WideConvModel,
 )
 from converters.lava.recorder import PopulationRecorder
 from hw_models.chip_network import VTH_MAX, Population, Projection
@@ -134,16 +132,9 @@ def _connect(
     if projection.geometry is None:
         _connect_dense(component, job, projection, spikes, target, bits)
     else:
-        synapse = Conv(
-            # Lava's fixed-point Conv ignores weight_exp
-            weight=lava_kernel(projection.weight) << projection.weight_exp,
-            input_shape=spikes.shape,
-            groups=projection.geometry.groups,
-            num_message_bits=bits,
-            name=projection.name,
-            **lava_geometry(projection.geometry),
-        )
-        component.add(synapse, WideConvModel)
+        from converters.lava.convolution import WideConvModel, lava_convolution
+
+        synapse = component.add(lava_convolution(projection, spikes.shape, bits), WideConvModel)
         spikes.connect(synapse.s_in)
         synapse.a_out.connect(target.a_in)
 

@@ -19,7 +19,6 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.process.variable import Var
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
-from lava.proc.conv.models import PyConvModelFixed
 from lava.proc.lif.models import PyLifResetModelBitAcc
 from lava.proc.lif.process import LIFReset
 
@@ -91,16 +90,6 @@ class RegisterLifResetModel(RecordedLifResetModel):
             self.v[spike_vector] -= self.effective_vth[spike_vector]
         else:
             super().reset_voltage(spike_vector)
-
-
-class WideConvModel(PyConvModelFixed):
-    """Lava's fixed-point Conv with room for its numbers: Lava holds groups, stride … in int8, so that 128 groups overflow."""
-
-    kernel_size: np.ndarray = LavaPyType(np.ndarray, np.int32)
-    stride: np.ndarray = LavaPyType(np.ndarray, np.int32)
-    padding: np.ndarray = LavaPyType(np.ndarray, np.int32)
-    dilation: np.ndarray = LavaPyType(np.ndarray, np.int32)
-    groups: np.ndarray = LavaPyType(np.ndarray, np.int32)
 
 
 class MessageSource(AbstractProcess):

@@ -24,9 +24,7 @@ class PopulationRecorder:
         self._job, self._name, self._index, self._depth = job, name, names.index(name), depth
         self._steps, self._samples = job.encoded.steps, job.encoded.samples
         self._shape = job.network.populations[name].shape
-        self._outputs = [
-            (i, o.mode) for i, o in enumerate(job.network.outputs.values()) if o.population == name
-        ]
+        self._outputs = [(i, o.mode) for i, o in enumerate(job.network.outputs.values()) if o.population == name]
         self._files: dict[tuple[str, int], np.ndarray] | None = None
 
     def moment(self, time_step: int) -> tuple[int, int] | None:

@@ -29,7 +29,7 @@ POLL_SECONDS = 0.02
 SHARED_MEMORY_SIGNALS = ("SIGBUS",)
 
 
-class LavaTraceback(Exception):
+class LavaProcessError(Exception):
     """The traceback of the Lava process that failed, as text; the cause of the UserError that tells of it."""
 
 
@@ -90,9 +90,7 @@ def _check_room(job: Job) -> None:
         )
 
 
-def _run_worker(
-    job: Job, step_limit: float, total_limit: float, progress: Callable[[int, int], None] | None
-) -> None:
+def _run_worker(job: Job, step_limit: float, total_limit: float, progress: Callable[[int, int], None] | None) -> None:
     root = str(Path(__file__).resolve().parents[2])
     inherited = os.environ.get("PYTHONPATH")
     environment = os.environ | {
@@ -114,8 +112,10 @@ def _run_worker(
     try:
         _wait(job, worker, step_limit, total_limit, progress)
     finally:
-        worker.stdin.close()
-        end_session(worker)
+        try:
+            end_session(worker)
+        finally:  # a second Ctrl-C may cut the line above short: the worker then ends itself, and removes the folder
+            worker.stdin.close()
 
 
 def _wait(
@@ -147,7 +147,7 @@ def _wait(
             raise UserError(
                 f"Lava's interpreter ended by itself (exit code {worker.returncode})",
                 remedy="see what it wrote with --debug",
-            ) from LavaTraceback((job.folder / "worker.log").read_text(errors="replace"))
+            ) from LavaProcessError((job.folder / "worker.log").read_text(errors="replace"))
         if now - last_change > (step_limit if seen else max(START_SECONDS, step_limit)):
             raise UserError(
                 f"Lava finished no step within {now - last_change:.0f} s (step {int(counters.min()) + 1} of {total})",
@@ -176,7 +176,7 @@ def _failure(report: Path) -> UserError:
     if any(name in last for name in SHARED_MEMORY_SIGNALS):
         remedy = "give /dev/shm and the temporary folder more room (docker: --shm-size)"
     error = UserError(f"Lava failed: {last}", where=where or None, remedy=remedy)
-    error.__cause__ = LavaTraceback(f"in a Lava process:\n{text}")
+    error.__cause__ = LavaProcessError(f"in a Lava process:\n{text}")
     return error
 
 

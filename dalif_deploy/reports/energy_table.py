@@ -25,12 +25,7 @@ def print_energy_report(report: dict[str, Any], console: Console) -> None:
     _arithmetic(report["arithmetic_45nm"], console)
     _baseline(report["baseline"], console)
     _comparisons(report, console)
-    console.print(_constants(report["constants"]))
-    _line(
-        console,
-        "trust: Q read in the source; Q2 read in a document that quotes it; C computed from such; "
-        "scope all-in: never added to other terms",
-    )
+    _constants(report["constants"], console)
 
 
 def _line(console: Console, text: str, style: str = "") -> None:
@@ -187,28 +182,29 @@ def _comparisons(report: dict[str, Any], console: Console) -> None:
         static = row["with_one_chip_static"]
         _line(
             console,
-            f"{row['text']}: {static['low']:.3g} to {static['high']:.3g} times with one chip's static energy "
-            f"({static['status']}); at most {row['dynamic_only_at_most']:.3g} times for dynamic energy alone",
+            f"{row['text']}: {static['low']:.3g} to {static['high']:.3g} with one chip's static energy "
+            f"({static['status']}); {row['dynamic_only']:.3g} for dynamic energy alone ({row['dynamic_only_status']})",
             style="bold",
         )
     if report["comparisons"] and report["host"]:
         _line(console, "the host's first layer is on the GPU's side of these ratios only")
 
 
-def _constants(constants: list[dict[str, Any]]) -> Table:
-    table = _table("Constants", "set", "constant", "value", "scope, evidence, trust", "source", left=5)
+def _constants(constants: list[dict[str, Any]], console: Console) -> None:
+    """One line a source: what it gave, how far it reaches, how it came about."""
+    _line(console, "Constants and their sources", style="bold")
+    grouped: dict[tuple[str, ...], list[str]] = {}
     for c in constants:
-        value = f"{c['value']:g} {c['unit']}"
-        if c["low"] is not None and c["high"] is None:
-            value = f"≥ {value}"
-        elif c["low"] is not None:
-            value += f" ({c['low']:g} to {c['high']:g})"
-        _row(
-            table,
-            c["set"],
-            c["name"],
-            value,
-            f"{c['scope']}, {c['evidence']}, {c['trust']}",
-            c["source"] + (f" ({c['note']})" if c["note"] else ""),
-        )
-    return table
+        spread = ""
+        if c["low"] is not None:
+            spread = " (at least)" if c["high"] is None else f" ({c['low']:g} to {c['high']:g})"
+        key = (c["set"], c["source"], c["scope"], c["evidence"], c["trust"])
+        grouped.setdefault(key, []).append(f"{c['name']} {c['value']:g} {c['unit']}{spread}")
+    for (name, source, scope, evidence, trust), entries in grouped.items():
+        _line(console, f"  {name}: {', '.join(entries)} [{scope}, {evidence}, trust {trust}]: {source}")
+    _line(
+        console,
+        "  trust: Q read in the source itself, Q2 in a document that quotes it, C computed from such; "
+        "all-in: never added to other terms",
+        style="dim",
+    )

@@ -56,6 +56,12 @@ def append_node(chain: LinearMap, name: str, flat: FlatGraph, dt: float) -> Line
     if isinstance(node, nir.Input | nir.Output):
         return chain
     if isinstance(node, nir.Delay):
+        if chain.bias is not None and np.any(chain.bias):
+            raise UserError(
+                "a bias before a delay starts late; the chip's bias starts at once",
+                where=name,
+                remedy="put the Delay before the layer with the bias",
+            )
         return replace(chain, delay=chain.delay + delay_steps(name, node, dt), nodes=nodes)
     if isinstance(node, nir.Flatten):
         bias = None

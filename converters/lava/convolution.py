@@ -1,0 +1,34 @@
+"""Lava's convolution, with room for its numbers. Apart from the rest, because it brings in scipy.signal (a second)."""
+
+from __future__ import annotations
+
+import numpy as np
+from lava.magma.core.model.py.type import LavaPyType
+from lava.proc.conv.models import PyConvModelFixed
+from lava.proc.conv.process import Conv
+
+from converters.lava.layout import lava_geometry, lava_kernel
+from hw_models.chip_network import Projection
+
+
+class WideConvModel(PyConvModelFixed):
+    """Lava's fixed-point Conv; its own int8 for the number of groups overflows at 128."""
+
+    kernel_size: np.ndarray = LavaPyType(np.ndarray, np.int32)
+    stride: np.ndarray = LavaPyType(np.ndarray, np.int32)
+    padding: np.ndarray = LavaPyType(np.ndarray, np.int32)
+    dilation: np.ndarray = LavaPyType(np.ndarray, np.int32)
+    groups: np.ndarray = LavaPyType(np.ndarray, np.int32)
+
+
+def lava_convolution(projection: Projection, input_shape: tuple[int, ...], message_bits: int) -> Conv:
+    """The Conv process of a projection; `input_shape` is Lava's (W, H, C)."""
+    return Conv(
+        # Lava's fixed-point Conv ignores weight_exp
+        weight=lava_kernel(projection.weight) << projection.weight_exp,
+        input_shape=input_shape,
+        groups=projection.geometry.groups,
+        num_message_bits=message_bits,
+        name=projection.name,
+        **lava_geometry(projection.geometry),
+    )

@@ -1,0 +1,13 @@
+"""The suite on every Python of the machine: `nox`. Interpreters that are not there are left out."""
+
+import nox
+
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = True
+
+
+@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    session.install(".[lava,test]")
+    session.install("--no-deps", "--ignore-requires-python", "lava-nc==0.10.0")
+    session.run("pytest", *session.posargs)
