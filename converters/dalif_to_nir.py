@@ -21,6 +21,7 @@ from hw_models.graph.node_shapes import output_shape
 
 if TYPE_CHECKING:
     import torch
+
     from dalif_deploy.networks import ConvNetwork
     from dalif_deploy.neuron import DALIF
 

@@ -77,9 +77,8 @@ def _nir_source(path: Path, dt: float | None, digest: str) -> Source:
 
 
 def _checkpoint_source(path: Path, dt: float | None, digest: str) -> Source:
-    from dalif_deploy.networks.checkpoint import load_checkpoint
-
     from converters.dalif_to_nir import network_to_nir
+    from dalif_deploy.networks.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(path)
     step = checkpoint.info.get("input_step")

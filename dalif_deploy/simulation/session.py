@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dalif_deploy.data import load_data
 from rich.console import Console
 from rich.progress import Progress
 
 from converters.artefact import Artefact, load_artefact
+from dalif_deploy.data import load_data
 from dalif_deploy.simulation.comparison import Comparison
 from dalif_deploy.simulation.engines import Engine, EngineRun, make_engine
 from hw_models.atomic_files import atomic_file

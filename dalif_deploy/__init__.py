@@ -1,0 +1,27 @@
+"""Train DA-LIF networks, take them to Loihi-class hardware, and prove that nothing was lost on the way.
+
+Names below load when first used, so that importing the package, and every `--help`, stays fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_EXPORTS = {
+    "DALIF": "dalif_deploy.neuron",
+    "NetworkSpec": "dalif_deploy.networks",
+    "build_network": "dalif_deploy.networks",
+    "load_checkpoint": "dalif_deploy.networks.checkpoint",
+    "load_data": "dalif_deploy.data",
+    "train": "dalif_deploy.training",
+    "export_network": "converters.export",
+    "load_artefact": "converters.artefact",
+}
+__all__ = list(_EXPORTS)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_EXPORTS[name]), name)

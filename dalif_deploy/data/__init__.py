@@ -1,0 +1,5 @@
+"""Data sets by name, and arrays from .npz files."""
+
+from dalif_deploy.data.load import LabelledData, load_data
+
+__all__ = ["LabelledData", "load_data"]

@@ -1,0 +1,71 @@
+"""`NAME:SPLIT` or an .npz file, as arrays."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hw_models.errors import UserError
+
+
+@dataclass
+class LabelledData:
+    """Samples and, where known, their classes.
+
+    Attributes:
+        inputs: float32 [N, C, H, W] images in 0..1 (or whatever an .npz holds: [N, ...] or [N, T, ...]).
+        labels: int64 [N], or None.
+        step: value of one integer level of the data, None if unknown.
+    """
+
+    inputs: np.ndarray
+    labels: np.ndarray | None
+    step: float | None
+    name: str
+
+
+def load_data(spec: str, data_root: str | None = None) -> LabelledData:
+    """Loads `digits:train`, `digits:test`, `fashion-mnist:train`, `fashion-mnist:test`, or a .npz with `input`.
+
+    Raises:
+        UserError: unknown name or split, missing data, a damaged file.
+    """
+    from dalif_deploy.data.digits import load_digits
+    from dalif_deploy.data.fashion_mnist import load_fashion_mnist
+
+    if spec.endswith(".npz"):
+        return _load_npz(Path(spec))
+    name, _, split = spec.partition(":")
+    if name not in ("digits", "fashion-mnist"):
+        raise UserError(f"unknown data {spec!r}", remedy="give digits:test, fashion-mnist:test or a .npz file")
+    if split not in ("train", "test"):
+        raise UserError(f"unknown split {split!r} of {name}", remedy=f"give {name}:train or {name}:test")
+    return load_digits(split) if name == "digits" else load_fashion_mnist(split, data_root)
+
+
+def _load_npz(path: Path) -> LabelledData:
+    if not path.is_file():
+        raise UserError("no such file", where=str(path), remedy="check the path")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            inputs = file["input"]
+            labels = file["label"] if "label" in file.files else None
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"not a readable .npz with `input` ({error})", where=str(path), remedy="write it with np.savez"
+        ) from error
+    if inputs.dtype.kind not in "biuf" or inputs.ndim < 2 or len(inputs) == 0:
+        raise UserError(
+            f"`input` is {inputs.dtype} of shape {list(inputs.shape)}",
+            where=str(path),
+            remedy="give numbers of shape [N, ...]",
+        )
+    if not np.isfinite(inputs).all():
+        raise UserError("`input` holds NaN or infinity", where=str(path), remedy="repair the data")
+    if labels is not None and (labels.shape != inputs.shape[:1] or labels.dtype.kind not in "iu"):
+        raise UserError("`label` is not one integer a sample", where=str(path), remedy="give shape [N]")
+    labels = None if labels is None else labels.astype(np.int64)
+    return LabelledData(inputs.astype(np.float32), labels, None, path.stem)

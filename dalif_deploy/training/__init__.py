@@ -1,0 +1,6 @@
+"""Training by backpropagation through time."""
+
+from dalif_deploy.training.config import TrainConfig
+from dalif_deploy.training.train import train
+
+__all__ = ["TrainConfig", "train"]
