@@ -67,14 +67,14 @@ def _folded_conv(block: torch.nn.Module, shape: tuple[int, ...]) -> nir.Conv2d:
     weight = _array(conv.weight)
     bias = np.zeros(len(weight)) if conv.bias is None else _array(conv.bias)
     gain = _array(norm.weight) / np.sqrt(_array(norm.running_var) + norm.eps)
-    alpha = float(block.neuron.alpha)
+    alpha = block.neuron.alpha.item()
     weight = weight * (alpha * gain)[:, None, None, None]
     bias = alpha * (gain * (bias - _array(norm.running_mean)) + _array(norm.bias))
     return nir.Conv2d(shape[1:], weight, conv.stride, conv.padding, conv.dilation, conv.groups, bias)
 
 
 def _neuron(name: str, neuron: DALIF, shape: tuple[int, ...], dt: float) -> nir.NIRNode:
-    alpha, beta = float(neuron.alpha), float(neuron.beta)
+    alpha, beta = neuron.alpha.item(), neuron.beta.item()
     if not math.isfinite(alpha) or not math.isfinite(beta) or beta > 1:
         raise UserError(f"alpha {alpha} or beta {beta} is no decay", where=name, remedy="retrain this network")
     below = float(np.nextafter(np.float32(neuron.v_threshold), np.float32(-np.inf)))

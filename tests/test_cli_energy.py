@@ -107,7 +107,7 @@ def test_an_existing_file_is_kept(exported, tmp_path):
         ("missing", "data.npz", "missing"),
         ("artefact", "nothing.npz", "nothing.npz"),
         ("artefact", "wrong.npz", "shape"),
-        ("artefact", "empty.npz", "sample"),
+        ("artefact", "empty.npz", "empty.npz"),
         (".", "data.npz", "not an exported network"),
     ],
 )

@@ -95,6 +95,8 @@ def _run_worker(job: Job, step_limit: float, total_limit: float, progress: Calla
     inherited = os.environ.get("PYTHONPATH")
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root]),
+        # the job's folder, by a name short enough for the sockets that multiprocessing puts there
+        "TMPDIR": "/proc/self/cwd",
         # a dozen Lava processes share the cores already
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",

@@ -106,4 +106,4 @@ class DALIF(nn.Module):
 
     def extra_repr(self) -> str:
         """What print shows."""
-        return f"alpha={float(self.alpha):.4f}, beta={float(self.beta):.4f}, learn={self.learn}, reset={self.reset}"
+        return f"alpha={self.alpha.item():.4f}, beta={self.beta.item():.4f}, learn={self.learn}, reset={self.reset}"

@@ -85,8 +85,8 @@ def _fit(network: ConvNetwork, training: LabelledData, testing: LabelledData, co
                     "loss": network_loss,
                     "test_accuracy": accuracy,
                     "seconds": time.perf_counter() - began,
-                    "alpha": [float(b.neuron.alpha) for b in network.blocks],
-                    "beta": [float(b.neuron.beta) for b in network.blocks],
+                    "alpha": [b.neuron.alpha.item() for b in network.blocks],
+                    "beta": [b.neuron.beta.item() for b in network.blocks],
                 }
             )
     return epochs

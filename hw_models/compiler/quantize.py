@@ -127,7 +127,7 @@ def _check_decays(source: FloatPopulation) -> None:
             raise UserError(
                 f"{label} is negative ({np.min(beta):.4g}); the chip's decays lie between 0 and 1",
                 where=source.name,
-                remedy="retrain with --activation sigmoid or clamp, which keep it in [0, 1], or start from a larger beta",
+                remedy="retrain with --activation sigmoid or clamp, which keep it in [0, 1]",
             )
         if (beta > 1).any():
             raise UserError(
