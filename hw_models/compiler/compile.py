@@ -170,7 +170,7 @@ def _check_delays(network: ChipNetwork, chip: ChipDescription) -> None:
         wait = network.pipeline_delay(projection, depths)
         if wait < 0:
             raise UserError(
-                f"leads back over {projection.delay - wait} hops with a delay of {projection.delay}; each hop takes a step",
+                f"leads back over {projection.delay - wait} hops with delay {projection.delay}; a hop takes a step",
                 where=projection.name,
                 remedy=f"give the loop a delay of {projection.delay - wait} steps in training",
             )
