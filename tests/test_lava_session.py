@@ -142,8 +142,11 @@ def test_failure_before_the_first_step_is_told(monkeypatch):
 
 
 def test_hung_process_ends_at_the_step_limit(own_temporary_folder):
+    stopped = []
+
     def stop_them_all(done, total):
-        if done == 3:
+        if done > 3 and not stopped:
+            stopped.append(done)
             (leader,) = {os.getsid(pid) for pid in worker_processes(own_temporary_folder)}
             for pid in session_processes(leader):
                 if pid != leader:
@@ -156,9 +159,12 @@ def test_hung_process_ends_at_the_step_limit(own_temporary_folder):
 
 
 def test_killed_process_is_told(own_temporary_folder):
+    killed = []
+
     def kill_one(done, total):
-        if done == 300:  # more than a second, so that the worker has seen its children
-            time.sleep(1.2)
+        if done > 3 and not killed:
+            killed.append(done)
+            time.sleep(1.2)  # so that the worker has seen its children
             (leader,) = {os.getsid(pid) for pid in worker_processes(own_temporary_folder)}
             command = session_processes(leader)[leader]
             os.kill(max(p for p, c in session_processes(leader).items() if c == command), signal.SIGKILL)
