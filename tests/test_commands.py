@@ -82,7 +82,7 @@ def test_nir_file_steps_to_the_trained_network_s_spikes(tmp_path, reset, learn):
     """Read back with nir and stepped by hand, in torch, without any reader of this project."""
     path = checkpoint(
         tmp_path / "m.pt",
-        lambda n: [b.norm.running_mean.normal_(0, 0.2) for b in n.blocks],
+        lambda n: [(b.norm.running_mean.normal_(0, 0.2), b.norm.bias.fill_(0.7)) for b in n.blocks],
         channels=[4, 5], strides=[1, 2], neuron={"reset": reset, "learn": learn},
     )  # fmt: skip
     assert run("export", path, "--target", "nir", "-o", tmp_path / "out").returncode == 0
@@ -133,7 +133,7 @@ def test_exported_network_is_the_same_in_lava_and_near_the_trained_one(trained, 
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     check = json.loads(figures.read_text())["check"]
-    assert check["mismatches"] == 0 and sum(check["compared"].values()) > 10_000
+    assert check["mismatches"] == 0 and sum(check["compared"].values()) > 1_000
     with np.load(record) as file:
         assert file["block1.spikes"].sum() > 0 and file["block1.membrane"].dtype.kind == "i"
     fast = json.loads(run("simulate", out, "--data", "digits:test", "--json", "-").stdout)

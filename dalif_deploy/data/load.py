@@ -57,12 +57,14 @@ def _load_npz(path: Path) -> LabelledData:
         raise UserError(
             f"not a readable .npz with `input` ({error})", where=str(path), remedy="write it with np.savez"
         ) from error
-    if inputs.dtype.kind not in "biuf" or inputs.ndim < 2 or len(inputs) == 0:
+    if inputs.dtype.kind not in "biuf" or inputs.ndim < 2:
         raise UserError(
             f"`input` is {inputs.dtype} of shape {list(inputs.shape)}",
             where=str(path),
             remedy="give numbers of shape [N, ...]",
         )
+    if len(inputs) == 0:
+        raise UserError("`input` has no samples", where=str(path), remedy="give at least one")
     if not np.isfinite(inputs).all():
         raise UserError("`input` holds NaN or infinity", where=str(path), remedy="repair the data")
     if labels is not None and (labels.shape != inputs.shape[:1] or labels.dtype.kind not in "iu"):
