@@ -47,7 +47,7 @@ def _row(table: Table, *cells: str) -> None:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
 
 
 def _spread(figure: dict[str, float]) -> str:

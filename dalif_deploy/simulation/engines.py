@@ -92,9 +92,9 @@ class LavaEngine:
         total_limit: float = 3600.0,
         progress: Progress | None = None,
     ):
-        from converters.lava.compat import prepare_lava
+        from converters.lava.compat import require_lava
 
-        prepare_lava()
+        require_lava()
         self.network, self.encoded = _encoded(artefact, data, steps)
         self.limits = {"step_limit_seconds": step_limit, "total_limit_seconds": total_limit, "progress": progress}
 
