@@ -51,9 +51,10 @@ def energy(
     measured = measured_gpu(network, encoded, counter) if counter else []
     report = energy_report(network, encoded, counts, measured=measured, not_measured=reason)
     report = {**report, "data": data, "artefact": str(folder)}
+    # the file first: it must not be lost when the tables' reader (head, less) goes away
+    write_json(report, json_file, force=force)
     # tables go where they do not mix with JSON on standard output
     print_energy_report(report, Console(stderr=json_file == "-"))
-    write_json(report, json_file, force=force)
 
 
 def _refuse_existing(json_file: str | None, force: bool) -> None:
