@@ -116,7 +116,7 @@ LINEAR_CHAINS = {
 }
 
 
-@pytest.mark.parametrize("nodes", LINEAR_CHAINS.values(), ids=LINEAR_CHAINS)
+@pytest.mark.parametrize("nodes", list(LINEAR_CHAINS.values()), ids=list(LINEAR_CHAINS))
 def test_folded_chains_are_the_same_map(nodes):
     graph = chain(
         ("input", nir.Input({"input": np.array([2, 8, 8])})),
