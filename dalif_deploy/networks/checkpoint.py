@@ -5,10 +5,10 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from dalif_deploy.networks.conv_network import ConvNetwork
 from dalif_deploy.networks.spec import NetworkSpec, build_network
@@ -16,13 +16,26 @@ from hw_models.atomic_files import atomic_file
 from hw_models.errors import UserError
 
 FORMAT = "dalif-deploy checkpoint 1"
-# No tensor of a network that this file can describe is larger; a file that claims more is refused before it is built
-MAX_READOUT_INPUTS = 1 << 28
+TRAIN_AGAIN = "write one with dalif-train"
+
+
+class _Info(BaseModel):
+    """What readers of `info` rely on; more may stand there."""
+
+    model_config = ConfigDict(extra="allow")
+    dataset: str | None = None
+    input_step: Annotated[FiniteFloat, Field(gt=0)] | None = None
 
 
 @dataclass
 class Checkpoint:
-    """A trained network (in evaluation mode) and what is known of its training (`dataset`, `input_step`, accuracy)."""
+    """A trained network and what is known of its training.
+
+    Attributes:
+        network: in evaluation mode, on the CPU.
+        info: `dataset` (its name), `input_step` (value of one integer level of its images), `test_accuracy` (0..1);
+            each may be missing or None.
+    """
 
     network: ConvNetwork
     spec: NetworkSpec
@@ -30,12 +43,19 @@ class Checkpoint:
 
 
 def save_checkpoint(path: str | Path, network: ConvNetwork, info: dict[str, Any], *, force: bool = False) -> None:
-    """Writes the file whole or not at all."""
+    """Writes the file whole or not at all.
+
+    Args:
+        info: plain data only (numbers, text, lists, dicts); see `Checkpoint`.
+
+    Raises:
+        UserError: the file exists and `force` is not set, or can't be written.
+    """
     content = {
         "format": FORMAT,
         "spec": network.spec.model_dump(mode="json"),
         "info": info,
-        "state": {key: value.detach().cpu() for key, value in network.state_dict().items()},
+        "state": {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()},
     }
     with atomic_file(path, force=force) as temporary:
         torch.save(content, temporary)
@@ -45,53 +65,74 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     """Reads a checkpoint without running any code from it.
 
     Raises:
-        UserError: missing, truncated or foreign file, code in it, unknown layers, NaN weights.
+        UserError: missing, truncated or foreign file, code in it, unknown architecture or layers, shapes that do not
+            fit, NaN or infinite weights (named).
     """
     path = Path(path)
     content = _load_plain(path)
-    remedy = "write one with dalif-train"
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UserError("not a checkpoint of dalif-train", where=str(path), remedy=remedy)
+    if not isinstance(content, dict) or not _is_text(content.get("format"), FORMAT):
+        raise UserError("not a checkpoint of dalif-train", where=str(path), remedy=TRAIN_AGAIN)
+    spec, info, state = (content.get(key) for key in ("spec", "info", "state"))
+    if not (isinstance(spec, dict) and isinstance(info, dict) and isinstance(state, dict)):
+        raise UserError("not a whole checkpoint: spec, info or state is missing", where=str(path), remedy=TRAIN_AGAIN)
+    spec = _validated(NetworkSpec, spec, "unknown architecture", path)
+    _validated(_Info, info, "unusable info", path)
+    # on "meta" nothing is allocated: a file that claims a huge network is refused before any memory is asked for
     try:
-        spec = NetworkSpec.model_validate(content["spec"])
-        state, info = dict(content["state"]), dict(content["info"])
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise UserError(f"unknown architecture: {place}: {first['msg']}", where=str(path), remedy=remedy) from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"not a whole checkpoint ({error})", where=str(path), remedy=remedy) from error
-    with torch.device("meta"):
-        network = build_network(spec)
-    if network.readout.in_features > MAX_READOUT_INPUTS:
-        raise UserError("describes a network too large to build", where=str(path), remedy=remedy)
-    _check_state(path, network, state)
+        with torch.device("meta"):
+            network = build_network(spec)
+    except RuntimeError as error:  # sizes beyond 64 bits
+        raise UserError("describes a network too large to build", where=str(path), remedy=TRAIN_AGAIN) from error
+    _check_state(path, network.state_dict(), state)
     network.load_state_dict(state, assign=True)
     return Checkpoint(network.eval(), spec, info)
 
 
+def _is_text(value: Any, text: str) -> bool:
+    return isinstance(value, str) and value == text
+
+
+def _validated(model: type[BaseModel], content: dict, what: str, path: Path) -> Any:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        what = f"{what}: {place}: {first['msg']}" if place else f"{what}: {first['msg']}"
+        raise UserError(what, where=str(path), remedy=TRAIN_AGAIN) from error
+
+
 def _load_plain(path: Path) -> Any:
     if not path.is_file():
-        raise UserError("no such file", where=str(path), remedy="check the path")
+        what = "is a folder, not a checkpoint" if path.is_dir() else "no such file"
+        raise UserError(what, where=str(path), remedy="give the model.pt that dalif-train wrote")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     # torch raises many types for damaged and hostile files: unpickling, zip, end of file, key errors
     except Exception as error:
-        code = "Unsupported" in str(error) or "weights_only" in str(error).lower()
-        what = "holds pickled code, which is never run" if code else "truncated, or not a checkpoint"
-        raise UserError(what, where=str(path), remedy="write one with dalif-train") from error
+        # its words where the file names a class or function, and where it is compiled code
+        code = any(words in str(error) for words in ("Unsupported global", "Unsupported class", "TorchScript"))
+        what = "holds code, which is never run" if code else "truncated, or not a checkpoint"
+        raise UserError(what, where=str(path), remedy=TRAIN_AGAIN) from error
 
 
-def _check_state(path: Path, network: ConvNetwork, state: dict[str, Any]) -> None:
-    wanted = network.state_dict()
-    remedy = "train it again with dalif-train"
-    for key in wanted.keys() ^ state.keys():
+def _check_state(path: Path, wanted: dict[str, torch.Tensor], state: dict[Any, Any]) -> None:
+    for key in [*(k for k in wanted if k not in state), *(k for k in state if k not in wanted)]:
         what = "unknown layer" if key in state else "missing layer"
-        raise UserError(f"{what} {key}", where=str(path), remedy=remedy)
+        raise UserError(f"{what} {key}", where=str(path), remedy=TRAIN_AGAIN)
     for key, value in state.items():
-        if not isinstance(value, torch.Tensor) or value.shape != wanted[key].shape or value.dtype != wanted[key].dtype:
-            raise UserError(f"{key} does not fit the architecture", where=str(path), remedy=remedy)
+        if not _fits(value, wanted[key]):
+            raise UserError(f"{key} does not fit the architecture", where=str(path), remedy=TRAIN_AGAIN)
         if value.is_floating_point() and not torch.isfinite(value).all():
-            raise UserError(f"{key} holds NaN or infinity", where=str(path), remedy=remedy)
+            raise UserError(f"{key} holds NaN or infinity", where=str(path), remedy=TRAIN_AGAIN)
+        if key.endswith("running_var") and (value < 0).any():
+            raise UserError(f"{key} holds a negative variance", where=str(path), remedy=TRAIN_AGAIN)
+
+
+def _fits(value: Any, wanted: torch.Tensor) -> bool:
+    """Shape and type agree, and the values are really there: a contiguous tensor can't claim more than its file has."""
+    if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.is_quantized:
+        return False
+    return value.shape == wanted.shape and value.dtype == wanted.dtype and value.is_contiguous()

@@ -2,48 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from dalif_deploy.networks.conv_network import ConvNetwork
+from dalif_deploy.neuron import DALIF
+
+Size = Annotated[int, Field(ge=1, le=65_536)]
+SizePerBlock = Annotated[list[Size], Field(min_length=1, max_length=64)]
+Steps = Annotated[int, Field(ge=1, le=100_000)]
+Arch = Literal["cnn"]
 
 
 class NeuronSpec(BaseModel):
-    """Options of DALIF, see there."""
+    """Options of DALIF, see there; refused where DALIF refuses them."""
 
     model_config = ConfigDict(extra="forbid")
-    v_threshold: float = Field(default=1.0, gt=0)
+    v_threshold: FiniteFloat = Field(default=1.0, gt=0)
     activation: Literal["tanh", "sigmoid", "clamp"] = "tanh"
     learn: Literal["both", "spatial", "temporal", "none"] = "both"
-    alpha_init: float = 0.9
-    beta_init: float = 0.5
+    alpha_init: FiniteFloat = 0.9
+    beta_init: FiniteFloat = 0.5
     reset: Literal["zero", "subtract"] = "zero"
     surrogate: Literal["atan", "sigmoid", "triangle", "rectangle"] = "atan"
-    width: float = Field(default=1.0, gt=0)
+    width: FiniteFloat = Field(default=1.0, gt=0)
+
+    @model_validator(mode="after")
+    def _builds(self) -> NeuronSpec:
+        DALIF(**self.model_dump())
+        return self
 
 
 class NetworkSpec(BaseModel):
     """Architecture "cnn": conv-BN-DALIF blocks, then a linear readout averaged over time."""
 
     model_config = ConfigDict(extra="forbid")
-    arch: Literal["cnn"] = "cnn"
-    input_shape: tuple[int, int, int]
+    arch: Arch = "cnn"
+    input_shape: tuple[Size, Size, Size]
     classes: int = Field(ge=2, le=100_000)
-    channels: list[int] = Field(min_length=1, max_length=64)
-    strides: list[int] = Field(min_length=1, max_length=64)
+    channels: SizePerBlock
+    strides: SizePerBlock
     kernel: int = Field(default=3, ge=1, le=31)
-    steps: int = Field(default=4, ge=1, le=100_000)
+    steps: Steps = 4
     neuron: NeuronSpec = NeuronSpec()
 
     @model_validator(mode="after")
     def _consistent(self) -> NetworkSpec:
-        if len(self.channels) != len(self.strides):
-            raise ValueError("channels and strides must have one entry a block")
-        sizes = (*self.input_shape, *self.channels, *self.strides)
-        if min(sizes) < 1 or max(sizes) > 65_536:
-            raise ValueError("sizes must lie between 1 and 65,536")
+        require_a_stride_per_block(self.channels, self.strides)
         return self
+
+
+def require_a_stride_per_block(channels: list[int], strides: list[int]) -> None:
+    """Raises ValueError where the two lists differ in length."""
+    if len(channels) != len(strides):
+        raise ValueError(f"{len(channels)} channels and {len(strides)} strides: a block needs one of each")
 
 
 def build_network(spec: NetworkSpec) -> ConvNetwork:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dalif_deploy.neuron.decay import ACTIVATIONS, free_parameter
-from dalif_deploy.neuron.surrogate import SURROGATES, smooth_spike, spike
+from dalif_deploy.neuron.surrogate import SURROGATES, spike
 
 Learn = Literal["both", "spatial", "temporal", "none"]
 
@@ -21,15 +21,23 @@ class DALIF(nn.Module):
         H[t] = V[t] * (1 - S[t])            reset "zero"
         H[t] = V[t] - v_threshold * S[t]    reset "subtract"
 
-    alpha and beta are one value a layer, each a bounded activation of a free parameter (`tau_a`, `tau_b`). The reset
-    is not differentiated (the spike in it is detached), as in the PLIF paper: gradients flow through V.
+    alpha and beta are one value a layer. A learned decay is a bounded activation of a free parameter, `tau_a` or
+    `tau_b`; a fixed one is the plain number `fixed_alpha` or `fixed_beta`, to which no bound applies.
+
+    The reset is not differentiated (the spike in it is detached), as in the PLIF paper: through it the surrogate
+    would pass -V per bump back along time, which grows with the membrane and gives large, noisy gradients, while
+    what the spike does to later layers is already in the gradient of S. Gradients flow along time through V.
 
     Args:
-        activation: "tanh" (default), "sigmoid" or "clamp".
+        v_threshold: membrane at which a neuron fires, > 0.
+        activation: "tanh" (default), "sigmoid" or "clamp", see `dalif_deploy.neuron.decay`.
         learn: which decays are trained: "both", "spatial" (alpha), "temporal" (beta) or "none" (a plain LIF).
-        alpha_init, beta_init: decays at the start; fixed where they are not learned.
+        alpha_init, beta_init: decays at the start; the decays for good where they are not learned.
+        reset: "zero" (hard) or "subtract" (soft).
         surrogate, width: see `dalif_deploy.neuron.surrogate`.
-        smooth: fire the surrogate's primitive instead of a step (to check gradients; such a network does not spike).
+
+    Raises:
+        ValueError: an unknown option, or a start that the activation does not reach.
     """
 
     def __init__(
@@ -43,30 +51,35 @@ class DALIF(nn.Module):
         reset: Literal["zero", "subtract"] = "zero",
         surrogate: str = "atan",
         width: float = 1.0,
-        smooth: bool = False,
     ):
         super().__init__()
         if activation not in ACTIVATIONS or surrogate not in SURROGATES or reset not in ("zero", "subtract"):
             raise ValueError(f"unknown activation {activation!r}, surrogate {surrogate!r} or reset {reset!r}")
         if learn not in ("both", "spatial", "temporal", "none"):
             raise ValueError(f"unknown learn {learn!r}")
+        if not (v_threshold > 0 and width > 0):
+            raise ValueError(f"v_threshold {v_threshold} and width {width} must be above 0")
         self.v_threshold, self.activation, self.learn, self.reset = v_threshold, activation, learn, reset
-        self.surrogate, self.width, self.smooth = surrogate, width, smooth
-        self.tau_a = self._decay(alpha_init, learn in ("both", "spatial"))
-        self.tau_b = self._decay(beta_init, learn in ("both", "temporal"))
+        self.surrogate, self.width = surrogate, width
+        self.tau_a, fixed_alpha = self._decay(alpha_init, learn in ("both", "spatial"))
+        self.tau_b, fixed_beta = self._decay(beta_init, learn in ("both", "temporal"))
+        self.register_buffer("fixed_alpha", fixed_alpha)
+        self.register_buffer("fixed_beta", fixed_beta)
 
-    def _decay(self, value: float, learned: bool) -> nn.Parameter:
-        return nn.Parameter(torch.tensor(free_parameter(value, self.activation)), requires_grad=learned)
+    def _decay(self, value: float, learned: bool) -> tuple[nn.Parameter | None, torch.Tensor | None]:
+        if learned:
+            return nn.Parameter(torch.tensor(free_parameter(value, self.activation))), None
+        return None, torch.tensor(float(value))
 
     @property
     def alpha(self) -> torch.Tensor:
         """Spatial decay, shape ()."""
-        return ACTIVATIONS[self.activation](self.tau_a)
+        return self.fixed_alpha if self.tau_a is None else ACTIVATIONS[self.activation](self.tau_a)
 
     @property
     def beta(self) -> torch.Tensor:
         """Temporal decay, shape ()."""
-        return ACTIVATIONS[self.activation](self.tau_b)
+        return self.fixed_beta if self.tau_b is None else ACTIVATIONS[self.activation](self.tau_b)
 
     def step(self, x: torch.Tensor, state: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """One step.
@@ -78,16 +91,12 @@ class DALIF(nn.Module):
         Returns:
             (spikes, H), both of x's shape.
         """
-        v = self.alpha * x
-        if state is not None:
-            v = v + self.beta * state
-        fire = smooth_spike if self.smooth else spike
-        s = fire(v - self.v_threshold, self.surrogate, self.width)
-        held = s.detach()
-        return s, v * (1 - held) if self.reset == "zero" else v - self.v_threshold * held
+        v = self._charge(self.alpha * x, self.beta, state)
+        s = self._fire(v)
+        return s, self._release(v, s)
 
     def forward(self, x: torch.Tensor, record: list[torch.Tensor] | None = None) -> torch.Tensor:
-        """A sequence from rest.
+        """A sequence from rest, equal to `step` at each of its entries.
 
         Args:
             x: [T, N, ...].
@@ -96,13 +105,28 @@ class DALIF(nn.Module):
         Returns:
             Spikes [T, N, ...].
         """
+        # what all steps share is computed once, and the state after the last step only for a record
+        current, beta = self.alpha * x, self.beta
         state, spikes = None, []
-        for x_t in x:
-            s, state = self.step(x_t, state)
-            spikes.append(s)
+        for t, current_t in enumerate(current, start=1):
+            v = self._charge(current_t, beta, state)
+            spikes.append(self._fire(v))
+            if t < len(current) or record is not None:
+                state = self._release(v, spikes[-1])
             if record is not None:
                 record.append(state)
-        return torch.stack(spikes)
+        return torch.stack(spikes) if spikes else current
+
+    @staticmethod
+    def _charge(current: torch.Tensor, beta: torch.Tensor, state: torch.Tensor | None) -> torch.Tensor:
+        return current if state is None else torch.addcmul(current, beta, state)
+
+    def _fire(self, v: torch.Tensor) -> torch.Tensor:
+        return spike(v, self.v_threshold, self.surrogate, self.width)
+
+    def _release(self, v: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+        fired = s.detach()
+        return v.masked_fill(fired.bool(), 0.0) if self.reset == "zero" else v - self.v_threshold * fired
 
     def extra_repr(self) -> str:
         """What print shows."""

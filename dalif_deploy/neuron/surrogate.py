@@ -1,6 +1,7 @@
 """Surrogate gradients: the spike is a step forward and a smooth bump backward.
 
-Each surrogate is named by its bump, the derivative of `primitive`, which rises from 0 to 1 around 0; `width` scales x.
+Each surrogate is a primitive that rises from 0 to 1 around 0, and its derivative, the bump. Both take
+(membrane - threshold) / width.
 """
 
 from __future__ import annotations
@@ -10,22 +11,25 @@ from collections.abc import Callable
 
 import torch
 
-Bump = Callable[[torch.Tensor], torch.Tensor]
+Curve = Callable[[torch.Tensor], torch.Tensor]
 
-# name -> (primitive, its derivative), both of x / width
-SURROGATES: dict[str, tuple[Bump, Bump]] = {
+
+def _sigmoid_bump(x: torch.Tensor) -> torch.Tensor:
+    s = torch.sigmoid(4 * x)
+    return 4 * s * (1 - s)
+
+
+# name -> (primitive, its derivative); every bump is 1 at 0
+SURROGATES: dict[str, tuple[Curve, Curve]] = {
     # Fang et al. 2021 (PLIF), with their default alpha = 2
     "atan": (
         lambda x: torch.atan(math.pi * x) / math.pi + 0.5,
-        lambda x: 1 / (1 + (math.pi * x) ** 2),
+        lambda x: (x * math.pi).square_().add_(1).reciprocal_(),
     ),
-    "sigmoid": (
-        lambda x: torch.sigmoid(4 * x),
-        lambda x: 4 * torch.sigmoid(4 * x) * (1 - torch.sigmoid(4 * x)),
-    ),
+    "sigmoid": (lambda x: torch.sigmoid(4 * x), _sigmoid_bump),
     "triangle": (
         lambda x: torch.where(x < 0, 0.5 * (1 + x.clamp(min=-1)) ** 2, 1 - 0.5 * (1 - x.clamp(max=1)) ** 2),
-        lambda x: (1 - x.abs()).clamp(min=0),
+        lambda x: (1 - x.abs()).clamp_(min=0),
     ),
     "rectangle": (
         lambda x: (x + 0.5).clamp(0, 1),
@@ -36,22 +40,25 @@ SURROGATES: dict[str, tuple[Bump, Bump]] = {
 
 class _Spike(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: torch.Tensor, name: str, width: float) -> torch.Tensor:
-        ctx.save_for_backward(x)
-        ctx.name, ctx.width = name, width
-        return (x >= 0).to(x.dtype)
+    def forward(ctx, membrane: torch.Tensor, threshold: float, surrogate: str, width: float) -> torch.Tensor:
+        ctx.save_for_backward(membrane)
+        ctx.options = threshold, surrogate, width
+        return (membrane >= threshold).to(membrane.dtype)
 
     @staticmethod
+    @torch.autograd.function.once_differentiable
     def backward(ctx, grad: torch.Tensor):
-        (x,) = ctx.saved_tensors
-        return grad * SURROGATES[ctx.name][1](x / ctx.width) / ctx.width, None, None
+        (membrane,) = ctx.saved_tensors
+        threshold, surrogate, width = ctx.options
+        bump = SURROGATES[surrogate][1]((membrane - threshold) / width)
+        return bump.mul_(grad / width), None, None, None
 
 
-def spike(x: torch.Tensor, name: str = "atan", width: float = 1.0) -> torch.Tensor:
-    """1 where x >= 0, else 0; backward the derivative of `smooth_spike`."""
-    return _Spike.apply(x, name, width)
+def spike(membrane: torch.Tensor, threshold: float = 1.0, surrogate: str = "atan", width: float = 1.0) -> torch.Tensor:
+    """1 where membrane >= threshold, else 0; backward the bump of `surrogate`, divided by `width`.
 
-
-def smooth_spike(x: torch.Tensor, name: str = "atan", width: float = 1.0) -> torch.Tensor:
-    """The surrogate's primitive: what the network would fire if spikes were not steps."""
-    return SURROGATES[name][0](x / width)
+    Args:
+        membrane: any shape.
+        width: how far from the threshold the gradient reaches, in units of the membrane.
+    """
+    return _Spike.apply(membrane, threshold, surrogate, width)
