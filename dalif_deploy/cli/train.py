@@ -20,7 +20,7 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     lr: Annotated[float | None, typer.Option(help="Largest learning rate.")] = None,
     channels: Annotated[str | None, typer.Option(help="Channels a block, for example 16,32.")] = None,
-    strides: Annotated[str | None, typer.Option(help="Stride a block, for example 1,2.")] = None,
+    strides: Annotated[str | None, typer.Option(help="Stride a block, for example 1,2; 2 halves the image.")] = None,
     activation: Annotated[str, typer.Option(help="Bound of the decays: tanh, sigmoid or clamp.")] = "tanh",
     learn: Annotated[str, typer.Option(help="Decays to learn: both, spatial, temporal or none.")] = "both",
     reset: Annotated[str, typer.Option(help="zero or subtract.")] = "zero",
@@ -51,19 +51,39 @@ def train(
     }
     options = {**DEFAULTS.get(dataset, DEFAULTS["digits"]), **{k: v for k, v in given.items() if v is not None}}
     if channels is not None and strides is None:
-        options["strides"] = [1] + [2] * (len(options["channels"]) - 1)
+        first = options["strides"][0]
+        options["strides"] = [first] + [2] * (len(options["channels"]) - 1)
     neuron = {"activation": activation, "learn": learn, "reset": reset, "surrogate": surrogate}
     try:
         config = TrainConfig(dataset=dataset, arch=arch, steps=steps, neuron=neuron, seed=seed, **options)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(
-            first["msg"], where=".".join(map(str, first["loc"])), remedy="see dalif-train --help"
-        ) from error
+        raise _option_fault(error.errors()[0]) from error
+    # said now rather than after the training
+    if json_file not in (None, "-") and Path(json_file).exists() and not force:
+        raise UserError("already exists", where=json_file, remedy="choose another name or pass --force")
     metrics = run(config, out, data_root=data_root, force=force)
     stream = sys.stderr if json_file == "-" else sys.stdout
     print(f"test accuracy {100 * metrics['test_accuracy']:.2f} %, written to {out}/model.pt", file=stream)
+    for layer, beta in enumerate(metrics["epochs"][-1]["beta"], start=1):
+        if beta < 0:
+            print(
+                f"note: beta of block{layer} became {beta:.3f}; a chip's decay can't be negative: "
+                "train with --activation sigmoid or clamp to export it there",
+                file=sys.stderr,
+            )
     write_json(metrics, json_file, force=force)
+
+
+def _option_fault(fault: dict) -> Exception:
+    """What pydantic found, in terms of the command's options."""
+    from hw_models.errors import UserError
+
+    names = [str(part) for part in fault["loc"] if isinstance(part, str) and part != "neuron"]
+    where = f"--{names[0].replace('_', '-')}" if names else None
+    what = fault["msg"].removeprefix("Value error, ")
+    if isinstance(fault.get("input"), str | int | float):
+        what = f"{what}, not {fault['input']!r}"
+    return UserError(what, where=where, remedy="see dalif-train --help")
 
 
 def _numbers(text: str | None, option: str) -> list[int] | None:

@@ -6,6 +6,7 @@ import gzip
 import os
 import shutil
 import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +20,22 @@ _FILES = {"train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
 
 
 def load_fashion_mnist(split: str, data_root: str | None) -> LabelledData:
-    """Images [N, 1, 28, 28] in 0..1.
+    """Images [N, 1, 28, 28] in 0..1 (Xiao et al., arXiv 1708.07747), 60,000 to train and 10,000 to test.
+
+    Looked for under `data_root`, under $DALIF_DATA and in Debian's folder; plain or gzipped. A download goes to
+    the first of those that is named, else to the user's cache folder.
 
     Raises:
         UserError: not found and not downloadable, or damaged.
     """
     folder = _find(split, data_root) or _download(data_root)
     images, labels = (_read(folder, name) for name in _FILES[split])
-    if images.ndim != 3 or len(images) != len(labels) or len(images) == 0:
-        raise UserError("images and labels do not belong together", where=str(folder), remedy="fetch the data again")
+    if images.ndim != 3 or images.dtype != np.uint8 or len(images) != len(labels) or len(images) == 0:
+        raise UserError(
+            "no bytes of images, or images and labels differ in number",
+            where=str(folder),
+            remedy="fetch the data again",
+        )
     return LabelledData(
         (images[:, None] / np.float32(255)).astype(np.float32), labels.astype(np.int64), 1 / 255, "fashion-mnist"
     )
@@ -65,13 +73,16 @@ def _read(folder: Path, name: str) -> np.ndarray:
     from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor
 
     path = folder / name
+    if not path.is_file():
+        path = folder / f"{name}.gz"
     try:
-        if path.is_file():
+        if path.suffix != ".gz":
             return read_sn3_pascalvincent_tensor(str(path)).numpy()
         with tempfile.TemporaryDirectory() as scratch:  # torchvision reads plain files only
             plain = Path(scratch) / name
-            with gzip.open(folder / f"{name}.gz") as packed, open(plain, "wb") as out:
+            with gzip.open(path) as packed, open(plain, "wb") as out:
                 shutil.copyfileobj(packed, out)
             return read_sn3_pascalvincent_tensor(str(plain)).numpy()
-    except (OSError, EOFError, ValueError, AssertionError, RuntimeError, IndexError) as error:
-        raise UserError(f"damaged idx file ({error})", where=str(path), remedy="fetch the data again") from error
+    except (OSError, EOFError, zlib.error, ValueError, AssertionError, RuntimeError, LookupError) as error:
+        reason = str(error) or type(error).__name__
+        raise UserError(f"damaged idx file ({reason})", where=str(path), remedy="fetch the data again") from error

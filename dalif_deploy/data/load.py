@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,11 @@ class LabelledData:
     """Samples and, where known, their classes.
 
     Attributes:
-        inputs: float32 [N, C, H, W] images in 0..1 (or whatever an .npz holds: [N, ...] or [N, T, ...]).
+        inputs: float32 [N, C, H, W] images in 0..1 (or whatever an .npz holds: [N, ...] or [N, T, ...]). No mean is
+            subtracted: 0 is what zero padding adds at a border.
         labels: int64 [N], or None.
         step: value of one integer level of the data, None if unknown.
+        name: the data set's name, or the file's stem.
     """
 
     inputs: np.ndarray
@@ -29,6 +32,9 @@ class LabelledData:
 
 def load_data(spec: str, data_root: str | None = None) -> LabelledData:
     """Loads `digits:train`, `digits:test`, `fashion-mnist:train`, `fashion-mnist:test`, or a .npz with `input`.
+
+    Args:
+        data_root: where fashion-mnist's idx files are looked for first, and where a download goes.
 
     Raises:
         UserError: unknown name or split, missing data, a damaged file.
@@ -53,9 +59,12 @@ def _load_npz(path: Path) -> LabelledData:
         with np.load(path, allow_pickle=False) as file:
             inputs = file["input"]
             labels = file["label"] if "label" in file.files else None
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except KeyError as error:
+        raise UserError("has no array `input`", where=str(path), remedy="write np.savez(file, input=...)") from error
+    # TypeError: a lone .npy under this name; ValueError: arrays of Python objects, which may hold code
+    except (TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(
-            f"not a readable .npz with `input` ({error})", where=str(path), remedy="write it with np.savez"
+            f"not a readable .npz of plain arrays ({error})", where=str(path), remedy="write it with np.savez"
         ) from error
     if inputs.dtype.kind not in "biuf" or inputs.ndim < 2:
         raise UserError(
@@ -65,9 +74,13 @@ def _load_npz(path: Path) -> LabelledData:
         )
     if len(inputs) == 0:
         raise UserError("`input` has no samples", where=str(path), remedy="give at least one")
+    with np.errstate(over="ignore"):
+        inputs = inputs.astype(np.float32)
     if not np.isfinite(inputs).all():
-        raise UserError("`input` holds NaN or infinity", where=str(path), remedy="repair the data")
+        raise UserError(
+            "`input` holds NaN, infinity or what float32 can't hold", where=str(path), remedy="repair the data"
+        )
     if labels is not None and (labels.shape != inputs.shape[:1] or labels.dtype.kind not in "iu"):
         raise UserError("`label` is not one integer a sample", where=str(path), remedy="give shape [N]")
     labels = None if labels is None else labels.astype(np.int64)
-    return LabelledData(inputs.astype(np.float32), labels, None, path.stem)
+    return LabelledData(inputs, labels, None, path.stem)

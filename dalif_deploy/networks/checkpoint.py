@@ -112,10 +112,17 @@ def _load_plain(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     # torch raises many types for damaged and hostile files: unpickling, zip, end of file, key errors
     except Exception as error:
-        # its words where the file names a class or function, and where it is compiled code
-        code = any(words in str(error) for words in ("Unsupported global", "Unsupported class", "TorchScript"))
-        what = "holds code, which is never run" if code else "truncated, or not a checkpoint"
-        raise UserError(what, where=str(path), remedy=TRAIN_AGAIN) from error
+        raise UserError(_load_fault(path, error), where=str(path), remedy=TRAIN_AGAIN) from error
+
+
+def _load_fault(path: Path, error: Exception) -> str:
+    # torch's words where the file names a class or function, and where it is compiled code
+    if any(words in str(error) for words in ("Unsupported global", "Unsupported class", "TorchScript")):
+        return "holds code, which is never run"
+    with open(path, "rb") as file:
+        if file.read(1) == b"\x80":  # how every binary pickle begins
+            return "a plain pickle, which may hold code and is never run"
+    return "truncated, or not a checkpoint"
 
 
 def _check_state(path: Path, wanted: dict[str, torch.Tensor], state: dict[Any, Any]) -> None:

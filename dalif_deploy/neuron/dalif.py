@@ -126,7 +126,7 @@ class DALIF(nn.Module):
 
     def _release(self, v: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
         fired = s.detach()
-        return v.masked_fill(fired.bool(), 0.0) if self.reset == "zero" else v - self.v_threshold * fired
+        return v * (1 - fired) if self.reset == "zero" else torch.sub(v, fired, alpha=self.v_threshold)
 
     def extra_repr(self) -> str:
         """What print shows."""

@@ -25,8 +25,12 @@ from hw_models.errors import UserError
 def train(config: TrainConfig, out: str | Path, *, data_root: str | None = None, force: bool = False) -> dict[str, Any]:
     """Trains, and writes `out`/model.pt and `out`/metrics.json, both or neither.
 
+    Progress goes to standard error. The test images are looked at after each epoch and decide nothing.
+
     Returns:
-        The metrics: an entry an epoch, test accuracy at the end, configuration and versions.
+        The metrics: `test_accuracy` at the end, `epochs` (an entry each: loss and accuracy on the training batches as
+        they were learned, test accuracy, lr at its begin, seconds, alpha and beta a layer at its end), `config`,
+        `versions`.
 
     Raises:
         UserError: data missing, `out` exists, or the loss is no number any more.
@@ -41,7 +45,11 @@ def train(config: TrainConfig, out: str | Path, *, data_root: str | None = None,
             "test_accuracy": epochs[-1]["test_accuracy"],
             "config": config.model_dump(mode="json"),
             "epochs": epochs,
-            "versions": {"torch": torch.__version__, "python": platform.python_version()},
+            "versions": {
+                "torch": str(torch.__version__),
+                "numpy": np.__version__,
+                "python": platform.python_version(),
+            },
         }
         info = {"dataset": config.dataset, "input_step": training.step, "test_accuracy": metrics["test_accuracy"]}
         save_checkpoint(folder / "model.pt", network, info)
@@ -63,28 +71,33 @@ def _fit(network: ConvNetwork, training: LabelledData, testing: LabelledData, co
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("training", total=config.epochs * batches)
         for epoch in range(1, config.epochs + 1):
-            began, network_loss = time.perf_counter(), 0.0
+            began, training_loss, correct = time.perf_counter(), 0.0, 0
+            lr = schedule.get_last_lr()[0]
             network.train()
             permutation = torch.from_numpy(order.permutation(len(labels)))
             for index in permutation[: batches * config.batch_size].split(config.batch_size):
                 x = _shifted(inputs[index], config.shift, order)
-                loss = F.cross_entropy(network(x), labels[index])
+                logits = network(x)
+                loss = F.cross_entropy(logits, labels[index])
                 if not torch.isfinite(loss):
                     raise UserError(f"the loss became {loss.item()} in epoch {epoch}", remedy="use a smaller --lr")
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()
                 schedule.step()
-                network_loss += loss.item() / batches
+                training_loss += loss.item() / batches
+                correct += int((logits.argmax(1) == labels[index]).sum())
                 progress.update(bar, advance=1, description=f"epoch {epoch}, loss {loss.item():.3f}")
             accuracy = evaluate(network, testing)
-            progress.console.print(f"epoch {epoch}: loss {network_loss:.4f}, test accuracy {100 * accuracy:.2f} %")
+            progress.console.print(f"epoch {epoch}: loss {training_loss:.4f}, test accuracy {100 * accuracy:.2f} %")
             epochs.append(
                 {
                     "epoch": epoch,
-                    "loss": network_loss,
+                    "loss": training_loss,
+                    "training_accuracy": correct / (batches * config.batch_size),
                     "test_accuracy": accuracy,
-                    "seconds": time.perf_counter() - began,
+                    "lr": lr,
+                    "seconds": round(time.perf_counter() - began, 3),
                     "alpha": [b.neuron.alpha.item() for b in network.blocks],
                     "beta": [b.neuron.beta.item() for b in network.blocks],
                 }
