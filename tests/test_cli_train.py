@@ -1,0 +1,98 @@
+"""dalif-train as a process: files, exit codes, one-line errors."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+COMMAND = [sys.executable, "-c", "from dalif_deploy.cli.train import main; main()"]
+SMALL = ["--channels", "3", "--epochs", "1", "--steps", "2"]
+
+
+def run(*arguments):
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=200)
+
+
+def test_it_trains_as_told_and_prints_json_alone_on_standard_output(tmp_path):
+    options = ["--channels", "3,4", "--strides", "2,1", "--epochs", "1", "--steps", "2", "--batch-size", "32"]
+    options += ["--lr", "0.004", "--activation", "clamp", "--learn", "temporal", "--reset", "subtract"]
+    result = run("--out", tmp_path / "x", *options, "--surrogate", "triangle", "--seed", "9", "--json", "-")
+    assert result.returncode == 0, result.stderr
+    printed = json.loads(result.stdout)
+    assert printed == json.loads((tmp_path / "x" / "metrics.json").read_text())
+    told = printed["config"]
+    assert (told["channels"], told["strides"], told["steps"], told["batch_size"]) == ([3, 4], [2, 1], 2, 32)
+    assert (told["lr"], told["seed"], told["dataset"]) == (0.004, 9, "digits")
+    neuron = told["neuron"]
+    assert (neuron["activation"], neuron["learn"], neuron["reset"]) == ("clamp", "temporal", "subtract")
+    assert neuron["surrogate"] == "triangle"
+    assert "epoch 1" in result.stderr and "test accuracy" in result.stderr
+
+
+def test_nothing_is_overwritten_unasked(tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "mine.txt").write_text("keep")
+    (tmp_path / "m.json").write_text("keep")
+    for options in (["--out", tmp_path / "x"], ["--out", tmp_path / "y", "--json", tmp_path / "m.json"]):
+        result = run(*options, *SMALL)
+        assert result.returncode == 2 and "already exists" in result.stderr and result.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.json", "x"]
+    assert run("--out", tmp_path / "x", *SMALL, "--force").returncode == 0
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["metrics.json", "model.pt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--dataset", "cifar"], ["--dataset", "digits", "fashion-mnist"]),
+        (["--arch", "resnet"], ["--arch", "cnn"]),
+        (["--activation", "relu"], ["--activation", "tanh"]),
+        (["--seed", "-1"], ["--seed"]),
+        (["--channels", "4,4", "--strides", "1"], ["2 channels and 1 strides"]),
+        (["--channels", "many"], ["--channels", "16,32"]),
+        (["--channels", "100000"], ["--channels", "65536"]),
+        (["--lr", "nan"], ["--lr"]),
+        (["--batch-size", "5000"], ["--batch-size"]),
+    ],
+)
+def test_a_bad_option_is_named_in_one_line(tmp_path, options, words):
+    result = run("--out", tmp_path / "x", *options)
+    assert result.returncode == 2 and result.stderr.count("\n") == 1, result.stderr
+    assert all(word in result.stderr for word in words), result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    result = run("--out", tmp_path / "x", "--arch", "resnet", "--debug")
+    assert result.returncode != 0 and "Traceback" in result.stderr
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path):
+    process = subprocess.Popen(
+        [*COMMAND, "--out", str(tmp_path / "x"), "--epochs", "5000", "--channels", "3", "--steps", "2"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert "epoch 1" in process.stderr.readline()
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+        process.wait()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_is_quick_and_shows_an_example():
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        result = run("--help")
+        seconds.append(time.perf_counter() - began)
+    assert result.returncode == 0 and "Example: dalif-train --dataset digits" in result.stdout
+    # under 0.5 s on an idle machine; a loaded one is given as much again, an import of torch takes longer than both
+    assert min(seconds) < 1.0
