@@ -61,7 +61,8 @@ def _load_npz(path: Path) -> LabelledData:
             labels = file["label"] if "label" in file.files else None
     except KeyError as error:
         raise UserError("has no array `input`", where=str(path), remedy="write np.savez(file, input=...)") from error
-    # TypeError, on Python 3.10 AttributeError: a lone .npy under this name; ValueError: arrays of Python objects, which may hold code
+    # TypeError, on Python 3.10 AttributeError: a lone .npy under this name.
+    # ValueError: arrays of Python objects, which may hold code.
     except (TypeError, AttributeError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(
             f"not a readable .npz of plain arrays ({error})", where=str(path), remedy="write it with np.savez"
