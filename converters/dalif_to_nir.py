@@ -8,6 +8,7 @@ are exact, both fire at the same values.
 
 from __future__ import annotations
 
+import copy
 import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ def network_to_nir(
         Graph input -> (conv -> LIF) * -> flatten -> affine -> output; the network's result is the mean over
         `metadata["steps"]` steps of what arrives at the output.
     """
+    # float64 before the activations: tanh in float32 would already move the decays
+    network = copy.deepcopy(network).double()
     shape = tuple(network.spec.input_shape)
     nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": np.array(shape)})}
     for index, block in enumerate(network.blocks, start=1):

@@ -41,11 +41,16 @@ def run_command(function: Callable[..., None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    except MemoryError:
-        if debug:
+    except (MemoryError, RuntimeError) as error:
+        if debug or not _out_of_memory(error):
             raise
         print("error: out of memory; use a smaller --limit or --batch-size", file=sys.stderr)
         sys.exit(2)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    # torch's allocators raise RuntimeError, on the CPU without a type of its own
+    return isinstance(error, MemoryError) or ("memory" in str(error) and "alloc" in str(error))
 
 
 def write_json(figures: dict[str, Any], destination: str | None, *, force: bool = False) -> None:
