@@ -179,7 +179,8 @@ class ChipNetwork:
         """Pipeline stage of each input (0) and population, in steps: every hop of the chip costs one step.
 
         The stage is the longest path of delay-free projections, so that a shorter path into the same population
-        waits (see `pipeline_delay`).
+        waits (see `pipeline_delay`). What nothing leads into (a host bias, a neuron that always fires) starts as late
+        as its targets allow, so that its spikes do not wait.
         """
         depth = dict.fromkeys(self.inputs, 0)
         # a population driven by a host bias alone needs no hop and starts with the input
@@ -191,6 +192,10 @@ class ChipNetwork:
             for name in ready:
                 depth[name] = max((depth[p.source] + 1 for p in self.incoming(name) if p.delay == 0), default=0)
             pending = [name for name in pending if name not in depth]
+        targets = {p.target for p in self.projections.values()}
+        for name in self.populations.keys() - targets:
+            latest = [depth[p.target] + p.delay - 1 for p in self.outgoing(name)]
+            depth[name] = max(0, min(latest, default=0))
         return depth
 
     def pipeline_delay(self, projection: Projection, depths: dict[str, int] | None = None) -> int:

@@ -1,7 +1,7 @@
-"""Chooses how many integer units make one unit of membrane, a population.
+"""Chooses how many integer units make one unit of membrane, a population or a channel.
 
 As large as the registers allow, so that rounding is finest: the largest weight takes the largest integer, unless that
-would overflow a register in the worst case.
+would overflow a register.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ BIAS_MAX = BIAS_MANT_MAX << BIAS_EXP_MAX
 # Weights grow by up to half a step in rounding; bounds are kept by this factor and then checked on the integers.
 ROUNDING_MARGIN = 0.98
 INTEGER_TOLERANCE = 1e-6
+LARGEST_WEIGHT = "largest weight"
 
 
 @dataclass(frozen=True)
@@ -52,66 +53,77 @@ def weight_grid(weight: np.ndarray, weight_bits: int) -> WeightGrid:
 
 @dataclass(frozen=True)
 class ScaleProblem:
-    """What bounds the scale of a population, in membrane units.
+    """What bounds the scales of a population, in membrane units. Arrays are [G], one entry a group of neurons that
+    share a scale: one for the whole layer, or one a channel.
 
     Attributes:
-        weights, grids, messages: a projection: float weights, its integer grid, the largest message.
-        threshold: largest threshold, None for a readout.
-        bias: largest |constant bias|, host-computed currents included.
-        drive: largest |summed synaptic input| of a step.
-        current_gain: how much a synaptic filter can accumulate (1 without one).
+        weights, grids: a projection: float weights, its integer grid.
+        reaches: a projection: [G], largest |weight| that shall not be clipped.
+        threshold: [G] largest threshold, None for a readout.
+        bias: [G] largest |constant bias|, host-computed currents included.
+        current: [G] largest |synaptic current|, filter included.
+        membrane: [G] largest |membrane| of a readout over all steps.
+        even_threshold: True where each group has one threshold, which can be put on its grid.
         lattice: True if the membrane only ever sums inputs (no decay, no filter, no bias).
     """
 
     weights: list[np.ndarray]
     grids: list[WeightGrid]
+    reaches: list[np.ndarray]
     threshold: np.ndarray | None
-    bias: float
-    drive: float
-    current_gain: float
-    steps: int
+    bias: np.ndarray
+    current: np.ndarray
+    membrane: np.ndarray
+    even_threshold: bool
     lattice: bool
 
 
-def choose_scale(problem: ScaleProblem) -> tuple[float, str]:
-    """(integer units a membrane unit, what bounds it)."""
+def choose_scale(problem: ScaleProblem, clip: float = 1.0) -> tuple[np.ndarray, str]:
+    """(integer units a membrane unit, [G]; what bounds it, of the group with the smallest).
+
+    Args:
+        clip: how far beyond its largest integer the largest weight may lie; what lies beyond is clipped.
+    """
+    bounds = _bounds(problem, clip)
+    stacked = np.stack([np.broadcast_to(value, problem.bias.shape) for value in bounds.values()])
+    limit = stacked.min(axis=0)
+    tightest = int(limit.argmin())
+    reason = min((float(value), name) for name, value in zip(bounds, stacked[:, tightest], strict=True))[1]
     exact = _exact_scale(problem)
-    bounds = _bounds(problem)
-    limit, reason = min((value, name) for name, value in bounds.items())
-    if exact is not None and exact <= limit:
-        return exact, "weights are whole multiples: exact"
-    if problem.threshold is not None and problem.threshold.ndim == 0 and problem.threshold > 0:
+    if exact is not None and exact <= limit.min():
+        return np.array([exact]), "weights are whole multiples: exact"
+    if problem.threshold is not None and problem.even_threshold:
         # put the threshold on its grid, so that it is not rounded
-        vth = np.floor(limit * float(problem.threshold) / UNIT)
-        if vth >= 1:
-            limit = vth * UNIT / float(problem.threshold)
-    return float(limit), reason
+        vth = np.floor(limit * problem.threshold / UNIT)
+        limit = np.where(vth >= 1, vth * UNIT / np.where(vth >= 1, problem.threshold, 1.0), limit)
+    return limit, reason
 
 
-def _bounds(problem: ScaleProblem) -> dict[str, float]:
+def _bounds(problem: ScaleProblem, clip: float) -> dict[str, np.ndarray]:
     bounds = {}
-    reaches = [float(np.abs(w).max(initial=0.0)) for w in problem.weights]
-    candidates = [g.full * UNIT / r for g, r in zip(problem.grids, reaches, strict=True) if r > 0]
+    candidates = [_bound(g.full * UNIT * clip, reach) for g, reach in zip(problem.grids, problem.reaches, strict=True)]
     if candidates:
         # the projection with the smallest weights sets the unit; the others take a weight exponent
-        bounds["largest weight"] = max(candidates)
-    if problem.threshold is not None and problem.threshold.max() > 0:
-        bounds["threshold register (17 bit)"] = VTH_MAX * UNIT / 2 / float(problem.threshold.max())
-    if problem.bias > 0:
-        bounds["bias register"] = BIAS_MAX * ROUNDING_MARGIN / problem.bias
-    if problem.drive > 0:
-        bounds["current register (24 bit)"] = (
-            (STATE_LIMIT - 1) * ROUNDING_MARGIN / (problem.drive * problem.current_gain)
-        )
-    total = problem.drive * problem.current_gain + problem.bias
-    if problem.threshold is None and total > 0:
+        finite = np.where(np.isfinite(candidates), candidates, -np.inf).max(axis=0)
+        bounds[LARGEST_WEIGHT] = np.where(finite > 0, finite, np.inf)
+    if problem.threshold is not None:
+        bounds["threshold register (17 bit)"] = _bound(VTH_MAX * UNIT / 2, problem.threshold)
+    bounds["bias register"] = _bound(BIAS_MAX * ROUNDING_MARGIN, problem.bias)
+    bounds["current register (24 bit)"] = _bound((STATE_LIMIT - 1) * ROUNDING_MARGIN, problem.current)
+    if problem.threshold is None:
         # a readout must never reach the largest threshold, else it would spike
-        bounds["readout membrane over all steps"] = VTH_MAX * UNIT * ROUNDING_MARGIN / (total * problem.steps)
-    return bounds or {"nothing drives it": float(UNIT)}
+        bounds["readout membrane over all steps"] = _bound(VTH_MAX * UNIT * ROUNDING_MARGIN, problem.membrane)
+    # where nothing drives a group any scale will do
+    idle = np.where(np.isfinite(np.stack(list(bounds.values()))).any(axis=0), np.inf, float(UNIT))
+    return {**bounds, "nothing drives it": idle}
+
+
+def _bound(limit: float, reach: np.ndarray) -> np.ndarray:
+    return np.where(reach > 0, limit / np.where(reach > 0, reach, 1.0), np.inf)
 
 
 def _exact_scale(problem: ScaleProblem) -> float | None:
-    """Scale at which weights that are whole multiples of one quantum lose nothing, or None."""
+    """Scale of the layer at which weights that are whole multiples of one quantum lose nothing, or None."""
     values = np.abs(np.concatenate([w.ravel() for w in problem.weights])) if problem.weights else np.zeros(0)
     values = values[values > 0]
     if not problem.lattice or problem.threshold is None or values.size == 0:

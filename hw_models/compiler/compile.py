@@ -9,19 +9,30 @@ import numpy as np
 
 from hw_models.chip_description import ChipDescription, load_chip
 from hw_models.chip_network import SYNAPSE_SHIFT, ChipInput, ChipNetwork, ChipOutput
-from hw_models.compiler.populations import Drive, FloatNetwork, FloatPopulation, find_populations
-from hw_models.compiler.quantize import ChipDrive, QuantizedPopulation, quantize_population
+from hw_models.compiler.calibration import calibrate
+from hw_models.compiler.choose_scale import weight_grid
+from hw_models.compiler.populations import Drive, FloatPopulation, find_populations
+from hw_models.compiler.quantize import QuantizedPopulation, quantize_population
+from hw_models.compiler.scale_problem import ChipDrive, ScaleRule
 from hw_models.errors import UserError
 from hw_models.graph.flat_graph import flatten_graph
+from hw_models.input_data import InputData
 from hw_models.simulator.exactness import population_bounds
 
 
 @dataclass
 class Compiled:
-    """A compiled network and a report, a layer, of what quantisation did (plain numbers, for tables and JSON)."""
+    """A compiled network and what there is to say of it, in plain numbers for tables and JSON.
+
+    Attributes:
+        layers: a layer, what quantisation did.
+        delays: a projection that must wait for a longer path beside it (or is delayed in the graph): `steps` that
+            each spike waits, and `neurons` whose spikes wait.
+    """
 
     network: ChipNetwork
     layers: list[dict]
+    delays: list[dict]
 
 
 def compile_graph(
@@ -34,6 +45,8 @@ def compile_graph(
     input_step: float | None = None,
     input_range: tuple[float, float] = (0.0, 1.0),
     weight_bits: int = 8,
+    scale_rule: ScaleRule | None = None,
+    calibration: InputData | None = None,
 ) -> Compiled:
     """Compiles a NIR graph of the LIF family to the integers of a chip.
 
@@ -45,6 +58,8 @@ def compile_graph(
         input_step: graded: value of one message level; 1/255 of the range by default.
         input_range: lowest and highest value of real-valued data.
         weight_bits: 1..8, sign included.
+        scale_rule: by default "error" with calibration data, else "worst".
+        calibration: samples as `run_reference` takes them, a few dozen; labels are not needed.
 
     Raises:
         UserError: what the chip cannot do, with node, reason and remedy.
@@ -70,15 +85,28 @@ def compile_graph(
         {name: ChipOutput(name, population, how) for name, (population, how) in source.outputs.items()},
         dt=dt,
     )
+    rule = scale_rule or ScaleRule("worst" if calibration is None else "error")
+    if rule.name != "worst" and calibration is None:
+        raise UserError(f"scale rule {rule.name!r} needs calibration data", remedy="give --calibrate DATA")
+    observed = None if calibration is None else calibrate(flat, source, inputs, calibration, dt=dt, steps=steps)
     layers = []
     for population in source.populations.values():
-        quantized = _quantize(source, population, inputs, steps, weight_bits, max(abs(v) for v in input_range))
+        on_chip, on_host = _drives(population, inputs, weight_bits)
+        quantized = quantize_population(
+            population,
+            on_chip,
+            on_host,
+            steps=steps,
+            host_range=max(abs(v) for v in input_range),
+            rule=rule,
+            calibration=observed,
+        )
         _add(network, quantized)
         layers.append(quantized.report)
-    _check_delays(network, description)
+    delays = _delays(network, description)
     for report in layers:
         report.update(_headroom(network, report["layer"]))
-    return Compiled(network, layers)
+    return Compiled(network, layers, delays)
 
 
 def _check_request(chip: ChipDescription, mode: str, steps: int, weight_bits: int) -> None:
@@ -122,34 +150,29 @@ def _chip_input(
     return ChipInput(name, shape, mode, step, low, high)
 
 
-def _quantize(
-    source: FloatNetwork,
-    population: FloatPopulation,
-    inputs: dict[str, ChipInput],
-    steps: int,
-    weight_bits: int,
-    host_range: float,
-) -> QuantizedPopulation:
+def _drives(
+    population: FloatPopulation, inputs: dict[str, ChipInput], weight_bits: int
+) -> tuple[list[ChipDrive], list[Drive]]:
+    """Projections on the chip, and those that the host computes."""
     on_chip: list[ChipDrive] = []
     on_host: list[Drive] = []
     for drive in population.drives:
         chip_input = inputs.get(drive.source)
-        if chip_input is None:
-            on_chip.append(ChipDrive(drive, drive.map.weight, 1))
-        elif chip_input.mode == "bias":
+        if chip_input is not None and chip_input.mode == "bias":
             on_host.append(drive)
-        else:
-            message = max(abs(chip_input.min_level), abs(chip_input.max_level))
-            on_chip.append(ChipDrive(drive, drive.map.weight * chip_input.step, message))
-    if len(on_host) > 1 or (on_host and (population.dynamics.syn_beta is not None or on_host[0].map.delay)):
+            continue
+        step, message = 1.0, 1
+        if chip_input is not None:
+            step, message = chip_input.step, max(abs(chip_input.min_level), abs(chip_input.max_level))
+        weight = drive.map.weight * step
+        on_chip.append(ChipDrive(drive, weight, weight_grid(weight, weight_bits), message))
+    if on_host and (population.dynamics.syn_beta is not None or any(d.map.delay for d in on_host)):
         raise UserError(
-            "a constant bias can't carry an input that arrives twice, delayed or filtered",
+            "a constant bias can't carry an input that is delayed or filtered",
             where=population.name,
             remedy="use --input graded or --input spikes",
         )
-    return quantize_population(
-        population, on_chip, on_host, steps=steps, weight_bits=weight_bits, host_range=host_range
-    )
+    return on_chip, on_host
 
 
 def _add(network: ChipNetwork, quantized: QuantizedPopulation) -> None:
@@ -164,7 +187,8 @@ def _add(network: ChipNetwork, quantized: QuantizedPopulation) -> None:
         network.host_projections[host.name] = host
 
 
-def _check_delays(network: ChipNetwork, chip: ChipDescription) -> None:
+def _delays(network: ChipNetwork, chip: ChipDescription) -> list[dict]:
+    found = []
     depths = network.depths()
     for projection in network.projections.values():
         wait = network.pipeline_delay(projection, depths)
@@ -180,6 +204,10 @@ def _check_delays(network: ChipNetwork, chip: ChipDescription) -> None:
                 where=projection.name,
                 remedy="shorten the path beside it",
             )
+        if wait:
+            neurons = int(np.prod(network.source_shape(projection.source)))
+            found.append({"projection": projection.name, "steps": wait, "neurons": neurons})
+    return found
 
 
 def _headroom(network: ChipNetwork, name: str) -> dict:

@@ -1,4 +1,8 @@
-"""Chains of linear NIR nodes between two populations, folded into one dense matrix or one convolution and a bias."""
+"""Chains of linear NIR nodes between two populations, folded into one dense matrix or one convolution.
+
+Biases travel apart from the chains, as constants from the node that adds them onwards: a node that several sources
+lead into adds its bias once, not once a source.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,11 @@ import torch
 
 from hw_models.chip_network import Geometry
 from hw_models.errors import UserError
-from hw_models.graph.conv_geometry import pool_geometry, read_geometry
+from hw_models.graph.conv_geometry import pool_geometry, read_convolution
 from hw_models.graph.flat_graph import FlatGraph
 from hw_models.graph.neuron_dynamics import compact
+from hw_models.graph.node_delay import delay_steps
 from hw_models.linear_operator import apply_weight
-from hw_models.reference.interpreter import delay_steps
 
 DENSE_LIMIT = 1 << 27  # entries of a matrix that a chain without a convolution's form may be written out to
 
@@ -23,25 +27,26 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class LinearMap:
-    """y = W x + b, delayed by `delay` steps; `nodes` are the NIR nodes it was folded from.
+    """y = W x, delayed by `delay` steps; `nodes` are the NIR nodes it was folded from.
 
     Attributes:
         weight: None for the identity; else float64, dense [out, in] or a convolution kernel.
-        bias: float64, broadcastable against `out_shape`.
     """
 
     in_shape: Shape
     out_shape: Shape
     weight: np.ndarray | None = None
     geometry: Geometry | None = None
-    bias: np.ndarray | None = None
     delay: int = 0
     nodes: tuple[str, ...] = ()
 
-    @property
-    def name(self) -> str:
-        """Name of the last node that carries weights, or of the whole chain."""
-        return self.nodes[-1] if self.nodes else ""
+
+@dataclass(frozen=True)
+class Constant:
+    """A value, float64 of some node's output shape, that is there from step `start` on."""
+
+    value: np.ndarray
+    start: int = 0
 
 
 def identity(shape: Shape) -> LinearMap:
@@ -49,38 +54,56 @@ def identity(shape: Shape) -> LinearMap:
     return LinearMap(shape, shape)
 
 
-def append_node(chain: LinearMap, name: str, flat: FlatGraph, dt: float) -> LinearMap:
-    """The chain with one more node at its end."""
+def node_constant(name: str, flat: FlatGraph) -> Constant | None:
+    """The bias that a node adds, None without one."""
+    bias = getattr(flat.nodes[name], "bias", None)
+    if bias is None or not np.any(bias):
+        return None
+    shape = flat.shapes[name]
+    values = np.asarray(bias, dtype=np.float64).reshape(-1, *[1] * (len(shape) - 1))
+    return Constant(np.broadcast_to(values, shape))
+
+
+def append_to_constant(constant: Constant, name: str, flat: FlatGraph, dt: float) -> list[Constant]:
+    """The constant behind one more node (without that node's own bias): one for each delay of the node."""
+    chains = append_node(identity(constant.value.shape), name, flat, dt)
+    return [
+        Constant(_apply(chain, constant.value[None])[0], constant.start + chain.delay)
+        if chain.weight is not None
+        else Constant(constant.value.reshape(chain.out_shape), constant.start + chain.delay)
+        for chain in chains
+    ]
+
+
+def append_node(chain: LinearMap, name: str, flat: FlatGraph, dt: float) -> list[LinearMap]:
+    """The chain with one more node at its end: one chain, or one for each delay of a Delay whose neurons differ."""
     node, out_shape = flat.nodes[name], flat.shapes[name]
     nodes = (*chain.nodes, name)
     if isinstance(node, nir.Input | nir.Output):
-        return chain
+        return [chain]
     if isinstance(node, nir.Delay):
-        if chain.bias is not None and np.any(chain.bias):
-            raise UserError(
-                "a bias before a delay starts late; the chip's bias starts at once",
-                where=name,
-                remedy="put the Delay before the layer with the bias",
-            )
-        return replace(chain, delay=chain.delay + delay_steps(name, node, dt), nodes=nodes)
+        delays = delay_steps(name, node, dt)
+        if delays.ndim == 0:
+            return [replace(chain, delay=chain.delay + int(delays), nodes=nodes)]
+        delays = np.broadcast_to(delays, chain.out_shape)
+        return [
+            replace(_scaled(chain, (delays == each).astype(np.float64)), delay=chain.delay + int(each), nodes=nodes)
+            for each in np.unique(delays)
+        ]
     if isinstance(node, nir.Flatten):
-        bias = None
-        if chain.bias is not None:
-            bias = np.broadcast_to(chain.bias, chain.out_shape).reshape(out_shape)
-        return replace(chain, out_shape=out_shape, bias=bias, nodes=nodes)
+        return [replace(chain, out_shape=out_shape, nodes=nodes)]
     if isinstance(node, nir.Scale):
-        return replace(_scaled(chain, np.asarray(node.scale, dtype=np.float64)), nodes=nodes)
+        return [replace(_scaled(chain, np.asarray(node.scale, dtype=np.float64)), nodes=nodes)]
     if isinstance(node, nir.SumPool2d | nir.AvgPool2d):
-        kernel, geometry = pool_geometry(node, flat.shapes[name][0])
+        kernel, geometry = pool_geometry(node, out_shape[0])
         value = 1.0 if isinstance(node, nir.SumPool2d) else 1.0 / (kernel[0] * kernel[1])
-        step = LinearMap(chain.out_shape, out_shape, np.full((out_shape[0], 1, *kernel), value), geometry)
+        weight = np.full((out_shape[0], 1, *kernel), value)
+    elif isinstance(node, nir.Conv1d | nir.Conv2d):
+        weight, geometry = read_convolution(name, node)
     else:
-        geometry = read_geometry(name, node) if isinstance(node, nir.Conv1d | nir.Conv2d) else None
-        bias = getattr(node, "bias", None)
-        if bias is not None:
-            bias = np.asarray(bias, dtype=np.float64).reshape(-1, *[1] * (len(out_shape) - 1))
-        step = LinearMap(chain.out_shape, out_shape, np.asarray(node.weight, dtype=np.float64), geometry, bias)
-    return replace(_composed(chain, step, name), nodes=nodes)
+        weight, geometry = np.asarray(node.weight, dtype=np.float64), None
+    step = LinearMap(chain.out_shape, out_shape, weight, geometry)
+    return [replace(_composed(chain, step, name), nodes=nodes)]
 
 
 def materialized(chain: LinearMap, name: str) -> LinearMap:
@@ -98,24 +121,17 @@ def materialized(chain: LinearMap, name: str) -> LinearMap:
 
 
 def _scaled(chain: LinearMap, scale: np.ndarray) -> LinearMap:
-    bias = None if chain.bias is None else np.broadcast_to(chain.bias, chain.out_shape) * scale
     scale = compact(np.broadcast_to(scale, chain.out_shape))
     chain = materialized(chain, "")
     per_channel = scale.ndim == 0 or (scale.size == len(scale) and len(scale) == len(chain.weight))
     if not per_channel and chain.geometry is not None:
-        chain = _written_out(chain, chain.name)
+        chain = _written_out(chain, "".join(chain.nodes[-1:]))
     rows = scale.reshape(-1) if scale.ndim == 0 or per_channel else np.broadcast_to(scale, chain.out_shape).reshape(-1)
     weight = chain.weight * rows.reshape(-1, *[1] * (chain.weight.ndim - 1))
-    return replace(chain, weight=weight, bias=bias)
+    return replace(chain, weight=weight)
 
 
 def _composed(chain: LinearMap, step: LinearMap, name: str) -> LinearMap:
-    bias = step.bias
-    if chain.bias is not None:
-        passed = _apply(step, np.broadcast_to(chain.bias, chain.out_shape)[None])[0]
-        bias = passed if bias is None else passed + bias
-    if bias is not None:
-        bias = compact(np.broadcast_to(bias, step.out_shape))
     if chain.weight is None:
         merged = replace(step, in_shape=chain.in_shape)
     elif chain.geometry is not None and step.geometry is not None and _composes_as_conv(chain, step):
@@ -124,15 +140,15 @@ def _composed(chain: LinearMap, step: LinearMap, name: str) -> LinearMap:
         merged = replace(step, weight=step.weight @ chain.weight)
     else:
         # push a basis through both: exact, but dense
-        merged = _written_out(replace(chain, bias=None), name)
-        rows = _apply(replace(step, bias=None), merged.weight.T.reshape(-1, *chain.out_shape))
+        merged = _written_out(chain, name)
+        rows = _apply(step, merged.weight.T.reshape(-1, *chain.out_shape))
         merged = replace(step, weight=rows.reshape(len(rows), -1).T.copy(), geometry=None)
-    return replace(merged, in_shape=chain.in_shape, out_shape=step.out_shape, bias=bias, delay=chain.delay + step.delay)
+    return replace(merged, in_shape=chain.in_shape, out_shape=step.out_shape, delay=chain.delay)
 
 
 def _apply(step: LinearMap, x: np.ndarray) -> np.ndarray:
     out = apply_weight(
-        torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)),
+        torch.from_numpy(np.require(x, np.float64, ["C", "W"])),
         torch.from_numpy(step.weight),
         step.geometry,
     )

@@ -8,19 +8,32 @@ from dataclasses import dataclass, field, replace
 import nir
 import numpy as np
 
-from hw_models.compiler.fold_linear import LinearMap, append_node, identity, materialized
+from hw_models.compiler.fold_linear import (
+    Constant,
+    LinearMap,
+    append_node,
+    append_to_constant,
+    identity,
+    materialized,
+    node_constant,
+)
 from hw_models.errors import UserError
 from hw_models.graph.flat_graph import NEURONS, SPIKING, FlatGraph
-from hw_models.graph.neuron_dynamics import NeuronDynamics, neuron_dynamics
+from hw_models.graph.neuron_dynamics import NeuronDynamics, compact, neuron_dynamics
 
 
 @dataclass
 class Drive:
-    """One linear chain into a population; gains of the population are already in `map`."""
+    """One linear chain into a population; gains of the population are already in `map`.
+
+    Attributes:
+        constant: True where the source fires at each step, so that the synapses carry a bias.
+    """
 
     name: str
     source: str
     map: LinearMap
+    constant: bool = False
 
 
 @dataclass
@@ -52,6 +65,9 @@ class FloatNetwork:
 
 
 _INTEGRATOR = NeuronDynamics(np.array(1.0), np.array(1.0), np.array(0.0), None, None, None, np.array(0.0), "zero")
+_ALWAYS_FIRES = NeuronDynamics(
+    np.array(1.0), np.array(1.0), np.array(0.0), None, None, np.array(0.0), np.array(0.0), "zero"
+)
 
 
 def find_populations(flat: FlatGraph, dt: float) -> FloatNetwork:
@@ -71,7 +87,7 @@ def find_populations(flat: FlatGraph, dt: float) -> FloatNetwork:
                 fires=isinstance(node, SPIKING),
                 metadata=dict(node.metadata or {}),
             )
-            _drive(population, flat, name, dt)
+            _drive(network, population, flat, name, dt)
             network.populations[name] = population
     for name in flat.outputs:
         network.outputs[name] = _output(network, flat, name, dt)
@@ -93,41 +109,58 @@ def _output(network: FloatNetwork, flat: FlatGraph, name: str, dt: float) -> tup
         return population.name, "count" if population.fires else "membrane"
     last = before[0] if len(before) == 1 and not isinstance(flat.nodes[before[0]], nir.Input | nir.Output) else name
     readout = FloatPopulation(last, flat.shapes[name], _INTEGRATOR, fires=False)
-    _drive(readout, flat, name, dt)
+    _drive(network, readout, flat, name, dt)
     network.populations[readout.name] = readout
     return readout.name, "membrane"
 
 
-def _drive(population: FloatPopulation, flat: FlatGraph, node: str, dt: float) -> None:
+def _drive(network: FloatNetwork, population: FloatPopulation, flat: FlatGraph, node: str, dt: float) -> None:
     d = population.dynamics
     gain = d.gain if d.syn_gain is None else d.gain * d.syn_gain
     offset = d.offset + (d.beta - 1) * d.reset_value  # the membrane is counted from the reset value
     population.bias = np.asarray(offset, dtype=np.float64)
+    chains, constants = _arriving(flat, node, dt)
     taken: Counter[str] = Counter()
-    for source, chain in sorted(_chains(flat, node, dt), key=lambda pair: (pair[0], pair[1].nodes)):
+    for source, chain in sorted(chains, key=lambda pair: (pair[0], pair[1].nodes, pair[1].delay)):
         chain = materialized(chain, node)
-        if chain.bias is not None:
-            if d.syn_beta is not None and np.any(chain.bias):
-                raise UserError(
-                    "a bias before a synaptic current is filtered by it; the chip adds bias to the membrane",
-                    where=node,
-                    remedy="train this layer without bias, or use LIF",
-                )
-            population.bias = population.bias + chain.bias * gain
         weight = _gained(chain, gain, population.shape, node)
         base = next((n for n in reversed(chain.nodes) if not isinstance(flat.nodes[n], nir.Flatten | nir.Delay)), None)
         base = base or f"{source}_to_{population.name}"
         if base == population.name or (base in flat.nodes and isinstance(flat.nodes[base], NEURONS)):
             base = f"{base}.synapses"
         taken[base] += 1
-        label = base if taken[base] == 1 else f"{base}.{source}"
+        label = base if taken[base] == 1 else f"{base}.{source}" + (f".{taken[base]}" if taken[base] > 2 else "")
         population.drives.append(
             Drive(
                 label,
                 source,
-                LinearMap(chain.in_shape, population.shape, weight, chain.geometry, None, chain.delay, chain.nodes),
+                LinearMap(chain.in_shape, population.shape, weight, chain.geometry, chain.delay, chain.nodes),
             )
         )
+    by_start: dict[int, np.ndarray] = {}
+    for constant in constants:
+        values = np.broadcast_to(constant.value.reshape(population.shape) * gain, population.shape)
+        by_start[constant.start] = by_start.get(constant.start, 0.0) + values
+    for start, values in sorted(by_start.items()):
+        if start == 0 and d.syn_beta is None:
+            population.bias = compact(population.bias + values)
+        elif np.any(values):
+            _add_constant_drive(network, population, start, values)
+
+
+def _add_constant_drive(network: FloatNetwork, population: FloatPopulation, start: int, values: np.ndarray) -> None:
+    """A bias that is filtered by a synaptic current, or that starts late: synapses from a neuron that always fires.
+
+    The chip's bias registers act on the membrane, and from the first step on.
+    """
+    source = f"{population.name}.bias"
+    if source not in network.populations:
+        network.populations[source] = FloatPopulation(source, (1,), _ALWAYS_FIRES, bias=np.array(1.0))
+    name = f"{source}.synapses" if start == 0 else f"{source}.synapses.{start}"
+    weight = values.reshape(-1, 1)
+    population.drives.append(
+        Drive(name, source, LinearMap((1,), population.shape, weight, None, start, (name,)), constant=True)
+    )
 
 
 def _gained(chain: LinearMap, gain: np.ndarray, shape: tuple[int, ...], node: str) -> np.ndarray:
@@ -146,21 +179,18 @@ def _gained(chain: LinearMap, gain: np.ndarray, shape: tuple[int, ...], node: st
     return chain.weight * rows.reshape(-1, *[1] * (chain.weight.ndim - 1))
 
 
-def _chains(flat: FlatGraph, node: str, dt: float) -> list[tuple[str, LinearMap]]:
-    """Every way back from `node` through linear nodes to a population or an input."""
-    found = []
+def _arriving(flat: FlatGraph, node: str, dt: float) -> tuple[list[tuple[str, LinearMap]], list[Constant]]:
+    """Every way back from `node` through linear nodes to a population or an input, and what biases on it add up to."""
+    found, constants = [], []
     for before in flat.predecessors(node):
-        loop = 1 if (before, node) in flat.back_edges else 0
         if isinstance(flat.nodes[before], NEURONS) or before in flat.inputs:
-            start = identity(flat.shapes[before])
-            found.append((before, _delayed(start, loop)))
-        else:
-            found += [
-                (source, append_node(_delayed(chain, loop), before, flat, dt))
-                for source, chain in _chains(flat, before, dt)
-            ]
-    return found
-
-
-def _delayed(chain: LinearMap, steps: int) -> LinearMap:
-    return replace(chain, delay=chain.delay + steps) if steps else chain
+            loop = 1 if (before, node) in flat.back_edges else 0
+            found.append((before, replace(identity(flat.shapes[before]), delay=loop)))
+            continue
+        chains, passing = _arriving(flat, before, dt)
+        found += [(source, longer) for source, chain in chains for longer in append_node(chain, before, flat, dt)]
+        constants += [later for each in passing for later in append_to_constant(each, before, flat, dt)]
+        own = node_constant(before, flat)
+        if own is not None:
+            constants.append(own)
+    return found, constants

@@ -1,22 +1,16 @@
-"""Rounds a population and its projections to registers, and says what the rounding did."""
+"""Rounds a population and its projections to registers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 
-from hw_models.chip_network import (
-    NO_CURRENT_FILTER,
-    SYNAPSE_SHIFT,
-    VTH_MAX,
-    HostProjection,
-    Population,
-    Projection,
-    encode_bias,
-)
+from hw_models.chip_network import NO_CURRENT_FILTER, VTH_MAX, HostProjection, Population, Projection, encode_bias
+from hw_models.compiler.calibration import Calibration
 from hw_models.compiler.choose_scale import (
-    INTEGER_TOLERANCE,
+    LARGEST_WEIGHT,
     UNIT,
     ScaleProblem,
     WeightGrid,
@@ -25,17 +19,16 @@ from hw_models.compiler.choose_scale import (
     weight_grid,
 )
 from hw_models.compiler.populations import Drive, FloatPopulation
+from hw_models.compiler.quantisation_report import observed_ranges, quantisation_report
+from hw_models.compiler.scale_groups import Groups
+from hw_models.compiler.scale_problem import ChipDrive, ScaleRule, scale_problem, weight_reach
 from hw_models.errors import UserError
 from hw_models.graph.neuron_dynamics import compact
+from hw_models.linear_operator import apply_weight
 
-
-@dataclass
-class ChipDrive:
-    """A projection as the chip sees it: `weight` a message level, the largest |message|, and the side it comes from."""
-
-    drive: Drive
-    weight: np.ndarray
-    message: int
+WEIGHT_EXP_MAX = 7
+FULL_WEIGHT_BITS = 8
+CLIPS = 2.0 ** (np.arange(17) / 4)  # how far beyond the largest integer the largest weight may lie, tried one by one
 
 
 @dataclass
@@ -48,24 +41,37 @@ class QuantizedPopulation:
     report: dict = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Scaling:
+    """Scale and clipping of each group, and what bounds the scale."""
+
+    scales: np.ndarray
+    clips: np.ndarray
+    bound_by: str
+
+
 def quantize_population(
     source: FloatPopulation,
     chip_drives: list[ChipDrive],
     host_drives: list[Drive],
     *,
     steps: int,
-    weight_bits: int,
     host_range: float,
+    rule: ScaleRule,
+    calibration: Calibration | None = None,
 ) -> QuantizedPopulation:
     """Chooses the scale and rounds.
 
     Args:
         chip_drives: projections on the chip.
         host_drives: linear maps that the host computes from static data of at most `host_range` in magnitude.
+        calibration: needed by the rules "percentile" and "error".
+
+    Raises:
+        UserError: a negative decay or threshold, a threshold or bias beyond its register.
     """
     d = source.dynamics
     _check_decays(source)
-    grids = [weight_grid(c.weight, weight_bits) for c in chip_drives]
     threshold = None if not source.fires else np.asarray(d.threshold - d.reset_value, dtype=np.float64)
     if threshold is not None and (threshold < 0).any():
         raise UserError(
@@ -75,47 +81,71 @@ def quantize_population(
         )
     dv = decay_register(d.beta)
     du = np.array(NO_CURRENT_FILTER) if d.syn_beta is None else np.maximum(decay_register(d.syn_beta) - 1, 0)
-    host_current = max((_largest_sum(h.map.weight) * host_range for h in host_drives), default=0.0)
-    bias_reach = float(np.abs(source.bias).max(initial=0.0)) + host_current
-    scale, bound_by = choose_scale(
-        ScaleProblem(
-            weights=[c.weight for c in chip_drives],
-            grids=grids,
-            threshold=threshold,
-            bias=bias_reach,
-            drive=sum(_largest_sum(c.weight) * c.message for c in chip_drives),
-            current_gain=1.0 if d.syn_beta is None else float(4096 / (du.min() + 1)),
-            steps=steps,
-            lattice=d.syn_beta is None and bool((dv == 0).all()) and bias_reach == 0.0,
-        )
+    # a readout's channels are compared with each other: one scale
+    groups = Groups(source.shape, source.shape[0] if rule.group == "channel" and source.fires else 1)
+    problem = scale_problem(
+        source,
+        groups,
+        chip_drives,
+        host_drives,
+        threshold,
+        steps=steps,
+        host_range=host_range,
+        current_gain=1.0 if d.syn_beta is None else float(4096 / (du.min() + 1)),
+        decays=bool((dv != 0).any()),
+        rule=rule,
+        calibration=calibration,
     )
-    vth = _threshold_register(source.name, threshold, scale, exact=bound_by.endswith("exact"))
-    projections = [_projection(c, g, scale) for c, g in zip(chip_drives, grids, strict=True)]
-    hosts = [
-        HostProjection(
-            h.name, h.source, source.name, h.map.weight * scale, _host_bias(source, h, scale), h.map.geometry
-        )
-        for h in host_drives
-    ]
-    constant = np.zeros(()) if hosts else source.bias * scale
+    scales, bound_by = choose_scale(problem)
+    if len(scales) == 1:  # exact for the layer as a whole
+        groups = Groups(source.shape, 1)
+    scaling = _Scaling(scales, np.ones_like(scales), bound_by)
+    if rule.name == "error" and bound_by == LARGEST_WEIGHT and calibration is not None:
+        scaling = _least_error(problem, scaling, groups, chip_drives, calibration)
+    scale = groups.spread(scaling.scales)
+    percentile = rule.name == "percentile"
+    projections = [_projections(c, groups, scaling, percentile=percentile) for c in chip_drives]
+    hosts = [_host_projection(source, groups, scaling, h, first=h is host_drives[0]) for h in host_drives]
     try:
-        mant, exp = encode_bias(compact(constant))
+        mant, exp = encode_bias(compact(np.zeros(()) if hosts else source.bias * scale))
     except OverflowError as error:
         raise UserError(str(error), where=source.name, remedy="reduce the bias in training") from error
+    vth = _threshold_register(source.name, threshold, scale, exact=bound_by.endswith("exact"))
     population = Population(
-        source.name,
-        source.shape,
-        du,
-        dv,
-        vth,
-        mant,
-        exp,
-        reset=d.reset,
-        fires=source.fires,
-        scale=np.array(scale),
+        source.name, source.shape, du, dv, vth, mant, exp, reset=d.reset, fires=source.fires, scale=scale
     )
-    report = _report(source, population, chip_drives, projections, scale, bound_by, threshold)
-    return QuantizedPopulation(population, projections, hosts, report)
+    rows = [groups.rows(scaling.scales, c.weight) for c in chip_drives]
+    made = list(map(_stands_for, projections, rows))
+    report = quantisation_report(source, population, chip_drives, projections, made, rows, scaling.bound_by, threshold)
+    if calibration is not None:
+        report.update(observed_ranges(population, chip_drives, made, calibration))
+    return QuantizedPopulation(population, [p for each in projections for p in each], hosts, report)
+
+
+def _least_error(
+    problem: ScaleProblem, start: _Scaling, groups: Groups, chip_drives: list[ChipDrive], calibration: Calibration
+) -> _Scaling:
+    """Tries stronger and stronger clipping; each group takes the scale with the least error of its current."""
+    if not all(c.drive.source in calibration.frames for c in chip_drives if not c.drive.constant):
+        return start
+    best, clips = start.scales, start.clips
+    least = np.full(groups.count, np.inf)
+    for clip in CLIPS:
+        scales, _ = choose_scale(problem, float(clip))
+        scaling = _Scaling(scales, np.full(groups.count, clip), "")
+        error = np.zeros(groups.count)
+        for c in chip_drives:
+            if not c.drive.constant:
+                rows = groups.rows(scales, c.weight)
+                lost = c.weight - _stands_for(_projections(c, groups, scaling, percentile=False), rows)
+                x = torch.from_numpy(calibration.frames[c.drive.source])
+                current = apply_weight(x, torch.from_numpy(lost.astype(np.float32)), c.drive.map.geometry)
+                # of equal size a group, so that groups come first in [N, rows, ...]
+                error += current.reshape(len(x), groups.count, -1).double().square().mean(dim=(0, 2)).numpy()
+        better = error < least
+        best, clips = np.where(better, scales, best), np.where(better, clip, clips)
+        least = np.where(better, error, least)
+    return _Scaling(best, clips, "least error on the calibration data")
 
 
 def _check_decays(source: FloatPopulation) -> None:
@@ -137,13 +167,7 @@ def _check_decays(source: FloatPopulation) -> None:
             )
 
 
-def _largest_sum(weight: np.ndarray) -> float:
-    """Largest |sum| of one target neuron's weights over any set of active inputs."""
-    flat = weight.reshape(len(weight), -1)
-    return float(max(np.clip(flat, 0, None).sum(1).max(initial=0.0), -np.clip(flat, None, 0).sum(1).min(initial=0.0)))
-
-
-def _threshold_register(name: str, threshold: np.ndarray | None, scale: float, *, exact: bool) -> np.ndarray:
+def _threshold_register(name: str, threshold: np.ndarray | None, scale: np.ndarray, *, exact: bool) -> np.ndarray:
     if threshold is None:
         return np.array(VTH_MAX)
     wanted = threshold * scale / UNIT
@@ -158,81 +182,49 @@ def _threshold_register(name: str, threshold: np.ndarray | None, scale: float, *
     return compact(vth).astype(np.int64)
 
 
-def _projection(chip_drive: ChipDrive, grid: WeightGrid, scale: float) -> Projection:
-    weight = chip_drive.weight * (scale / UNIT)
-    reach = float(np.abs(weight).max(initial=0.0))
+def _projections(c: ChipDrive, groups: Groups, scaling: _Scaling, *, percentile: bool) -> list[Projection]:
+    """Integers of a projection; a bias that needs an exponent gets a second projection for what the first leaves."""
+    wanted = c.weight * (groups.rows(scaling.scales, c.weight) / UNIT)
+    reach = weight_reach(c.weight, groups, percentile=percentile and not c.drive.constant) * scaling.scales / UNIT
+    if not c.drive.constant:
+        return [_rounded(c.drive, wanted, c.grid, float((reach / scaling.clips).max(initial=0.0)))]
+    first = _rounded(c.drive, wanted, c.grid, float(reach.max(initial=0.0)))
+    if first.weight_exp == 0:
+        return [first]
+    rest = wanted - first.weight * 2.0**first.weight_exp
+    second = _rounded(c.drive, rest, weight_grid(rest, FULL_WEIGHT_BITS), float(np.abs(rest).max()))
+    second.name += ".rest"
+    return [first, second]
+
+
+def _rounded(drive: Drive, weight: np.ndarray, grid: WeightGrid, reach: float) -> Projection:
+    """Integers of float `weight` in units of 64; the smallest exponent under which `reach` is not clipped."""
     exponent = 0
-    while reach > (grid.full + grid.step / 2) * 2**exponent and exponent < 7:
+    while reach > (grid.full + grid.step / 2) * 2**exponent and exponent < WEIGHT_EXP_MAX:
         exponent += 1
     levels = np.rint(weight / 2**exponent / grid.step) * grid.step
     levels = np.clip(levels, grid.lowest, grid.highest).astype(np.int16)
-    drive = chip_drive.drive
     return Projection(drive.name, drive.source, "", levels, exponent, drive.map.geometry, drive.map.delay)
 
 
-def _host_bias(source: FloatPopulation, host: Drive, scale: float) -> np.ndarray:
-    rows = len(host.map.weight)
-    bias = np.asarray(source.bias)
-    if bias.ndim and bias.size not in (1, rows):
-        raise UserError(
-            "a bias that differs within a channel can't be computed on the host",
-            where=source.name,
-            remedy="use --input graded",
-        )
-    return np.broadcast_to(bias.reshape(-1), rows) * scale
+def _stands_for(projections: list[Projection], rows: np.ndarray) -> np.ndarray:
+    """The float weights that the integers of one drive stand for."""
+    return sum(p.weight * 2.0**p.weight_exp for p in projections) * UNIT / rows
 
 
-def _report(
-    source: FloatPopulation,
-    population: Population,
-    chip_drives: list[ChipDrive],
-    projections: list[Projection],
-    scale: float,
-    bound_by: str,
-    threshold: np.ndarray | None,
-) -> dict:
-    wanted = [c.weight for c in chip_drives]
-    made = [p.weight.astype(np.float64) * 2.0**p.weight_exp * UNIT / scale for p in projections]
-    signal = sum(float((w**2).sum()) for w in wanted)
-    error = sum(float(((w - m) ** 2).sum()) for w, m in zip(wanted, made, strict=True))
-    overlap = sum(float((w * m).sum()) for w, m in zip(wanted, made, strict=True))
-    trained_alpha = source.metadata.get("alpha")
-    trained_alpha = float(trained_alpha) if trained_alpha is not None else None
-    clipped = (
-        sum(
-            int((np.abs(w - m) > (UNIT * 2.0**p.weight_exp * g.step / 2 / scale) * (1 + INTEGER_TOLERANCE)).sum())
-            for w, m, p, g in zip(
-                wanted, made, projections, [weight_grid(p.weight, 8) for p in projections], strict=True
+def _host_projection(
+    source: FloatPopulation, groups: Groups, scaling: _Scaling, host: Drive, *, first: bool
+) -> HostProjection:
+    weight = host.map.weight
+    rows = groups.rows(scaling.scales, weight)
+    bias = np.zeros(len(weight))
+    if first:  # of several, one carries the population's own bias
+        own = np.asarray(source.bias)
+        if own.ndim and own.size not in (1, len(weight)):
+            raise UserError(
+                "a bias that differs within a channel can't be computed on the host",
+                where=source.name,
+                remedy="use --input graded",
             )
-        )
-        if projections
-        else 0
-    )
-    report = {
-        "layer": source.name,
-        "neurons": population.size,
-        "alpha_trained": trained_alpha,
-        "alpha_quantised": None if trained_alpha is None or signal == 0 else trained_alpha * overlap / signal,
-        "beta_trained": _range(source.dynamics.beta),
-        "beta_quantised": _range(1 - population.dv / 4096),
-        "threshold_trained": None if threshold is None else _range(threshold),
-        "threshold_quantised": None if threshold is None else _range(population.vth * float(UNIT) / scale),
-        "scale": scale,
-        "scale_bound_by": bound_by,
-        "weight_sqnr_db": None if signal == 0 else (None if error == 0 else 10 * float(np.log10(signal / error))),
-        "weights_exact": bool(projections) and error == 0,
-        "weights_clipped": clipped,
-    }
-    if source.dynamics.syn_beta is not None:
-        report["syn_beta_trained"] = _range(source.dynamics.syn_beta)
-        report["syn_beta_quantised"] = _range(1 - (population.du + 1) / 4096)
-    return report
-
-
-def _range(values: np.ndarray) -> float | list[float]:
-    values = np.asarray(values, dtype=np.float64)
-    low, high = float(values.min()), float(values.max())
-    return low if low == high else [low, high]
-
-
-__all__ = ["SYNAPSE_SHIFT", "ChipDrive", "QuantizedPopulation", "quantize_population"]
+        bias = np.broadcast_to(own.reshape(-1), len(weight)) * rows.reshape(-1)
+    return HostProjection(host.name, host.source, source.name, weight * rows, bias, host.map.geometry)

@@ -9,30 +9,43 @@ from hw_models.chip_network import Geometry
 from hw_models.errors import UserError
 
 
-def read_geometry(name: str, node: nir.Conv1d | nir.Conv2d) -> Geometry:
-    """Geometry of a convolution; padding "same" and "valid" become numbers.
+def read_convolution(name: str, node: nir.Conv1d | nir.Conv2d) -> tuple[np.ndarray, Geometry]:
+    """(kernel float64, geometry) of a convolution; padding "same" and "valid" become numbers.
+
+    "same" with an even reach pads one more behind than before: a kernel with a tap of zeros in front says the same
+    with equal padding.
 
     Raises:
-        UserError: "same" that would need unequal padding on two sides, or "same" with a stride.
+        UserError: "same" with a stride.
     """
-    kernel = node.weight.shape[2:]
-    axes = len(kernel)
-    stride, dilation = _each(node.stride, axes), _each(node.dilation, axes)
-    if isinstance(node.padding, str):
-        if node.padding == "valid":
-            padding = (0,) * axes
-        else:
-            reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-            if any(r % 2 for r in reach) or any(s != 1 for s in stride):
-                raise UserError(
-                    "padding 'same' with an even kernel or a stride has no symmetric form",
-                    where=name,
-                    remedy="give the padding as numbers",
-                )
-            padding = tuple(r // 2 for r in reach)
-    else:
-        padding = _each(node.padding, axes)
-    return Geometry(stride, padding, dilation, int(node.groups))
+    kernel = np.asarray(node.weight, dtype=np.float64)
+    axes = kernel.ndim - 2
+    stride, dilation, groups = _each(node.stride, axes), _each(node.dilation, axes), int(node.groups)
+    if not isinstance(node.padding, str):
+        return kernel, Geometry(stride, _each(node.padding, axes), dilation, groups)
+    if node.padding == "valid":
+        return kernel, Geometry(stride, (0,) * axes, dilation, groups)
+    if node.padding != "same":
+        raise UserError(f"unknown padding {node.padding!r}", where=name, remedy="use numbers, 'same' or 'valid'")
+    if any(s != 1 for s in stride):
+        raise UserError("padding 'same' with a stride", where=name, remedy="give the padding as numbers")
+    padding = []
+    reaches = [d * (k - 1) for k, d in zip(kernel.shape[2:], dilation, strict=True)]
+    for axis, reach in enumerate(reaches):
+        if reach % 2:
+            kernel = _zero_tap_in_front(kernel, axis + 2, dilation[axis])
+        padding.append((reach + 1) // 2)
+    dilation = tuple(1 if reach % 2 else d for reach, d in zip(reaches, dilation, strict=True))
+    return kernel, Geometry(stride, tuple(padding), dilation, groups)
+
+
+def _zero_tap_in_front(kernel: np.ndarray, axis: int, dilation: int) -> np.ndarray:
+    """The kernel written out without dilation along `axis`, with one more tap, of zeros, in front."""
+    shape = list(kernel.shape)
+    shape[axis] = dilation * (shape[axis] - 1) + 2
+    wide = np.zeros(shape)
+    wide[(slice(None),) * axis + (slice(1, None, dilation),)] = kernel
+    return wide
 
 
 def pool_geometry(node: nir.SumPool2d | nir.AvgPool2d, channels: int) -> tuple[tuple[int, ...], Geometry]:

@@ -11,7 +11,7 @@ from NIR's equations (nir/ir/neuron.py) with v <- v + dt * dv/dt, current update
     CubaLIF  tau_syn i' = -i + w_in x           syn_beta = 1 - dt/tau_syn, syn_gain = w_in dt/tau_syn
     Threshold  no state                         beta = 0, gain = 1
 
-The membrane starts each sample at `reset_value`.
+The membrane starts each sample at `reset_value`, which is 0 for reset "subtract" (v_reset is not used there).
 """
 
 from __future__ import annotations
@@ -68,8 +68,9 @@ def neuron_dynamics(name: str, node: nir.NIRNode, dt: float) -> NeuronDynamics:
     for key in ("v_threshold", "threshold"):
         if hasattr(node, key):
             threshold = get(key)
-    reset_value = get("v_reset") if getattr(node, "v_reset", None) is not None else zero
     reset = reset_mode(name, node)
+    keeps_rest = reset == "subtract" or getattr(node, "v_reset", None) is None
+    reset_value = zero if keeps_rest else get("v_reset")
     if isinstance(node, nir.Threshold):
         return NeuronDynamics(zero, np.array(1.0), zero, None, None, threshold, zero, "zero")
     if isinstance(node, nir.IF | nir.I):

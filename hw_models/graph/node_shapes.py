@@ -6,7 +6,7 @@ import nir
 import numpy as np
 
 from hw_models.errors import UserError
-from hw_models.graph.conv_geometry import pool_geometry, read_geometry
+from hw_models.graph.conv_geometry import pool_geometry, read_convolution
 from hw_models.linear_operator import spatial_output
 
 Shape = tuple[int, ...]
@@ -86,8 +86,8 @@ def _conv(name: str, node: nir.Conv1d | nir.Conv2d, shape: Shape) -> Shape:
             where=name,
             remedy="channels come first; check the layer before",
         )
-    geometry = read_geometry(name, node)
-    return (int(node.weight.shape[0]), *_positive(name, spatial_output(shape[1:], kernel, geometry)))
+    weight, geometry = read_convolution(name, node)
+    return (len(weight), *_positive(name, spatial_output(shape[1:], weight.shape[2:], geometry)))
 
 
 def _positive(name: str, spatial: Shape) -> Shape:

@@ -14,9 +14,11 @@ import torch
 import torch.nn.functional as F
 
 from hw_models.errors import UserError
-from hw_models.graph.conv_geometry import pool_geometry, read_geometry
+from hw_models.graph.conv_geometry import pool_geometry, read_convolution
 from hw_models.graph.flat_graph import NEURONS, SPIKING, FlatGraph, flatten_graph
 from hw_models.graph.neuron_dynamics import neuron_dynamics
+from hw_models.graph.node_delay import delay_steps
+from hw_models.input_data import InputData, by_input, sample_count, steps_of
 from hw_models.linear_operator import apply_weight
 
 BATCH = 256
@@ -29,17 +31,19 @@ class FloatRecording:
     Attributes:
         spikes: spiking node -> uint8 [N, T, *shape].
         membrane: neuron node -> float64 [N, T, *shape], after the reset of that step.
+        current: neuron node -> float64 [N, T, *shape], what its input adds to the membrane at that step.
         outputs: Output node -> float64 [N, T, *shape], the value that arrives there at each step.
     """
 
     spikes: dict[str, np.ndarray] = field(default_factory=dict)
     membrane: dict[str, np.ndarray] = field(default_factory=dict)
+    current: dict[str, np.ndarray] = field(default_factory=dict)
     outputs: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def run_reference(
     graph: nir.NIRGraph | FlatGraph,
-    data: np.ndarray,
+    data: InputData,
     *,
     dt: float,
     steps: int | None = None,
@@ -49,79 +53,63 @@ def run_reference(
     """Steps the graph over a batch of samples.
 
     Args:
-        data: [N, *shape], the same at each of `steps` steps, or [N, T, *shape].
+        data: [N, *shape], the same at each of `steps` steps, or [N, T, *shape]; one array, or one for each input by
+            its name.
         dt: time step in seconds.
+        record: any of "spikes", "membrane" and "current"; outputs are always there.
         dtype: float64 by default, so that rounding does not decide spikes.
     """
     flat = graph if isinstance(graph, FlatGraph) else flatten_graph(graph)
-    source = single_input(flat)
-    shape = flat.shapes[source]
-    data = np.asarray(data)
-    moving = data.ndim == len(shape) + 2
-    if (data.shape[2:] if moving else data.shape[1:]) != shape:
-        raise UserError(
-            f"data of shape {list(data.shape)} does not fit {list(shape)}",
-            where=source,
-            remedy="check the data",
-        )
-    if not moving and steps is None:
-        raise UserError("static data needs a number of steps", where=source, remedy="give --steps")
-    parts = [
-        _run_batch(flat, source, torch.from_numpy(data[i : i + BATCH]).to(dtype), moving, steps, dt, record)
-        for i in range(0, len(data), BATCH)
-    ]
-    join = lambda key: {n: np.concatenate([getattr(p, key)[n] for p in parts]) for n in getattr(parts[0], key)}  # noqa: E731
-    return FloatRecording(join("spikes"), join("membrane"), join("outputs"))
+    checked = by_input(data, {name: flat.shapes[name] for name in flat.inputs})
+    steps = steps_of(checked) or steps
+    if steps is None:
+        raise UserError("static data needs a number of steps", remedy="give --steps")
+    parts = []
+    for start in range(0, max(1, sample_count(data)), BATCH):
+        part = {
+            name: (torch.from_numpy(array[start : start + BATCH]).to(dtype), moving)
+            for name, (array, moving) in checked.items()
+        }
+        parts.append(_run_batch(flat, part, steps, dt, record))
 
+    def joined(key: str) -> dict[str, np.ndarray]:
+        return {name: np.concatenate([getattr(part, key)[name] for part in parts]) for name in getattr(parts[0], key)}
 
-def single_input(flat: FlatGraph) -> str:
-    """Name of the graph's only input.
-
-    Raises:
-        UserError: there are several.
-    """
-    if len(flat.inputs) != 1:
-        raise UserError(
-            f"the graph has {len(flat.inputs)} inputs, the data has one", remedy="use a graph with one input"
-        )
-    return flat.inputs[0]
+    return FloatRecording(joined("spikes"), joined("membrane"), joined("current"), joined("outputs"))
 
 
 def _run_batch(
-    flat: FlatGraph,
-    source: str,
-    data: torch.Tensor,
-    moving: bool,
-    steps: int | None,
-    dt: float,
-    record: tuple[str, ...],
+    flat: FlatGraph, data: dict[str, tuple[torch.Tensor, bool]], steps: int, dt: float, record: tuple[str, ...]
 ) -> FloatRecording:
-    steps = data.shape[1] if moving else steps
     order = flat.order()
+    like = next(iter(data.values()))[0]
     cells = {
-        n: _NeuronCell(n, flat.nodes[n], flat.shapes[n], dt, data) for n in order if isinstance(flat.nodes[n], NEURONS)
+        n: _NeuronCell(n, flat.nodes[n], flat.shapes[n], dt, like) for n in order if isinstance(flat.nodes[n], NEURONS)
     }
-    maps = {n: _linear_map(n, flat, dt, data.dtype) for n in order if n not in cells}
-    before = {edge: torch.zeros(len(data), *flat.shapes[edge[0]], dtype=data.dtype) for edge in flat.back_edges}
+    maps = {n: _linear_map(n, flat, dt, like.dtype) for n in order if n not in cells}
+    before = {edge: torch.zeros(len(like), *flat.shapes[edge[0]], dtype=like.dtype) for edge in flat.back_edges}
+    predecessors = {n: flat.predecessors(n) for n in order}
     spikes = {n: [] for n in cells if isinstance(flat.nodes[n], SPIKING) and "spikes" in record}
     membrane = {n: [] for n in cells if "membrane" in record}
+    current = {n: [] for n in cells if "current" in record}
     outputs = {n: [] for n in flat.outputs}
     with torch.no_grad():
         for t in range(steps):
             value: dict[str, torch.Tensor] = {}
             for name in order:
-                if name == source:
-                    value[name] = data[:, t] if moving else data
+                if name in data:
+                    samples, moving = data[name]
+                    value[name] = samples[:, t] if moving else samples
                     continue
-                arriving = [
-                    before[(a, name)] if (a, name) in flat.back_edges else value[a] for a in flat.predecessors(name)
-                ]
+                arriving = [before[(a, name)] if (a, name) in before else value[a] for a in predecessors[name]]
                 total = sum(arriving[1:], arriving[0])
                 value[name] = cells[name].step(total) if name in cells else maps[name](total)
                 if name in spikes:
                     spikes[name].append(value[name].to(torch.uint8))
                 if name in membrane:
                     membrane[name].append(cells[name].v.clone())
+                if name in current:
+                    current[name].append(cells[name].current)
                 if name in outputs:
                     outputs[name].append(value[name])
             before = {edge: value[edge[0]] for edge in before}
@@ -129,7 +117,7 @@ def _run_batch(
     def stacked(parts: dict[str, list[torch.Tensor]]) -> dict[str, np.ndarray]:
         return {name: torch.stack(each, 1).numpy() for name, each in parts.items()}
 
-    return FloatRecording(stacked(spikes), stacked(membrane), stacked(outputs))
+    return FloatRecording(stacked(spikes), stacked(membrane), stacked(current), stacked(outputs))
 
 
 class _NeuronCell:
@@ -141,12 +129,14 @@ class _NeuronCell:
         self.threshold, self.reset_value = tensor(d.threshold), tensor(d.reset_value)
         self.v = torch.zeros(len(like), *shape, dtype=like.dtype) + self.reset_value
         self.i = torch.zeros_like(self.v)
+        self.current = torch.zeros_like(self.v)
 
     def step(self, x: torch.Tensor) -> torch.Tensor:
         if self.syn_beta is not None:
             self.i = self.syn_beta * self.i + self.syn_gain * x
             x = self.i
-        self.v = self.beta * self.v + self.gain * x + self.offset
+        self.current = self.gain * x
+        self.v = self.beta * self.v + self.current + self.offset
         if self.threshold is None:
             return self.v
         fired = self.v > self.threshold
@@ -172,31 +162,21 @@ def _linear_map(name: str, flat: FlatGraph, dt: float, dtype: torch.dtype):
         kernel, geometry = pool_geometry(node, shape[0])
         factor = 1 if isinstance(node, nir.AvgPool2d) else kernel[0] * kernel[1]
         return lambda x: F.avg_pool2d(x, kernel, geometry.stride, geometry.padding) * factor
-    weight = torch.as_tensor(node.weight, dtype=dtype)
+    is_conv = isinstance(node, nir.Conv1d | nir.Conv2d)
+    kernel, geometry = read_convolution(name, node) if is_conv else (node.weight, None)
+    weight = torch.as_tensor(kernel, dtype=dtype)
     bias = torch.as_tensor(node.bias, dtype=dtype) if getattr(node, "bias", None) is not None else None
-    geometry = read_geometry(name, node) if isinstance(node, nir.Conv1d | nir.Conv2d) else None
     return lambda x: apply_weight(x, weight, geometry, bias)
-
-
-def delay_steps(name: str, node: nir.Delay, dt: float) -> int:
-    """Steps that a NIR Delay (seconds) takes at `dt`.
-
-    Raises:
-        UserError: neurons of one node with different delays.
-    """
-    steps = np.unique(np.rint(np.asarray(node.delay, dtype=np.float64) / dt).astype(np.int64))
-    if len(steps) != 1 or steps[0] < 0:
-        raise UserError(
-            "delays that differ within one Delay node", where=name, remedy="use one Delay node for each delay"
-        )
-    return int(steps[0])
 
 
 class _DelayLine:
     def __init__(self, name: str, node: nir.Delay, dt: float):
+        self.steps = torch.from_numpy(delay_steps(name, node, dt))
         self.line: list[torch.Tensor] = []
-        self.steps = delay_steps(name, node, dt)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        self.line.append(x)
-        return self.line.pop(0) if len(self.line) > self.steps else torch.zeros_like(x)
+        self.line = [x, *self.line[: int(self.steps.max())]]
+        late = torch.zeros_like(x)
+        for age, value in enumerate(self.line):
+            late = torch.where(self.steps == age, value, late)
+        return late
