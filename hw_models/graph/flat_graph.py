@@ -83,10 +83,26 @@ def flatten_graph(graph: nir.NIRGraph) -> FlatGraph:
     flat = FlatGraph(nodes, sorted(set(edges)), metadata=dict(graph.metadata or {}))
     _check(flat)
     flat.back_edges = _back_edges(flat)
-    for name in flat.order():
-        arriving = [flat.shapes[a] for a in flat.predecessors(name) if a in flat.shapes]
-        flat.shapes[name] = output_shape(name, flat.nodes[name], arriving)
+    try:
+        flat.shapes = _shapes(flat, batch_axis=False)
+    except UserError as error:
+        try:
+            flat.shapes = _shapes(flat, batch_axis=True)
+        except (UserError, IndexError):
+            raise error from None
     return flat
+
+
+def _shapes(flat: FlatGraph, *, batch_axis: bool) -> dict[str, tuple[int, ...]]:
+    """Shape of every node. Some writers (Norse) leave the sample data's batch axis in the Input nodes; where the
+    graph fits only without it, that is what the axis is."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name in flat.order():
+        arriving = [shapes[a] for a in flat.predecessors(name) if a in shapes]
+        shapes[name] = output_shape(name, flat.nodes[name], arriving)
+        if batch_axis and isinstance(flat.nodes[name], nir.Input) and not arriving:
+            shapes[name] = shapes[name][1:]
+    return shapes
 
 
 def _collect(graph: nir.NIRGraph, prefix: str, nodes: dict[str, nir.NIRNode]) -> list[tuple[str, str]]:
