@@ -19,7 +19,7 @@ from converters.lava.process_session import session_processes
 from converters.lava.session import run_lava
 from hw_models.chip_network import ChipInput
 from hw_models.errors import UserError
-from hw_models.recording import EncodedInput
+from hw_models.recording import EncodedInput, Recording
 from tests import lava_networks as nets
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +29,7 @@ import os, sys
 from converters.lava import session
 from tests import test_lava_session as here
 network, encoded = here.long_network()
-session.run_lava(network, encoded, progress=lambda done, total: print(done, flush=True))
+session.run_lava(network, encoded, workers=here.WORKERS, progress=lambda done, total: print(done, flush=True))
 """
 
 
@@ -78,6 +78,42 @@ def until(condition, complaint: str, seconds: float = 15.0) -> None:
         time.sleep(0.05)
 
 
+WORKERS = 2  # in the tests of how a run ends
+
+
+def equal(one: Recording, other: Recording) -> None:
+    for field in ("spikes", "membrane", "outputs"):
+        first, second = getattr(one, field), getattr(other, field)
+        assert first.keys() == second.keys()
+        for name in first:
+            np.testing.assert_array_equal(first[name], second[name], err_msg=f"{field} of {name}", strict=True)
+
+
+@pytest.mark.parametrize(("make", "threads"), [(nets.recurrent_network, False), (nets.bias_network, True)])
+def test_three_workers_give_what_one_gives(make, threads):
+    network, encoded = make()  # 5 and 4 samples: unequal shares
+    shown = []
+    progress = lambda done, total: shown.append((done, total))  # noqa: E731
+    three = run_lava(network, encoded, workers=3, threads=threads, progress=progress)
+    equal(three, run_lava(network, encoded))
+    depth = max(network.depths().values())
+    assert shown[-1] == (encoded.samples * encoded.steps + 3 * depth,) * 2 and shown == sorted(shown)
+
+
+def test_failure_inside_a_thread_is_told(monkeypatch):
+    corrupt_after_writing(monkeypatch, shrink)
+    with pytest.raises(UserError, match=r"^hidden: Lava failed: IndexError: .*--debug$"):
+        run_lava(*nets.dense_network(), threads=True)
+
+
+def test_never_more_workers_than_samples(monkeypatch):
+    folders = []
+    corrupt_after_writing(monkeypatch, lambda job: folders.append(job.encoded.samples))
+    network, encoded = nets.dense_network()
+    run_lava(network, encoded.part(slice(0, 2)), workers=7)
+    assert folders == [1, 1]
+
+
 def long_network():
     network, _ = nets.dense_network()
     rng = np.random.default_rng(0)
@@ -122,10 +158,11 @@ def corrupt_after_writing(monkeypatch, corrupt) -> None:
     monkeypatch.setattr(session, "write_job", write_and_corrupt)
 
 
-def test_failure_inside_a_process_is_told_with_its_traceback(monkeypatch):
-    def shrink(job):
-        np.save(job.result_path("spikes", 0), np.zeros((1, 1, 7), np.uint8))
+def shrink(job):
+    np.save(job.result_path("spikes", 0), np.zeros((1, 1, 7), np.uint8))
 
+
+def test_failure_inside_a_process_is_told_with_its_traceback(monkeypatch):
     corrupt_after_writing(monkeypatch, shrink)
     with pytest.raises(UserError, match=r"^hidden: Lava failed: IndexError: .*--debug$") as caught:
         run_lava(*nets.dense_network())
@@ -147,14 +184,14 @@ def test_hung_process_ends_at_the_step_limit(own_temporary_folder):
     def stop_them_all(done, total):
         if done > 3 and not stopped:
             stopped.append(done)
-            (leader,) = {os.getsid(pid) for pid in worker_processes(own_temporary_folder)}
+            leader = max(os.getsid(pid) for pid in worker_processes(own_temporary_folder))  # one of the two
             for pid in session_processes(leader):
                 if pid != leader:
                     os.kill(pid, signal.SIGSTOP)
 
     start = time.monotonic()
-    with pytest.raises(UserError, match=r"Lava finished no step within 2 s \(step \d+ of 100002\)"):
-        run_lava(*long_network(), step_limit_seconds=1.5, progress=stop_them_all)
+    with pytest.raises(UserError, match=r"Lava finished no step within 2 s \(step \d+ of 50002\)"):
+        run_lava(*long_network(), workers=WORKERS, step_limit_seconds=1.5, progress=stop_them_all)
     assert time.monotonic() - start < 30
 
 
@@ -165,12 +202,12 @@ def test_killed_process_is_told(own_temporary_folder):
         if done > 3 and not killed:
             killed.append(done)
             time.sleep(1.2)  # so that the worker has seen its children
-            (leader,) = {os.getsid(pid) for pid in worker_processes(own_temporary_folder)}
+            leader = max(os.getsid(pid) for pid in worker_processes(own_temporary_folder))
             command = session_processes(leader)[leader]
             os.kill(max(p for p, c in session_processes(leader).items() if c == command), signal.SIGKILL)
 
     with pytest.raises(UserError, match="a Lava process ended by SIGKILL"):
-        run_lava(*long_network(), progress=kill_one)
+        run_lava(*long_network(), workers=WORKERS, progress=kill_one)
 
 
 def test_total_limit():

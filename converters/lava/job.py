@@ -3,7 +3,7 @@
 Nothing is pickled. Messages are read back memory-mapped, so that many samples need no memory.
 
 Files that the worker writes: `<kind>-<index>.npy` (results), `progress.npy` (int64 a population: steps done),
-`failure-<pid>.txt` (traceback), `done`.
+`failure-<pid>-<thread>.txt` (traceback), `done`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ends every process of a session, and lets Python's resource tracker remove their shared memory first (Linux)."""
+"""Ends every process of some sessions, and lets Python's resource tracker remove their shared memory first (Linux)."""
 
 from __future__ import annotations
 
@@ -30,26 +30,34 @@ def session_processes(session: int) -> dict[int, str]:
     return found
 
 
-def end_session(leader: subprocess.Popen) -> None:
-    """Ends the session that `leader` leads (started with `start_new_session`), hung and stopped processes included.
+def end_sessions(leaders: list[subprocess.Popen]) -> None:
+    """Ends the sessions that `leaders` lead (started with `start_new_session`), hung and stopped processes included.
 
     SIGTERM first: the resource tracker of `multiprocessing` ignores it, and when all others are gone it removes the
     shared memory they left. What SIGTERM does not end is killed, the tracker last.
     """
-    for number in (signal.SIGCONT, signal.SIGTERM):
-        with suppress(ProcessLookupError):
-            os.killpg(leader.pid, number)
+    for leader in leaders:
+        for number in (signal.SIGCONT, signal.SIGTERM):
+            with suppress(ProcessLookupError):
+                os.killpg(leader.pid, number)
     start = time.monotonic()
-    while True:
-        leader.poll()
-        living = session_processes(leader.pid)
-        if not living:
-            break
+    left = list(leaders)
+    while left:
         waited = time.monotonic() - start
-        for pid, command in living.items():
-            limit = TRACKER_SECONDS if "multiprocessing.resource_tracker" in command else TERM_SECONDS
-            if waited > limit:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-        time.sleep(POLL_SECONDS)
-    leader.wait()
+        left = [leader for leader in left if _living(leader, waited)]
+        if left:
+            time.sleep(POLL_SECONDS)
+    for leader in leaders:
+        leader.wait()
+
+
+def _living(leader: subprocess.Popen, waited: float) -> bool:
+    """True if the session still has processes; those that have had their time are killed."""
+    leader.poll()
+    living = session_processes(leader.pid)
+    for pid, command in living.items():
+        limit = TRACKER_SECONDS if "multiprocessing.resource_tracker" in command else TERM_SECONDS
+        if waited > limit:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    return bool(living)

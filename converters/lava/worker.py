@@ -1,6 +1,7 @@
-"""The fresh interpreter in which Lava runs: `python -m converters.lava.worker FOLDER`, FOLDER as `job` writes it.
+"""The fresh interpreter in which Lava runs: `python -m converters.lava.worker FOLDER [threads]`, FOLDER as `job`
+writes it; with "threads" Lava's processes become threads of this one.
 
-It runs the job, leaves the results, `done` or `failure-<pid>.txt` in the folder, and then waits to be ended:
+It runs the job, leaves the results, `done` or `failure-<pid>-<thread>.txt` in the folder, and then waits to be ended:
 stopping a Lava runtime in order takes seconds, and after a failure for ever. It ends itself, with everything it
 started, when its standard input closes, that is, when the process that wanted the results is gone.
 """
@@ -32,7 +33,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     threading.Thread(target=_watch, args=(folder,), daemon=True).start()
     try:
-        run_job(read_job(folder))
+        run_job(read_job(folder), threads=sys.argv[2:] == ["threads"])
         (folder / DONE).touch()
     except BaseException:
         report_failure(folder, "", traceback.format_exc())
@@ -40,8 +41,8 @@ def main() -> None:
         signal.pause()
 
 
-def run_job(job: Job) -> None:
-    """Builds the network's processes and runs all steps."""
+def run_job(job: Job, *, threads: bool) -> None:
+    """Builds the network's processes and runs all steps, the network's unconnected parts one after the other."""
     prepare_lava()
     from lava.magma.core.run_conditions import RunSteps
     from lava.magma.core.run_configs import Loihi2SimCfg
@@ -49,6 +50,10 @@ def run_job(job: Job) -> None:
 
     from converters.lava.build import build_lava
 
+    if threads:
+        from converters.lava.threaded_messaging import use_threads
+
+        use_threads()
     runtime.target_fn = _reporting(runtime.target_fn, job.folder)
     for component in build_lava(job):
         first = next(iter(component.models))
@@ -61,9 +66,10 @@ def run_job(job: Job) -> None:
 
 def report_failure(folder: Path, process: str, text: str) -> None:
     """Leaves a failure report, first line the name of the Lava process, then the traceback; whole or not at all."""
-    unfinished = folder / f".failure-{os.getpid()}"
+    who = f"{os.getpid()}-{threading.get_ident()}"
+    unfinished = folder / f".failure-{who}"
     unfinished.write_text(f"{process}\n{text}", encoding="utf-8")
-    unfinished.rename(folder / f"failure-{os.getpid()}.txt")
+    unfinished.rename(folder / f"failure-{who}.txt")
 
 
 def _reporting(target: Callable[..., None], folder: Path) -> Callable[..., None]:
