@@ -70,13 +70,18 @@ def population_bounds(network: ChipNetwork, population: Population, steps: int) 
 
 
 def projection_bound(network: ChipNetwork, projection: Projection) -> int:
-    """Largest |sum of weight * 2^weight_exp * message| that one target neuron can receive in one step."""
-    message = 1
+    """Largest |sum of weight * 2^weight_exp * message| that one target neuron can receive in one step.
+
+    Sums of any part of the synapses, in any order, stay within it too: terms of one sign alone reach furthest.
+    """
+    lowest, highest = 0, 1
     if projection.source in network.inputs:
         source = network.inputs[projection.source]
-        message = max(abs(source.min_level), abs(source.max_level))
-    weights = np.abs(projection.weight.astype(np.int64)).reshape(len(projection.weight), -1)
-    return int(weights.sum(axis=1).max(initial=0)) * message << projection.weight_exp
+        lowest, highest = min(0, source.min_level), max(0, source.max_level)
+    weights = projection.weight.astype(np.int64).reshape(len(projection.weight), -1)
+    excitatory, inhibitory = np.clip(weights, 0, None).sum(axis=1), -np.clip(weights, None, 0).sum(axis=1)
+    above, below = excitatory * highest - inhibitory * lowest, inhibitory * highest - excitatory * lowest
+    return int(np.maximum(above, below).max(initial=0)) << projection.weight_exp
 
 
 def _accumulated(per_step: int, decay: int, steps: int) -> int:
