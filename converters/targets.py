@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,17 @@ import nir
 from converters.artefact import CHECKPOINT_FILE, NETWORK_FILE, REFERENCE_FILE
 from converters.source import Source
 from hw_models.chip_network_file import write_chip_network
-from hw_models.compiler import compile_graph
+from hw_models.compiler import ScaleRule, compile_graph
 from hw_models.errors import UserError
+from hw_models.input_data import InputData, sample_count
+
+
+@dataclass
+class CalibrationData:
+    """Samples that scales are chosen by, and the name that export.json gives them."""
+
+    name: str
+    inputs: InputData
 
 
 @dataclass
@@ -28,6 +37,8 @@ class ExportRequest:
     steps: int | None = None
     input_mode: str | None = None
     weight_bits: int = 8
+    scale_rule: ScaleRule | None = None
+    calibration: CalibrationData | None = None
 
 
 def write_nir_target(source: Source, request: ExportRequest, folder: Path) -> dict[str, Any]:
@@ -54,6 +65,8 @@ def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> d
         input_mode=mode,
         input_step=source.input_step,
         weight_bits=request.weight_bits,
+        scale_rule=request.scale_rule,
+        calibration=None if request.calibration is None else request.calibration.inputs,
     )
     write_nir_target(source, request, folder)
     write_chip_network(folder / NETWORK_FILE, compiled.network)
@@ -63,7 +76,12 @@ def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> d
         "input": mode,
         "input_step": next(iter(compiled.network.inputs.values())).step if mode == "graded" else None,
         "weight_bits": request.weight_bits,
+        "scale_rule": asdict(compiled.rule),
+        "calibration": None
+        if request.calibration is None
+        else {"data": request.calibration.name, "samples": sample_count(request.calibration.inputs)},
         "layers": compiled.layers,
+        "delays": compiled.delays,
     }
 
 

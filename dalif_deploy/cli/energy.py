@@ -36,11 +36,12 @@ def energy(
     from hw_models.energy.counts import count_activity
     from hw_models.energy.gpu_measurement import find_counter, measured_gpu
     from hw_models.energy.report import energy_report
+    from hw_models.input_data import take_samples
 
     _refuse_existing(json_file, force)
     network = load_artefact(folder).network
     samples = load_data(data, data_root)
-    encoded = encode_input(network, samples.inputs[:limit])
+    encoded = encode_input(network, take_samples(samples.inputs, slice(limit)))
     progress_console = Console(stderr=True)
     with Progress(console=progress_console, transient=True, disable=not progress_console.is_terminal) as progress:
         task = progress.add_task("counting", total=encoded.samples)

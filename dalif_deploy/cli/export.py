@@ -23,6 +23,19 @@ def export(
     weight_bits: Annotated[int, typer.Option(help="Bits of a weight, sign included, 1 to 8.")] = 8,
     steps: Annotated[int | None, typer.Option(help="Steps of a sample, where the model does not say.")] = None,
     dt: Annotated[float | None, typer.Option(help="Time step in seconds; overrides the graph's own.")] = None,
+    calibrate: Annotated[
+        str | None, typer.Option(metavar="NAME:SPLIT|FILE.npz", help="Choose scales by these samples (training data).")
+    ] = None,
+    calibrate_samples: Annotated[int, typer.Option(help="How many of them.", min=1)] = 64,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            help="worst: nothing can overflow (default). With --calibrate: error (default there) clips weights where "
+            "that makes currents most accurate; percentile covers weights and ranges up to the 99.9th."
+        ),
+    ] = None,
+    scale_group: Annotated[str, typer.Option(help="One scale a layer, or one a channel: layer or channel.")] = "layer",
+    data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
     json_file: JsonOption = None,
     force: ForceOption = False,
     debug: DebugOption = False,
@@ -34,11 +47,24 @@ def export(
     from converters.export import export_network
     from converters.targets import ExportRequest
     from dalif_deploy.reports.export_table import print_export
+    from hw_models.compiler.scale_problem import scale_rule
 
-    request = ExportRequest(chip=chip, steps=steps, input_mode=input_mode, weight_bits=weight_bits)
+    data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root)
+    rule = scale_rule(scale or ("worst" if calibrate is None else "error"), scale_group)
+    request = ExportRequest(
+        chip=chip, steps=steps, input_mode=input_mode, weight_bits=weight_bits, scale_rule=rule, calibration=data
+    )
     artefact = export_network(model, target, out, request=request, dt=dt, force=force)
     print_export(artefact, stream=sys.stderr if json_file == "-" else sys.stdout)
     write_json(artefact.export, json_file, force=force)
+
+
+def _calibration(spec: str, samples: int, data_root: str | None):
+    from converters.targets import CalibrationData
+    from dalif_deploy.data import load_data
+    from hw_models.input_data import take_samples
+
+    return CalibrationData(spec, take_samples(load_data(spec, data_root).inputs, slice(samples)))
 
 
 def main() -> None:

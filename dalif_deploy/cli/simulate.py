@@ -21,6 +21,7 @@ def simulate(
     limit: Annotated[int | None, typer.Option(help="Use the first N samples.", min=1)] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of a sample, if not the exported ones.", min=1)] = None,
     record: Annotated[Path | None, typer.Option(help="Write spikes and membranes of every layer to this .npz.")] = None,
+    workers: Annotated[int, typer.Option(help="Lava: interpreters that share the samples.", min=1)] = 1,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
     step_limit: Annotated[float, typer.Option(help="Lava: seconds a step may take.")] = 60.0,
     total_limit: Annotated[float, typer.Option(help="Lava: seconds the whole run may take.")] = 3600.0,
@@ -43,6 +44,7 @@ def simulate(
         data_root=data_root,
         step_limit=step_limit,
         total_limit=total_limit,
+        workers=workers,
         force=force,
     )
     from dalif_deploy.reports.simulation_table import print_simulation

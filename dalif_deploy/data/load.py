@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hw_models.errors import UserError
+from hw_models.input_data import InputData
 
 
 @dataclass
@@ -17,14 +18,14 @@ class LabelledData:
     """Samples and, where known, their classes.
 
     Attributes:
-        inputs: float32 [N, C, H, W] images in 0..1 (or whatever an .npz holds: [N, ...] or [N, T, ...]). No mean is
-            subtracted: 0 is what zero padding adds at a border.
+        inputs: float32 [N, C, H, W] images in 0..1 (or whatever an .npz holds: [N, ...] or [N, T, ...], and for
+            arrays called `input.NAME` a dict by NAME). No mean is subtracted: 0 is what zero padding adds at a border.
         labels: int64 [N], or None.
         step: value of one integer level of the data, None if unknown.
         name: the data set's name, or the file's stem.
     """
 
-    inputs: np.ndarray
+    inputs: InputData
     labels: np.ndarray | None
     step: float | None
     name: str
@@ -57,31 +58,42 @@ def _load_npz(path: Path) -> LabelledData:
         raise UserError("no such file", where=str(path), remedy="check the path")
     try:
         with np.load(path, allow_pickle=False) as file:
-            inputs = file["input"]
+            arrays = {name: file[name] for name in file.files if name == "input" or name.startswith("input.")}
             labels = file["label"] if "label" in file.files else None
-    except KeyError as error:
-        raise UserError("has no array `input`", where=str(path), remedy="write np.savez(file, input=...)") from error
     # TypeError, on Python 3.10 AttributeError: a lone .npy under this name.
     # ValueError: arrays of Python objects, which may hold code.
     except (TypeError, AttributeError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(
             f"not a readable .npz of plain arrays ({error})", where=str(path), remedy="write it with np.savez"
         ) from error
-    if inputs.dtype.kind not in "biuf" or inputs.ndim < 2:
+    if not arrays:
+        raise UserError("has no array `input`", where=str(path), remedy="write np.savez(file, input=...)")
+    if "input" in arrays and len(arrays) > 1:
+        raise UserError("has both `input` and `input.NAME`", where=str(path), remedy="name every input, or none")
+    checked = {name: _numbers(path, name, array) for name, array in arrays.items()}
+    sizes = {len(array) for array in checked.values()}
+    if len(sizes) > 1:
+        raise UserError(f"inputs of {sorted(sizes)} samples", where=str(path), remedy="give each the same number")
+    if labels is not None and (labels.shape != (sizes.pop(),) or labels.dtype.kind not in "iu"):
+        raise UserError("`label` is not one integer a sample", where=str(path), remedy="give shape [N]")
+    labels = None if labels is None else labels.astype(np.int64)
+    inputs = checked.get("input", {name.removeprefix("input."): array for name, array in checked.items()})
+    return LabelledData(inputs, labels, None, path.stem)
+
+
+def _numbers(path: Path, name: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "biuf" or array.ndim < 2:
         raise UserError(
-            f"`input` is {inputs.dtype} of shape {list(inputs.shape)}",
+            f"`{name}` is {array.dtype} of shape {list(array.shape)}",
             where=str(path),
             remedy="give numbers of shape [N, ...]",
         )
-    if len(inputs) == 0:
-        raise UserError("`input` has no samples", where=str(path), remedy="give at least one")
+    if len(array) == 0:
+        raise UserError(f"`{name}` has no samples", where=str(path), remedy="give at least one")
     with np.errstate(over="ignore"):
-        inputs = inputs.astype(np.float32)
-    if not np.isfinite(inputs).all():
+        array = array.astype(np.float32)
+    if not np.isfinite(array).all():
         raise UserError(
-            "`input` holds NaN, infinity or what float32 can't hold", where=str(path), remedy="repair the data"
+            f"`{name}` holds NaN, infinity or what float32 can't hold", where=str(path), remedy="repair the data"
         )
-    if labels is not None and (labels.shape != inputs.shape[:1] or labels.dtype.kind not in "iu"):
-        raise UserError("`label` is not one integer a sample", where=str(path), remedy="give shape [N]")
-    labels = None if labels is None else labels.astype(np.int64)
-    return LabelledData(inputs, labels, None, path.stem)
+    return array

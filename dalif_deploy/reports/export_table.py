@@ -28,11 +28,22 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
             _pair(layer["beta_trained"], layer["beta_quantised"]),
             _pair(layer["threshold_trained"], layer["threshold_quantised"]),
             _sqnr(layer),
-            f"{layer['scale']:.0f}/V, {layer['scale_bound_by']}",
+            f"{_scale(layer['scale'])}/V, {layer['scale_bound_by']}",
             _range_check(layer),
         )
     console.print(table)
     console.print("Pairs are trained -> quantised; registers: worst case over all inputs against 24 bits.")
+    if export["calibration"]:
+        seen = export["calibration"]
+        console.print(
+            f"Scales by rule {export['scale_rule']['name']}, one a {export['scale_rule']['group']}, from "
+            f"{seen['samples']} samples of {seen['data']}; SQNR of weights / of currents on these samples."
+        )
+    for delay in export["delays"]:
+        console.print(
+            f"{delay['projection']}: spikes of {delay['neurons']} neurons wait {delay['steps']} steps for a longer "
+            "path, so that timing stays the graph's"
+        )
 
 
 def _pair(trained: Any, quantised: Any) -> str:
@@ -47,13 +58,18 @@ def _number(value: float | list[float]) -> str:
     return f"{value:.4f}"
 
 
+def _scale(value: float | list[float]) -> str:
+    return f"{value[0]:.0f}..{value[1]:.0f}" if isinstance(value, list) else f"{value:.0f}"
+
+
 def _sqnr(layer: dict[str, Any]) -> str:
     if layer["weights_exact"]:
         return "exact"
     if layer["weight_sqnr_db"] is None:
         return "on the host, 13-bit bias"
     clipped = f", {layer['weights_clipped']} clipped" if layer["weights_clipped"] else ""
-    return f"{layer['weight_sqnr_db']:.1f} dB{clipped}"
+    current = f" / {layer['current_sqnr_db']:.1f}" if layer.get("current_sqnr_db") is not None else ""
+    return f"{layer['weight_sqnr_db']:.1f}{current} dB{clipped}"
 
 
 def _range_check(layer: dict[str, Any]) -> str:
@@ -62,4 +78,5 @@ def _range_check(layer: dict[str, Any]) -> str:
         faults.append("CURRENT MAY WRAP")
     if layer["membrane_may_clip"]:
         faults.append("membrane may clip")
+    faults += [f"{kind.upper()} OVERFLOWED" for kind in ("current", "membrane") if layer.get(f"{kind}_overflow_seen")]
     return ", ".join(faults) or f"ok, current {layer['current_bits']} bits"

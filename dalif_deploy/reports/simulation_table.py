@@ -11,7 +11,11 @@ from rich.table import Table
 def print_simulation(figures: dict[str, Any], *, stream: TextIO) -> None:
     """Prints accuracy, firing rates and, after a check, the comparison a layer."""
     console = Console(file=stream, highlight=False, width=None if stream.isatty() else 120)
-    accuracy = "no labels" if figures["accuracy"] is None else f"accuracy {100 * figures['accuracy']:.2f} %"
+    accuracy = (
+        "no accuracy (one output and labels give one)"
+        if figures["accuracy"] is None
+        else f"accuracy {100 * figures['accuracy']:.2f} %"
+    )
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in figures["seconds"].items())
     console.print(f"engine {figures['engine']}: {figures['samples']} samples, {accuracy} ({spent})")
     check = figures["check"]

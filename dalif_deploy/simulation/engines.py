@@ -18,8 +18,10 @@ from converters.artefact import Artefact
 from hw_models.chip_network import ChipNetwork
 from hw_models.encode_input import encode_input
 from hw_models.errors import UserError
+from hw_models.input_data import InputData, by_input, take_samples
 from hw_models.recording import EncodedInput, Recording
 
+OUTPUT = "output"  # what the one output of a network of dalif-train is called
 Progress = Callable[[int, int], None]
 
 
@@ -30,10 +32,10 @@ class EngineRun:
     Attributes:
         spikes: layer -> uint8 [N, T, *shape].
         membrane: layer -> [N, T, *shape] after the reset; integers for integer engines.
-        scores: [N, classes]: mean readout membrane a step, or spike counts.
+        outputs: output -> [N, *shape]: mean readout membrane a step, or spike counts.
     """
 
-    scores: np.ndarray
+    outputs: dict[str, np.ndarray]
     spikes: dict[str, np.ndarray] = field(default_factory=dict)
     membrane: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -60,7 +62,7 @@ class FastEngine:
 
     name, counterpart, compares = "fast", "lava", ("spikes", "membrane")
 
-    def __init__(self, artefact: Artefact, data: np.ndarray, steps: int | None = None):
+    def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
         self.network, self.encoded = _encoded(artefact, data, steps)
 
     def chunk_size(self, samples: int) -> int:
@@ -85,18 +87,24 @@ class LavaEngine:
     def __init__(
         self,
         artefact: Artefact,
-        data: np.ndarray,
+        data: InputData,
         steps: int | None = None,
         *,
         step_limit: float = 60.0,
         total_limit: float = 3600.0,
+        workers: int = 1,
         progress: Progress | None = None,
     ):
         from converters.lava.compat import require_lava
 
         require_lava()
         self.network, self.encoded = _encoded(artefact, data, steps)
-        self.limits = {"step_limit_seconds": step_limit, "total_limit_seconds": total_limit, "progress": progress}
+        self.options = {
+            "workers": workers,
+            "step_limit_seconds": step_limit,
+            "total_limit_seconds": total_limit,
+            "progress": progress,
+        }
 
     def chunk_size(self, samples: int) -> int:
         """All samples stream through one Lava session."""
@@ -106,7 +114,7 @@ class LavaEngine:
         """See Engine."""
         from converters.lava.session import run_lava
 
-        recording = run_lava(self.network, self.encoded.part(samples), record=record, **self.limits)
+        recording = run_lava(self.network, self.encoded.part(samples), record=record, **self.options)
         return _from_integers(self.network, self.encoded.steps, recording)
 
 
@@ -115,7 +123,7 @@ class NirEngine:
 
     name, counterpart, compares = "nir", "torch", ("spikes",)
 
-    def __init__(self, artefact: Artefact, data: np.ndarray, steps: int | None = None):
+    def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
         self.graph, self.dt, self.data = artefact.reference, artefact.dt, data
         self.steps = steps or artefact.steps
 
@@ -127,9 +135,8 @@ class NirEngine:
         """See Engine."""
         from hw_models.reference import run_reference
 
-        run = run_reference(self.graph, self.data[samples], dt=self.dt, steps=self.steps, record=record)
-        (output,) = _single(run.outputs)
-        return EngineRun(output.mean(axis=1), run.spikes, run.membrane)
+        run = run_reference(self.graph, take_samples(self.data, samples), dt=self.dt, steps=self.steps, record=record)
+        return EngineRun({name: each.mean(axis=1) for name, each in run.outputs.items()}, run.spikes, run.membrane)
 
 
 class TorchEngine:
@@ -137,7 +144,7 @@ class TorchEngine:
 
     name, counterpart, compares = "torch", "nir", ("spikes",)
 
-    def __init__(self, artefact: Artefact, data: np.ndarray, steps: int | None = None):
+    def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
         from dalif_deploy.networks.checkpoint import load_checkpoint
 
         self.network = load_checkpoint(artefact.checkpoint).network.double().eval()
@@ -154,9 +161,10 @@ class TorchEngine:
         import torch
 
         with torch.no_grad():
-            x = torch.from_numpy(np.ascontiguousarray(self.data[samples])).double()
             shape = tuple(self.network.spec.input_shape)
-            if x.ndim == len(shape) + 2:
+            ((array, moving),) = by_input(take_samples(self.data, samples), {"input": shape}).values()
+            x = torch.from_numpy(np.ascontiguousarray(array)).double()
+            if moving:
                 x = x.transpose(0, 1)
             logits, recorded = self.network.forward_recorded(x)
 
@@ -167,13 +175,13 @@ class TorchEngine:
             dtype = np.uint8 if kind == "spikes" else np.float64
             return {name: each.transpose(0, 1).numpy().astype(dtype) for name, each in found.items()}
 
-        return EngineRun(logits.numpy(), sample_first("spikes"), sample_first("membrane"))
+        return EngineRun({OUTPUT: logits.numpy()}, sample_first("spikes"), sample_first("membrane"))
 
 
 ENGINES: dict[str, type] = {e.name: e for e in (FastEngine, LavaEngine, TorchEngine, NirEngine)}
 
 
-def make_engine(name: str, artefact: Artefact, data: np.ndarray, **options: object) -> Engine:
+def make_engine(name: str, artefact: Artefact, data: InputData, **options: object) -> Engine:
     """The engine of that name, ready to run `data` ([N, *shape] or [N, T, *shape]).
 
     Raises:
@@ -184,20 +192,16 @@ def make_engine(name: str, artefact: Artefact, data: np.ndarray, **options: obje
     return ENGINES[name](artefact, data, **options)
 
 
-def _encoded(artefact: Artefact, data: np.ndarray, steps: int | None) -> tuple[ChipNetwork, EncodedInput]:
+def _encoded(artefact: Artefact, data: InputData, steps: int | None) -> tuple[ChipNetwork, EncodedInput]:
     network = artefact.network
     return network, encode_input(network, data, steps=steps)
 
 
 def _from_integers(network: ChipNetwork, steps: int, recording: Recording) -> EngineRun:
-    (values,) = _single(recording.outputs)
-    (output,) = network.outputs.values()
-    if output.mode == "membrane":
-        values = values / (network.populations[output.population].scale * steps)
-    return EngineRun(np.asarray(values, dtype=np.float64), recording.spikes, recording.membrane)
-
-
-def _single(outputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-    if len(outputs) != 1:
-        raise UserError(f"the network has {len(outputs)} outputs, one is expected", remedy="use the Python call")
-    return list(outputs.values())
+    outputs = {}
+    for name, values in recording.outputs.items():
+        output = network.outputs[name]
+        if output.mode == "membrane":
+            values = values / (network.populations[output.population].scale * steps)
+        outputs[name] = np.asarray(values, dtype=np.float64)
+    return EngineRun(outputs, recording.spikes, recording.membrane)

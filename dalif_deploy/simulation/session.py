@@ -17,6 +17,7 @@ from dalif_deploy.simulation.comparison import Comparison
 from dalif_deploy.simulation.engines import Engine, EngineRun, make_engine
 from hw_models.atomic_files import atomic_file
 from hw_models.errors import UserError
+from hw_models.input_data import InputData, sample_count, take_samples
 
 
 @dataclass
@@ -31,6 +32,7 @@ class SimulationRequest:
     data_root: str | None = None
     step_limit: float = 60.0
     total_limit: float = 3600.0
+    workers: int = 1
     force: bool = False
 
 
@@ -45,7 +47,7 @@ def run_simulation(folder: str | Path, data_spec: str, request: SimulationReques
     if request.record is not None and request.record.exists() and not request.force:
         raise UserError("already exists", where=str(request.record), remedy="choose another name or pass --force")
     loaded = load_data(data_spec, request.data_root)
-    inputs = loaded.inputs[: request.limit]
+    inputs = take_samples(loaded.inputs, slice(request.limit))
     labels = None if loaded.labels is None else loaded.labels[: request.limit]
     with Progress(console=Console(stderr=True), transient=True) as progress:
         engine = _engine(request.engine, artefact, inputs, request, progress)
@@ -53,15 +55,14 @@ def run_simulation(folder: str | Path, data_spec: str, request: SimulationReques
         return _run(engine, other, inputs, labels, request, progress)
 
 
-def _engine(
-    name: str, artefact: Artefact, inputs: np.ndarray, request: SimulationRequest, progress: Progress
-) -> Engine:
+def _engine(name: str, artefact: Artefact, inputs: InputData, request: SimulationRequest, progress: Progress) -> Engine:
     options: dict[str, Any] = {"steps": request.steps}
     if name == "lava":
         bar = progress.add_task("lava, steps", total=None)
         options.update(
             step_limit=request.step_limit,
             total_limit=request.total_limit,
+            workers=request.workers,
             progress=lambda done, total: progress.update(bar, completed=done, total=total),
         )
     return make_engine(name, artefact, inputs, **options)
@@ -70,25 +71,28 @@ def _engine(
 def _run(
     engine: Engine,
     other: Engine | None,
-    inputs: np.ndarray,
+    inputs: InputData,
     labels: np.ndarray | None,
     request: SimulationRequest,
     progress: Progress,
 ) -> dict[str, Any]:
     record = ("spikes", "membrane") if other is not None or request.record is not None else ("spikes",)
-    size = max(1, engine.chunk_size(len(inputs)))
+    samples_given = sample_count(inputs)
+    size = max(1, engine.chunk_size(samples_given))
     if other is not None:
         size = (
-            min(size, max(1, other.chunk_size(len(inputs)))) if "lava" not in (engine.name, other.name) else len(inputs)
+            min(size, max(1, other.chunk_size(samples_given)))
+            if "lava" not in (engine.name, other.name)
+            else samples_given
         )
     comparison = Comparison()
     scores, rates, kept = [], _Rates(), []
     seconds = {engine.name: 0.0}
-    bar = progress.add_task(f"{engine.name}, samples", total=len(inputs))
-    for start in range(0, len(inputs), size):
-        samples = slice(start, min(start + size, len(inputs)))
+    bar = progress.add_task(f"{engine.name}, samples", total=samples_given)
+    for start in range(0, samples_given, size):
+        samples = slice(start, min(start + size, samples_given))
         run = _timed(engine, samples, record, seconds)
-        scores.append(run.scores)
+        scores.append(_scores(run, labels))
         rates.add(run)
         if request.record is not None:
             kept.append(run)
@@ -98,11 +102,10 @@ def _run(
         progress.update(bar, completed=samples.stop)
     if request.record is not None:
         _write_record(request.record, kept, request.force)
-    predicted = np.concatenate(scores).argmax(axis=1)
     return {
         "engine": engine.name,
-        "samples": len(inputs),
-        "accuracy": None if labels is None else float((predicted == labels).mean()),
+        "samples": samples_given,
+        "accuracy": _accuracy(scores, labels),
         "firing_rate": rates.mean(),
         "seconds": seconds,
         "check": None
@@ -115,6 +118,20 @@ def _run(
             "first": comparison.first,
         },
     }
+
+
+def _scores(run: EngineRun, labels: np.ndarray | None) -> np.ndarray | None:
+    """[N, classes], None without labels or where several outputs leave open which one they mean."""
+    if labels is None or len(run.outputs) != 1:
+        return None
+    (output,) = run.outputs.values()
+    return output.reshape(len(output), -1)
+
+
+def _accuracy(scores: list[np.ndarray | None], labels: np.ndarray | None) -> float | None:
+    if labels is None or scores[0] is None:
+        return None
+    return float((np.concatenate(scores).argmax(axis=1) == labels).mean())
 
 
 def _timed(engine: Engine, samples: slice, record: tuple[str, ...], seconds: dict[str, float]) -> EngineRun:

@@ -28,11 +28,13 @@ class Compiled:
         layers: a layer, what quantisation did.
         delays: a projection that must wait for a longer path beside it (or is delayed in the graph): `steps` that
             each spike waits, and `neurons` whose spikes wait.
+        rule: how scales were chosen.
     """
 
     network: ChipNetwork
     layers: list[dict]
     delays: list[dict]
+    rule: ScaleRule
 
 
 def compile_graph(
@@ -106,7 +108,7 @@ def compile_graph(
     delays = _delays(network, description)
     for report in layers:
         report.update(_headroom(network, report["layer"]))
-    return Compiled(network, layers, delays)
+    return Compiled(network, layers, delays, rule)
 
 
 def _check_request(chip: ChipDescription, mode: str, steps: int, weight_bits: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -11,7 +11,10 @@ from hw_models.compiler.calibration import PERCENTILE, Calibration
 from hw_models.compiler.choose_scale import ScaleProblem, WeightGrid
 from hw_models.compiler.populations import Drive, FloatPopulation
 from hw_models.compiler.scale_groups import Groups
+from hw_models.errors import UserError
 
+RuleName = Literal["worst", "percentile", "error"]
+GroupName = Literal["layer", "channel"]
 HEADROOM = 2.0  # ranges seen on calibration data are covered this many times over
 
 
@@ -26,8 +29,20 @@ class ScaleRule:
         group: "layer" (one scale), or "channel" (one a channel; one a neuron where a layer has no space).
     """
 
-    name: Literal["worst", "percentile", "error"] = "worst"
-    group: Literal["layer", "channel"] = "layer"
+    name: RuleName = "worst"
+    group: GroupName = "layer"
+
+
+def scale_rule(name: str, group: str) -> ScaleRule:
+    """The rule of that name.
+
+    Raises:
+        UserError: no such rule or group.
+    """
+    for value, known in ((name, get_args(RuleName)), (group, get_args(GroupName))):
+        if value not in known:
+            raise UserError(f"unknown scale rule {value!r}", remedy=f"choose {', '.join(known)}")
+    return ScaleRule(name, group)
 
 
 @dataclass
