@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import h5py
 import nir
+import numpy as np
 
 from hw_models.errors import UserError
+from hw_models.graph import FlatGraph, flatten_graph
 
 
 def read_nir(path: str | Path) -> nir.NIRGraph:
@@ -37,6 +40,37 @@ def read_nir(path: str | Path) -> nir.NIRGraph:
             "holds a single node, not a graph", where=str(path), remedy="wrap it with nir.NIRGraph.from_list"
         )
     return graph
+
+
+def write_nir(path: str | Path, graph: nir.NIRGraph) -> None:
+    """Writes a graph, also one that `nir.write` 1.0 refuses, as those that Norse and sinabs make.
+
+    Scalar parameters, tensors of torch, convolutions and flattenings without an input shape (it is inferred).
+    The graph itself is left as it is.
+
+    Raises:
+        UserError: the graph is not one of the LIF family, or its shapes don't fit.
+    """
+    nir.write(path, _writable(graph, flatten_graph(graph), ""))
+
+
+def _writable(graph: nir.NIRGraph, flat: FlatGraph, prefix: str) -> nir.NIRGraph:
+    nodes = {}
+    for name, original in graph.nodes.items():
+        if isinstance(original, nir.NIRGraph):
+            nodes[name] = _writable(original, flat, f"{prefix}{name}.")
+            continue
+        nodes[name] = node = copy.copy(original)
+        for key, value in vars(original).items():
+            if hasattr(value, "shape"):
+                # [()] makes a plain number of a scalar array, which HDF5 can't compress
+                setattr(node, key, np.asarray(value)[()])
+        arriving = [flat.shapes[source] for source in flat.predecessors(prefix + name)]
+        if isinstance(node, nir.Conv1d | nir.Conv2d) and node.input_shape is None:
+            node.input_shape = arriving[0][1:] if isinstance(node, nir.Conv2d) else arriving[0][1]
+        if isinstance(node, nir.Flatten) and node.input_type.get("input") is None:
+            node.input_type = {"input": np.array(arriving[0])}
+    return nir.NIRGraph(nodes, list(graph.edges), metadata=dict(graph.metadata or {}), type_check=False)
 
 
 def graph_metadata(graph: nir.NIRGraph, key: str) -> str | float | None:

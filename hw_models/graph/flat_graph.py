@@ -97,11 +97,22 @@ def _shapes(flat: FlatGraph, *, batch_axis: bool) -> dict[str, tuple[int, ...]]:
     """Shape of every node. Some writers (Norse) leave the sample data's batch axis in the Input nodes; where the
     graph fits only without it, that is what the axis is."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for name in flat.order():
-        arriving = [shapes[a] for a in flat.predecessors(name) if a in shapes]
-        shapes[name] = output_shape(name, flat.nodes[name], arriving)
-        if batch_axis and isinstance(flat.nodes[name], nir.Input) and not arriving:
+    fed_by: dict[str, list[str]] = {}
+    for source, target in flat.edges:
+        fed_by.setdefault(target, []).append(source)
+    order = flat.order()
+    waiting = list(order)
+    while waiting:
+        # a node fed by nothing but a loop waits until the loop's neuron is known
+        known = (n for n in waiting if n not in fed_by or any(a in shapes for a in fed_by[n]))
+        name = next(known, waiting[0])
+        shapes[name] = output_shape(name, flat.nodes[name], [shapes[a] for a in fed_by.get(name, ()) if a in shapes])
+        if batch_axis and isinstance(flat.nodes[name], nir.Input) and name not in fed_by:
             shapes[name] = shapes[name][1:]
+        waiting.remove(name)
+    for name in order:
+        if name in fed_by:
+            output_shape(name, flat.nodes[name], [shapes[a] for a in fed_by[name]])
     return shapes
 
 
