@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import nir
 
 from converters.artefact import CHECKPOINT_FILE, NETWORK_FILE, REFERENCE_FILE
 from converters.source import Source
@@ -43,7 +42,7 @@ class ExportRequest:
 
 def write_nir_target(source: Source, request: ExportRequest, folder: Path) -> dict[str, Any]:
     """The float graph, with the checkpoint beside it if there is one."""
-    nir.write(folder / REFERENCE_FILE, source.graph)
+    write_nir(folder / REFERENCE_FILE, source.graph)
     if source.checkpoint:
         shutil.copyfile(source.path, folder / CHECKPOINT_FILE)
     return {"steps": request.steps or source.steps}

@@ -17,6 +17,7 @@ _EXPORTS = {
     "train": "dalif_deploy.training",
     "export_network": "converters.export",
     "load_artefact": "converters.artefact",
+    "write_nir": "converters.nir_file",
 }
 __all__ = ["__version__", *_EXPORTS]
 
