@@ -87,13 +87,13 @@ def append_node(chain: LinearMap, name: str, flat: FlatGraph, dt: float) -> list
             return [replace(chain, delay=chain.delay + int(delays), nodes=nodes)]
         delays = np.broadcast_to(delays, chain.out_shape)
         return [
-            replace(_scaled(chain, (delays == each).astype(np.float64)), delay=chain.delay + int(each), nodes=nodes)
+            replace(scaled(chain, (delays == each).astype(np.float64)), delay=chain.delay + int(each), nodes=nodes)
             for each in np.unique(delays)
         ]
     if isinstance(node, nir.Flatten):
         return [replace(chain, out_shape=out_shape, nodes=nodes)]
     if isinstance(node, nir.Scale):
-        return [replace(_scaled(chain, np.asarray(node.scale, dtype=np.float64)), nodes=nodes)]
+        return [replace(scaled(chain, np.asarray(node.scale, dtype=np.float64)), nodes=nodes)]
     if isinstance(node, nir.SumPool2d | nir.AvgPool2d):
         kernel, geometry = pool_geometry(node, out_shape[0])
         value = 1.0 if isinstance(node, nir.SumPool2d) else 1.0 / (kernel[0] * kernel[1])
@@ -120,7 +120,8 @@ def materialized(chain: LinearMap, name: str) -> LinearMap:
     return replace(chain, weight=np.ones((channels, 1, *ones)), geometry=geometry)
 
 
-def _scaled(chain: LinearMap, scale: np.ndarray) -> LinearMap:
+def scaled(chain: LinearMap, scale: np.ndarray) -> LinearMap:
+    """The chain with its outputs scaled; dense where the scale differs within a channel of a convolution."""
     scale = compact(np.broadcast_to(scale, chain.out_shape))
     chain = materialized(chain, "")
     per_channel = scale.ndim == 0 or (scale.size == len(scale) and len(scale) == len(chain.weight))

@@ -14,8 +14,8 @@ from hw_models.compiler.fold_linear import (
     append_node,
     append_to_constant,
     identity,
-    materialized,
     node_constant,
+    scaled,
 )
 from hw_models.errors import UserError
 from hw_models.graph.flat_graph import NEURONS, SPIKING, FlatGraph
@@ -122,8 +122,7 @@ def _drive(network: FloatNetwork, population: FloatPopulation, flat: FlatGraph, 
     chains, constants = _arriving(flat, node, dt)
     taken: Counter[str] = Counter()
     for source, chain in sorted(chains, key=lambda pair: (pair[0], pair[1].nodes, pair[1].delay)):
-        chain = materialized(chain, node)
-        weight = _gained(chain, gain, population.shape, node)
+        chain = scaled(chain, np.asarray(gain, dtype=np.float64))
         base = next((n for n in reversed(chain.nodes) if not isinstance(flat.nodes[n], nir.Flatten | nir.Delay)), None)
         base = base or f"{source}_to_{population.name}"
         if base == population.name or (base in flat.nodes and isinstance(flat.nodes[base], NEURONS)):
@@ -134,7 +133,7 @@ def _drive(network: FloatNetwork, population: FloatPopulation, flat: FlatGraph, 
             Drive(
                 label,
                 source,
-                LinearMap(chain.in_shape, population.shape, weight, chain.geometry, chain.delay, chain.nodes),
+                LinearMap(chain.in_shape, population.shape, chain.weight, chain.geometry, chain.delay, chain.nodes),
             )
         )
     by_start: dict[int, np.ndarray] = {}
@@ -161,22 +160,6 @@ def _add_constant_drive(network: FloatNetwork, population: FloatPopulation, star
     population.drives.append(
         Drive(name, source, LinearMap((1,), population.shape, weight, None, start, (name,)), constant=True)
     )
-
-
-def _gained(chain: LinearMap, gain: np.ndarray, shape: tuple[int, ...], node: str) -> np.ndarray:
-    gain = np.asarray(gain, dtype=np.float64)
-    if gain.ndim == 0:
-        return chain.weight * gain
-    rows = np.broadcast_to(gain, shape)
-    if chain.geometry is not None:
-        if gain.size != len(gain):
-            raise UserError(
-                "r, w_in or tau differ within a channel, behind a convolution",
-                where=node,
-                remedy="use one value a channel",
-            )
-        rows = gain
-    return chain.weight * rows.reshape(-1, *[1] * (chain.weight.ndim - 1))
 
 
 def _arriving(flat: FlatGraph, node: str, dt: float) -> tuple[list[tuple[str, LinearMap]], list[Constant]]:
