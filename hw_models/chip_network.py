@@ -178,8 +178,8 @@ class ChipNetwork:
     def depths(self) -> dict[str, int]:
         """Pipeline stage of each input (0) and population, in steps: every hop of the chip costs one step.
 
-        The stage is the longest path of delay-free projections, so that a shorter path into the same population
-        waits (see `pipeline_delay`). What nothing leads into (a host bias, a neuron that always fires) starts as late
+        The stage is the longest path, each hop shortened by its delay, so that a shorter path into the same
+        population waits (see `pipeline_delay`). What nothing leads into (a host bias, a neuron that always fires) starts as late
         as its targets allow, so that its spikes do not wait.
         """
         depth = dict.fromkeys(self.inputs, 0)
@@ -192,10 +192,22 @@ class ChipNetwork:
             for name in ready:
                 depth[name] = max((depth[p.source] + 1 for p in self.incoming(name) if p.delay == 0), default=0)
             pending = [name for name in pending if name not in depth]
+        depth = self._with_delayed_hops(depth)
         targets = {p.target for p in self.projections.values()}
         for name in self.populations.keys() - targets:
             latest = [depth[p.target] + p.delay - 1 for p in self.outgoing(name)]
             depth[name] = max(0, min(latest, default=0))
+        return depth
+
+    def _with_delayed_hops(self, depth: dict[str, int]) -> dict[str, int]:
+        """Stages moved back until no delayed projection arrives too early; unchanged where a loop rules that out."""
+        stages = dict(depth)
+        for _ in range(len(stages) + 1):
+            early = [p for p in self.projections.values() if self.pipeline_delay(p, stages) < 0]
+            if not early:
+                return stages
+            for p in early:
+                stages[p.target] = max(stages[p.target], stages[p.source] + 1 - p.delay)
         return depth
 
     def pipeline_delay(self, projection: Projection, depths: dict[str, int] | None = None) -> int:

@@ -13,6 +13,7 @@ from hw_models.compiler.fold_linear import (
     LinearMap,
     append_node,
     append_to_constant,
+    fitted,
     identity,
     node_constant,
     scaled,
@@ -104,6 +105,8 @@ def find_populations(flat: FlatGraph, dt: float) -> FloatNetwork:
 
 def _output(network: FloatNetwork, flat: FlatGraph, name: str, dt: float) -> tuple[str, str]:
     before = flat.predecessors(name)
+    while len(before) == 1 and isinstance(flat.nodes[before[0]], nir.Output):  # of a nested graph: passes on
+        before = flat.predecessors(before[0])
     if len(before) == 1 and before[0] in network.populations:
         population = network.populations[before[0]]
         return population.name, "count" if population.fires else "membrane"
