@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-
 from converters.artefact import CHECKPOINT_FILE, NETWORK_FILE, REFERENCE_FILE
+from converters.nir_file import write_nir
 from converters.source import Source
 from hw_models.chip_network_file import write_chip_network
 from hw_models.compiler import ScaleRule, compile_graph
