@@ -179,8 +179,8 @@ class ChipNetwork:
         """Pipeline stage of each input (0) and population, in steps: every hop of the chip costs one step.
 
         The stage is the longest path, each hop shortened by its delay, so that a shorter path into the same
-        population waits (see `pipeline_delay`). What nothing leads into (a host bias, a neuron that always fires) starts as late
-        as its targets allow, so that its spikes do not wait.
+        population waits (see `pipeline_delay`). What nothing leads into (a host bias, a neuron that always fires)
+        starts as late as its targets allow, so that its spikes do not wait.
         """
         depth = dict.fromkeys(self.inputs, 0)
         # a population driven by a host bias alone needs no hop and starts with the input

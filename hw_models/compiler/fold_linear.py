@@ -18,7 +18,7 @@ from hw_models.graph.conv_geometry import pool_geometry, read_convolution
 from hw_models.graph.flat_graph import FlatGraph
 from hw_models.graph.neuron_dynamics import compact
 from hw_models.graph.node_delay import delay_steps
-from hw_models.linear_operator import apply_weight
+from hw_models.linear_operator import apply_weight, spatial_output
 
 DENSE_LIMIT = 1 << 27  # entries of a matrix that a chain without a convolution's form may be written out to
 
@@ -132,7 +132,26 @@ def scaled(chain: LinearMap, scale: np.ndarray) -> LinearMap:
     return replace(chain, weight=weight)
 
 
+def fitted(chain: LinearMap, name: str) -> LinearMap:
+    """The chain with weights in a form that ends in `out_shape`: a reshaped convolution is written out."""
+    chain = materialized(chain, name)
+    return chain if _keeps_form(chain) else _written_out(chain, name)
+
+
+def _keeps_form(chain: LinearMap) -> bool:
+    """False if what leaves the map was reshaped behind its convolution (a dense map has any shape)."""
+    if chain.weight is None:
+        return chain.in_shape == chain.out_shape
+    if chain.geometry is None:
+        return True
+    spatial = spatial_output(chain.in_shape[1:], chain.weight.shape[2:], chain.geometry)
+    return (len(chain.weight), *spatial) == chain.out_shape
+
+
 def _composed(chain: LinearMap, step: LinearMap, name: str) -> LinearMap:
+    if not _keeps_form(chain) and step.geometry is not None:
+        # a convolution over something reshaped
+        chain = _written_out(chain, name)
     if chain.weight is None:
         merged = replace(step, in_shape=chain.in_shape)
     elif chain.geometry is not None and step.geometry is not None and _composes_as_conv(chain, step):

@@ -125,7 +125,7 @@ def _drive(network: FloatNetwork, population: FloatPopulation, flat: FlatGraph, 
     chains, constants = _arriving(flat, node, dt)
     taken: Counter[str] = Counter()
     for source, chain in sorted(chains, key=lambda pair: (pair[0], pair[1].nodes, pair[1].delay)):
-        chain = scaled(chain, np.asarray(gain, dtype=np.float64))
+        chain = fitted(scaled(chain, np.asarray(gain, dtype=np.float64)), node)
         base = next((n for n in reversed(chain.nodes) if not isinstance(flat.nodes[n], nir.Flatten | nir.Delay)), None)
         base = base or f"{source}_to_{population.name}"
         if base == population.name or (base in flat.nodes and isinstance(flat.nodes[base], NEURONS)):
