@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LAVA := lava-nc==0.10.0
+SINABS := sinabs==3.1.3
 RUN := runs/demo
 # Lava runs a process for each layer: two BLAS threads each would only fight over the cores
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: install demo test lint clean
+.PHONY: install demo test fuzz lint clean
 
 install: $(VENV)/.installed
 
@@ -17,6 +18,8 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[lava,test]'
 	# Lava's own metadata admits Python 3.10 only; converters/lava/compat.py cures what breaks above it
 	$(BIN)/python -m pip install --quiet --no-deps --ignore-requires-python $(LAVA)
+	# sinabs asks for nir<=1.0.4 and for samna, a driver of its chips; neither is needed to read and write NIR
+	$(BIN)/python -m pip install --quiet --no-deps $(SINABS)
 	touch $@
 
 # Trains on real handwritten digits, exports, runs in Lava, reports energy. Each command is printed as it runs.
@@ -35,6 +38,11 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest
+
+# Random networks, simulator against Lava; other ones each time. SEED=... repeats what a mismatch names.
+NETWORKS ?= 5000
+fuzz: install
+	$(BIN)/python -W ignore -m tests.fuzz --networks $(NETWORKS) $(if $(SEED),--seed $(SEED))
 
 lint: install
 	$(BIN)/ruff check .

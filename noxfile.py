@@ -10,4 +10,5 @@ nox.options.reuse_existing_virtualenvs = True
 def tests(session: nox.Session) -> None:
     session.install(".[lava,test]")
     session.install("--no-deps", "--ignore-requires-python", "lava-nc==0.10.0")
+    session.install("--no-deps", "sinabs==3.1.3")
     session.run("pytest", *session.posargs)
