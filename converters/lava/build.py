@@ -12,7 +12,9 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.proc.dense.models import PyDenseModelBitAcc
 from lava.proc.dense.process import Dense
 from lava.proc.lif.process import LIFReset
+from lava.utils.weightutils import SignMode
 
+from converters.lava.checks import mixed_signs
 from converters.lava.job import Job
 from converters.lava.layout import lava_flat_order, lava_shape, to_lava
 from converters.lava.processes import (
@@ -148,6 +150,8 @@ def _connect_dense(
         weights=projection.weight[rows][:, columns],
         weight_exp=projection.weight_exp,
         num_message_bits=bits,
+        # None: Lava looks at the weights itself
+        sign_mode=SignMode.MIXED if mixed_signs(projection.weight) else None,
         name=projection.name,
     )
     component.add(synapse, PyDenseModelBitAcc)

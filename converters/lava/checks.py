@@ -104,11 +104,16 @@ def _check_range(register: str, values: np.ndarray, where: str) -> None:
         )
 
 
+def mixed_signs(weight: np.ndarray) -> bool:
+    """True if the synapses spend a bit on the sign: both signs, or -256, which rounding to few bits may leave alone."""
+    return bool((weight < 0).any() and ((weight > 0).any() or weight.min() == -256))
+
+
 def _check_weights(projection: Projection) -> None:
     weight = projection.weight
     if not np.issubdtype(weight.dtype, np.integer):
         raise UserError("weights must be integers", where=projection.name)
-    mixed = (weight < 0).any() and (weight > 0).any()
+    mixed = mixed_signs(weight)
     # the synapse's 8 bits: magnitude alone, or sign and 7 bits that count twice
     low, high = (-256, 254) if mixed else (-255, 255)
     if (weight < low).any() or (weight > high).any() or (mixed and (weight % 2).any()):

@@ -12,8 +12,13 @@ from hw_models.chip_network import Projection
 
 
 class WideConvModel(PyConvModelFixed):
-    """Lava's fixed-point Conv; its own int8 for the number of groups overflows at 128."""
+    """Lava's fixed-point Conv with wider types.
 
+    Its own int8 for the number of groups overflows at 128. Its sums go from float to the weights' own type before they
+    wrap at 24 bits, and a sum beyond that type is lost.
+    """
+
+    weight: np.ndarray = LavaPyType(np.ndarray, np.int64)
     kernel_size: np.ndarray = LavaPyType(np.ndarray, np.int32)
     stride: np.ndarray = LavaPyType(np.ndarray, np.int32)
     padding: np.ndarray = LavaPyType(np.ndarray, np.int32)
