@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,10 @@ def main() -> int:
         except Mismatch as mismatch:
             print(f"MISMATCH after {tally}\n{mismatch}")
             print(f"again with: make fuzz NETWORKS={wanted} SEED={seed}; the network: {_saved(mismatch, seed)}")
+            return 1
+        except Exception:  # the compiler's, most likely
+            traceback.print_exc()
+            print(f"FAILED after {tally}; again with: make fuzz NETWORKS={wanted} SEED={seed}")
             return 1
         stage += 1
         print(f"seed {seed}: {tally}, 0 mismatches", flush=True)

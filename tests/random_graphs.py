@@ -22,7 +22,16 @@ ANALOG = ("LI", "I", "CubaLI")
 LINEAR = ("Affine", "Linear", "Scale", "Conv1d", "Conv2d", "SumPool2d", "AvgPool2d", "Flatten", "Delay")
 FEATURES = {
     *(*SPIKING, *ANALOG, *LINEAR),
-    *("skip", "loop", "loop with Delay", "fan-in before a linear node", "nested", "two inputs", "two outputs"),
+    *(
+        "skip",
+        "loop",
+        "loop with Delay",
+        "fan-in before a linear node",
+        "nested",
+        "linear readout",
+        "two inputs",
+        "two outputs",
+    ),
     *("soft reset", "nonzero reset", "nonzero leak", "one value a channel", "one value a neuron", "one scalar"),
     *("padding same", "padding valid", "dilation", "groups", "stride", "spikes", "graded", "bias", "loihi1", "loihi2"),
     *("calibrated", "one scale a channel", "data beyond the range", *(f"{bits} bits" for bits in range(1, 9))),
@@ -247,8 +256,6 @@ class _Builder:
         nested = _often(draw, 4)
         scope, start = (_Scope({"input": nir.Input({"input": np.array(shape)})}), "input") if nested else (self.top, source)  # noqa: E501 # fmt: skip
         end, made = self.chain(scope, label, start, shape, self.unit[source], delays=not host)
-        if end == source and isinstance(self.top.nodes.get(source), nir.Input) and self.mode == "graded":
-            pass
         scope.nodes[label] = self.neuron(kind, made)
         scope.edges.append((end, label))
         if not nested and end != start and _often(draw, 5):
@@ -304,7 +311,9 @@ class _Builder:
         for index, end in enumerate(ends):
             shape = self.shapes.get(end)
             if shape is not None and _often(self.draw, 2):
-                end, shape = self.chain(self.top, f"r{index}", end, shape, 1.0, delays=True)
+                linear, shape = self.chain(self.top, f"r{index}", end, shape, 1.0, delays=True)
+                self.features |= {"linear readout"} if linear != end else set()
+                end = linear
             self.top.nodes[f"y{index}"] = nir.Output({"output": np.array(shape or (1,))})
             self.top.edges.append((end, f"y{index}"))
         self.features |= {"two outputs"} if len(ends) > 1 else set()
@@ -346,11 +355,10 @@ def graph_cases(draw, steps: int, samples: int) -> GraphCase:
     layers = draw(st.integers(1, 4))
     for index in range(layers):
         builder.add_layer(index, last=index == layers - 1)
-    unread = [n for n in ("x0", "x1")[:count] if n not in {a for a, _ in builder.top.edges}]
-    for name in unread:
-        builder.bridge(f"{name}in", name, "l0", next(iter(builder.open.values()), ())) if "l0" in builder.open else None
-    for name in unread:
-        if name not in {a for a, _ in builder.top.edges}:
+    for name in ("x0", "x1")[:count]:
+        if any(a == name for a, _ in builder.top.edges):
+            continue
+        if "l0" not in builder.open or not builder.bridge(f"{name}in", name, "l0", builder.open["l0"]):
             del builder.top.nodes[name], builder.shapes[name]
     builder.add_outputs()
     builder.features |= {"two inputs"} if len([n for n in ("x0", "x1") if n in builder.top.nodes]) > 1 else set()
