@@ -15,20 +15,21 @@ from typing import TYPE_CHECKING
 
 import nir
 import numpy as np
+import torch
 
+from dalif_deploy.networks.layers import INPUT
 from hw_models.errors import UserError
 from hw_models.graph.neuron_dynamics import DT_DEFAULT
 from hw_models.graph.node_shapes import output_shape
 
 if TYPE_CHECKING:
-    import torch
-
-    from dalif_deploy.networks import ConvNetwork
+    from dalif_deploy.networks import SpikingNetwork
+    from dalif_deploy.networks.spiking_network import ConvBranch
     from dalif_deploy.neuron import DALIF
 
 
 def network_to_nir(
-    network: ConvNetwork, *, dt: float = DT_DEFAULT, input_step: float | None = None, dataset: str | None = None
+    network: SpikingNetwork, *, dt: float = DT_DEFAULT, input_step: float | None = None, dataset: str | None = None
 ) -> nir.NIRGraph:
     """The graph of a trained network in evaluation mode.
 
@@ -37,42 +38,58 @@ def network_to_nir(
         input_step: value of one integer level of the data, where known (1/255 for 8-bit images).
 
     Returns:
-        Graph input -> (conv -> LIF) * -> flatten -> affine -> output; the network's result is the mean over
+        Graph input -> layers -> flatten -> affine -> output, each layer a LIF node of its name behind the sum of its
+        convolutions and shortcuts; the network's result is the mean over
         `metadata["steps"]` steps of what arrives at the output.
     """
     # float64 before the activations: tanh in float32 would already move the decays
     network = copy.deepcopy(network).double()
-    shape = tuple(network.spec.input_shape)
-    nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": np.array(shape)})}
-    for index, block in enumerate(network.blocks, start=1):
-        conv = _folded_conv(block, shape)
-        shape = output_shape(f"block{index}.conv", conv, [shape])
-        nodes[f"block{index}.conv"] = conv
-        nodes[f"block{index}"] = _neuron(f"block{index}", block.neuron, shape, dt)
-    nodes["flatten"] = nir.Flatten({"input": np.array(shape)}, 0, -1)
-    nodes["readout"] = nir.Affine(_array(network.readout.weight), _array(network.readout.bias))
-    nodes["output"] = nir.Output({"output": np.array([network.readout.out_features])})
-    names = list(nodes)
+    nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array(network.spec.input_shape)})}
+    shapes = {INPUT: tuple(network.spec.input_shape)}
+    edges: list[tuple[str, str]] = []
+    for name, layer in network.layers.items():
+        for index, (source, branch) in enumerate(zip(layer.sources, layer.branches, strict=True)):
+            label = f"{name}.conv" if index == 0 else f"{name}.shortcut"
+            if isinstance(branch, torch.nn.Identity):
+                shapes[label] = shapes[source]
+                # the shortcut's spikes are scaled by alpha like any other current
+                nodes[label] = nir.Scale(np.full(shapes[source], layer.neuron.alpha.item()))
+            else:
+                nodes[label] = _folded_conv(branch, layer.neuron.alpha.item(), shapes[source])
+                shapes[label] = output_shape(label, nodes[label], [shapes[source]])
+            edges += [(source, label), (label, name)]
+        shapes[name] = shapes[f"{name}.conv"]
+        nodes[name] = _neuron(name, layer.neuron, shapes[name], dt)
+    readout = {
+        "flatten": nir.Flatten({"input": np.array(shapes[name])}, 0, -1),
+        "readout": nir.Affine(_array(network.readout.weight), _array(network.readout.bias)),
+        "output": nir.Output({"output": np.array([network.readout.out_features])}),
+    }
+    if network.pool_size is not None:
+        size = np.array(network.pool_size)
+        nodes["pool"] = nir.AvgPool2d(size, size, np.zeros(2, dtype=int))
+        readout["flatten"] = nir.Flatten({"input": np.array([shapes[name][0], 1, 1])}, 0, -1)
+        edges.append((name, "pool"))
+        name = "pool"
+    nodes |= readout
+    edges += pairwise([name, *readout])
     metadata = {"dt": float(dt), "steps": int(network.steps), "readout": "mean over steps"}
     if input_step is not None:
         metadata["input_step"] = float(input_step)
     if dataset is not None:
         metadata["dataset"] = dataset
-    return nir.NIRGraph(nodes, list(pairwise(names)), metadata=metadata)
+    return nir.NIRGraph(nodes, edges, metadata=metadata)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().cpu().double().numpy()
 
 
-def _folded_conv(block: torch.nn.Module, shape: tuple[int, ...]) -> nir.Conv2d:
-    conv, norm = block.conv, block.norm
-    weight = _array(conv.weight)
-    bias = np.zeros(len(weight)) if conv.bias is None else _array(conv.bias)
+def _folded_conv(branch: ConvBranch, alpha: float, shape: tuple[int, ...]) -> nir.Conv2d:
+    conv, norm = branch.conv, branch.norm
     gain = _array(norm.weight) / np.sqrt(_array(norm.running_var) + norm.eps)
-    alpha = block.neuron.alpha.item()
-    weight = weight * (alpha * gain)[:, None, None, None]
-    bias = alpha * (gain * (bias - _array(norm.running_mean)) + _array(norm.bias))
+    weight = _array(conv.weight) * (alpha * gain)[:, None, None, None]
+    bias = alpha * (_array(norm.bias) - gain * _array(norm.running_mean))
     return nir.Conv2d(shape[1:], weight, conv.stride, conv.padding, conv.dilation, conv.groups, bias)
 
 

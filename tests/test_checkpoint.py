@@ -116,10 +116,19 @@ def test_damage_is_a_refusal_or_does_no_harm(tmp_path):
     ("change", "words"),
     [
         (lambda c: c["state"]["readout.weight"].fill_(float("nan")), "readout.weight holds NaN"),
-        (lambda c: c["state"]["blocks.1.neuron.tau_b"].fill_(float("inf")), "blocks.1.neuron.tau_b holds NaN or inf"),
-        (lambda c: c["state"]["blocks.0.norm.running_var"].fill_(-1), "blocks.0.norm.running_var holds a negative"),
+        (
+            lambda c: c["state"]["layers.block2.neuron.tau_b"].fill_(float("inf")),
+            "layers.block2.neuron.tau_b holds NaN or inf",
+        ),
+        (
+            lambda c: c["state"]["layers.block1.branches.0.norm.running_var"].fill_(-1),
+            "layers.block1.branches.0.norm.running_var holds a negative",
+        ),
         (lambda c: c["state"].update(gelu=torch.ones(1)), "unknown layer gelu"),
-        (lambda c: c["state"].pop("blocks.0.conv.weight"), "missing layer blocks.0.conv.weight"),
+        (
+            lambda c: c["state"].pop("layers.block1.branches.0.conv.weight"),
+            "missing layer layers.block1.branches.0.conv.weight",
+        ),
         (lambda c: c["state"].update({"readout.bias": torch.zeros(9)}), "readout.bias does not fit"),
         (lambda c: c["state"].update({"readout.bias": torch.zeros(10).double()}), "readout.bias does not fit"),
         (lambda c: c["state"].update({"readout.bias": torch.zeros(1).expand(10)}), "readout.bias does not fit"),

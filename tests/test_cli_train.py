@@ -49,7 +49,7 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     ("options", "words"),
     [
         (["--dataset", "cifar"], ["--dataset", "digits", "fashion-mnist"]),
-        (["--arch", "resnet"], ["--arch", "cnn"]),
+        (["--arch", "transformer"], ["--arch", "cnn", "resnet"]),
         (["--activation", "relu"], ["--activation", "tanh"]),
         (["--seed", "-1"], ["--seed"]),
         (["--channels", "4,4", "--strides", "1"], ["2 channels and 1 strides"]),
@@ -67,7 +67,7 @@ def test_a_bad_option_is_named_in_one_line(tmp_path, options, words):
 
 
 def test_debug_shows_the_traceback(tmp_path):
-    result = run("--out", tmp_path / "x", "--arch", "resnet", "--debug")
+    result = run("--out", tmp_path / "x", "--arch", "transformer", "--debug")
     assert result.returncode != 0 and "Traceback" in result.stderr
 
 

@@ -82,7 +82,7 @@ def test_nir_file_steps_to_the_trained_network_s_spikes(tmp_path, reset, learn):
     """Read back with nir and stepped by hand, in torch, without any reader of this project."""
     path = checkpoint(
         tmp_path / "m.pt",
-        lambda n: [(b.norm.running_mean.normal_(0, 0.2), b.norm.bias.fill_(0.7)) for b in n.blocks],
+        lambda n: [(m.running_mean.normal_(0, 0.2), m.bias.fill_(0.7)) for m in n.modules() if hasattr(m, "eps")],
         channels=[4, 5], strides=[1, 2], neuron={"reset": reset, "learn": learn},
     )  # fmt: skip
     assert run("export", path, "--target", "nir", "-o", tmp_path / "out").returncode == 0
@@ -196,7 +196,7 @@ def test_bad_networks(tmp_path):
     fails(run("export", layer, "--target", "nir", "-o", out), "unknown layer gelu")
     arch = rewritten(checkpoint(tmp_path / "arch.pt"), lambda c: c["spec"].update(arch="transformer"))
     fails(run("export", arch, "--target", "nir", "-o", out), "arch")
-    negative = checkpoint(tmp_path / "negative.pt", lambda n: n.blocks[0].neuron.tau_b.fill_(-0.3))
+    negative = checkpoint(tmp_path / "negative.pt", lambda n: n.layers["block1"].neuron.tau_b.fill_(-0.3))
     fails(run("export", negative, "--target", "lava", "-o", out), "block1", "negative", "retrain")
     fails(run("export", negative, "--target", "lava", "--chip", "loihi9", "-o", out), "loihi1")
     fails(run("export", negative, "--target", "tpu", "-o", out), "nir, lava")

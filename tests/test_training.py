@@ -21,10 +21,10 @@ def settled(spec=SPEC):
     """A network in evaluation mode with batch norms that do something, and spikes in every layer."""
     torch.manual_seed(1)
     network = build_network(spec).double()
-    for block in network.blocks:
-        block.norm.running_mean.normal_(0, 0.3)
-        block.norm.running_var.uniform_(0.1, 0.5)
-        block.norm.bias.data.fill_(0.3)
+    for norm in (m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+        norm.running_mean.normal_(0, 0.3)
+        norm.running_var.uniform_(0.1, 0.5)
+        norm.bias.data.fill_(0.3)
     return network.eval()
 
 
@@ -36,9 +36,10 @@ def test_the_network_is_what_its_parts_give_step_by_step():
     expected = {"block1": [], "block2": []}
     for _ in range(6):
         value = x
-        for k, block in enumerate(network.blocks):
-            n = block.norm
-            u = F.conv2d(value, block.conv.weight, stride=[2, 1][k], padding=1)
+        for k, block in enumerate(network.layers.values()):
+            (branch,) = block.branches
+            n = branch.norm
+            u = F.conv2d(value, branch.conv.weight, stride=[2, 1][k], padding=1)
             u = (u - n.running_mean[:, None, None]) / (n.running_var[:, None, None] + 1e-5).sqrt()
             u = u * n.weight[:, None, None] + n.bias[:, None, None]
             v = torch.tanh(block.neuron.tau_b) * held[k] + torch.tanh(block.neuron.tau_a) * u
@@ -53,6 +54,33 @@ def test_the_network_is_what_its_parts_give_step_by_step():
         torch.testing.assert_close(records[name]["membrane"], torch.stack([h for _, h in layers]))
         assert 0.02 < records[name]["spikes"].mean() < 0.98
     assert torch.equal(network(x), logits)
+
+
+@torch.no_grad()
+def test_a_residual_network_adds_its_shortcuts_before_the_neurons():
+    spec = NetworkSpec(
+        arch="resnet", input_shape=(2, 8, 8), classes=3, channels=[4, 6], strides=[1, 2], steps=3,
+        neuron={"learn": "none", "alpha_init": 0.8, "beta_init": 0.5},
+    )  # fmt: skip
+    network = settled(spec)
+    x = torch.rand(4, 2, 8, 8, dtype=torch.float64)
+    logits, records = network.forward_recorded(x)
+    fired = {name: record["spikes"] for name, record in records.items()}
+    assert list(fired) == ["stem", "block1a", "block1b", "block2a", "block2b"]
+    for name, source, shortcut in (("block1b", "block1a", "stem"), ("block2b", "block2a", "block1b")):
+        layer = network.layers[name]
+        v = 0.0
+        for t in range(3):
+            straight = layer.branches[0].norm(layer.branches[0].conv(fired[source][t]))
+            around = fired[shortcut][t]
+            if name == "block2b":  # the image halves: a 1x1 convolution
+                assert layer.branches[1].conv.kernel_size == (1, 1)
+                around = layer.branches[1].norm(layer.branches[1].conv(around))
+            v = 0.5 * v + 0.8 * (straight + around)
+            assert torch.equal(fired[name][t], (v >= 1).double())
+            v = v * (v < 1)
+        assert 0.02 < fired[name].mean() < 0.98
+    torch.testing.assert_close(logits, network.readout(fired["block2b"].mean(dim=(0, 3, 4))))
 
 
 @torch.no_grad()
@@ -97,8 +125,8 @@ def test_training_writes_a_checkpoint_as_good_as_its_metrics_say(tmp_path):
     assert evaluate(checkpoint.network, load_data("digits:test")) == metrics["test_accuracy"] > 0.3
     one, two = metrics["epochs"]
     assert one["loss"] > two["loss"] and one["lr"] != two["lr"] and two["seconds"] > 0
-    assert two["beta"] == [b.neuron.beta.item() for b in checkpoint.network.blocks] != [0.5, 0.5]
-    assert two["alpha"] == [b.neuron.alpha.item() for b in checkpoint.network.blocks] != [0.9, 0.9]
+    assert two["beta"] == [b.neuron.beta.item() for b in checkpoint.network.layers.values()] != [0.5, 0.5]
+    assert two["alpha"] == [b.neuron.alpha.item() for b in checkpoint.network.layers.values()] != [0.9, 0.9]
     assert metrics["config"]["neuron"]["reset"] == "zero" and metrics["versions"]["torch"] == str(torch.__version__)
 
 

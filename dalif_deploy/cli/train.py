@@ -14,7 +14,7 @@ from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, SeedO
 def train(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write: model.pt and metrics.json.")],
     dataset: Annotated[str, typer.Option(help="digits (in the package) or fashion-mnist.")] = "digits",
-    arch: Annotated[str, typer.Option(help="cnn.")] = "cnn",
+    arch: Annotated[str, typer.Option(help="cnn or resnet.")] = "cnn",
     steps: Annotated[int, typer.Option(help="Time steps T of a sample.")] = 4,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data; the data set's own by default.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
@@ -64,10 +64,10 @@ def train(
     metrics = run(config, out, data_root=data_root, force=force)
     stream = sys.stderr if json_file == "-" else sys.stdout
     print(f"test accuracy {100 * metrics['test_accuracy']:.2f} %, written to {out}/model.pt", file=stream)
-    for layer, beta in enumerate(metrics["epochs"][-1]["beta"], start=1):
+    for layer, beta in zip(metrics["layers"], metrics["epochs"][-1]["beta"], strict=True):
         if beta < 0:
             print(
-                f"note: beta of block{layer} became {beta:.3f}; a chip's decay can't be negative: "
+                f"note: beta of {layer} became {beta:.3f}; a chip's decay can't be negative: "
                 "train with --activation sigmoid or clamp to export it there",
                 file=sys.stderr,
             )

@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from dalif_deploy.networks.conv_network import ConvNetwork
 from dalif_deploy.networks.spec import NetworkSpec, build_network
+from dalif_deploy.networks.spiking_network import SpikingNetwork
 from hw_models.atomic_files import atomic_file
 from hw_models.errors import UserError
 
-FORMAT = "dalif-deploy checkpoint 1"
+FORMAT = "dalif-deploy checkpoint 2"
 TRAIN_AGAIN = "write one with dalif-train"
 
 
@@ -37,12 +37,12 @@ class Checkpoint:
             each may be missing or None.
     """
 
-    network: ConvNetwork
+    network: SpikingNetwork
     spec: NetworkSpec
     info: dict[str, Any]
 
 
-def save_checkpoint(path: str | Path, network: ConvNetwork, info: dict[str, Any], *, force: bool = False) -> None:
+def save_checkpoint(path: str | Path, network: SpikingNetwork, info: dict[str, Any], *, force: bool = False) -> None:
     """Writes the file whole or not at all.
 
     Args:

@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-from dalif_deploy.networks.conv_network import ConvNetwork
+from dalif_deploy.networks.layers import Layer, conv_layers, residual_layers
+from dalif_deploy.networks.spiking_network import SpikingNetwork
 from dalif_deploy.neuron import DALIF
 
 Size = Annotated[int, Field(ge=1, le=65_536)]
 SizePerBlock = Annotated[list[Size], Field(min_length=1, max_length=64)]
 Steps = Annotated[int, Field(ge=1, le=100_000)]
-Arch = Literal["cnn"]
+Arch = Literal["cnn", "resnet"]
 
 
 class NeuronSpec(BaseModel):
@@ -35,7 +36,11 @@ class NeuronSpec(BaseModel):
 
 
 class NetworkSpec(BaseModel):
-    """Architecture "cnn": conv-BN-DALIF blocks, then a linear readout averaged over time."""
+    """Convolutions with batch norm and DA-LIF neurons, then a linear readout averaged over time.
+
+    Architecture "cnn": blocks one after the other, all of the last block's neurons read out. "resnet": a stem and basic
+    blocks with shortcuts, the mean of each channel read out. `channels` and `strides` have an entry a block.
+    """
 
     model_config = ConfigDict(extra="forbid")
     arch: Arch = "cnn"
@@ -50,7 +55,19 @@ class NetworkSpec(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> NetworkSpec:
         require_a_stride_per_block(self.channels, self.strides)
+        if self.arch == "resnet" and self.kernel % 2 == 0:
+            raise ValueError("a residual network needs an odd kernel, so that its branches have one size")
         return self
+
+    @property
+    def pooled(self) -> bool:
+        """True if the readout sees the mean of each channel."""
+        return self.arch == "resnet"
+
+    def layers(self) -> list[Layer]:
+        """The layers of neurons, in order of data flow."""
+        make = {"cnn": conv_layers, "resnet": residual_layers}[self.arch]
+        return make(self.channels, self.strides, self.kernel)
 
 
 def require_a_stride_per_block(channels: list[int], strides: list[int]) -> None:
@@ -59,6 +76,6 @@ def require_a_stride_per_block(channels: list[int], strides: list[int]) -> None:
         raise ValueError(f"{len(channels)} channels and {len(strides)} strides: a block needs one of each")
 
 
-def build_network(spec: NetworkSpec) -> ConvNetwork:
+def build_network(spec: NetworkSpec) -> SpikingNetwork:
     """A fresh network, randomly initialised."""
-    return ConvNetwork(spec)
+    return SpikingNetwork(spec)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dalif_deploy.data import LabelledData, load_data
-from dalif_deploy.networks import ConvNetwork, build_network
+from dalif_deploy.networks import SpikingNetwork, build_network
 from dalif_deploy.networks.checkpoint import save_checkpoint
 from dalif_deploy.training.config import TrainConfig
 from hw_models.atomic_files import atomic_directory
@@ -28,9 +28,9 @@ def train(config: TrainConfig, out: str | Path, *, data_root: str | None = None,
     Progress goes to standard error. The test images are looked at after each epoch and decide nothing.
 
     Returns:
-        The metrics: `test_accuracy` at the end, `epochs` (an entry each: loss and accuracy on the training batches as
-        they were learned, test accuracy, lr at its begin, seconds, alpha and beta a layer at its end), `config`,
-        `versions`.
+        The metrics: `test_accuracy` at the end, `layers` (their names), `epochs` (an entry each: loss and accuracy on
+        the training batches as they were learned, test accuracy, lr at its begin, seconds, alpha and beta a layer at
+        its end), `config`, `versions`.
 
     Raises:
         UserError: data missing, `out` exists, or the loss is no number any more.
@@ -44,6 +44,7 @@ def train(config: TrainConfig, out: str | Path, *, data_root: str | None = None,
         metrics = {
             "test_accuracy": epochs[-1]["test_accuracy"],
             "config": config.model_dump(mode="json"),
+            "layers": list(network.layers),
             "epochs": epochs,
             "versions": {
                 "torch": str(torch.__version__),
@@ -57,7 +58,7 @@ def train(config: TrainConfig, out: str | Path, *, data_root: str | None = None,
     return metrics
 
 
-def _fit(network: ConvNetwork, training: LabelledData, testing: LabelledData, config: TrainConfig) -> list[dict]:
+def _fit(network: SpikingNetwork, training: LabelledData, testing: LabelledData, config: TrainConfig) -> list[dict]:
     order = np.random.default_rng(config.seed)
     inputs, labels = torch.from_numpy(training.inputs), torch.from_numpy(training.labels)
     batches = len(labels) // config.batch_size
@@ -98,14 +99,14 @@ def _fit(network: ConvNetwork, training: LabelledData, testing: LabelledData, co
                     "test_accuracy": accuracy,
                     "lr": lr,
                     "seconds": round(time.perf_counter() - began, 3),
-                    "alpha": [b.neuron.alpha.item() for b in network.blocks],
-                    "beta": [b.neuron.beta.item() for b in network.blocks],
+                    "alpha": [b.neuron.alpha.item() for b in network.layers.values()],
+                    "beta": [b.neuron.beta.item() for b in network.layers.values()],
                 }
             )
     return epochs
 
 
-def evaluate(network: ConvNetwork, data: LabelledData, batch_size: int = 256) -> float:
+def evaluate(network: SpikingNetwork, data: LabelledData, batch_size: int = 256) -> float:
     """Share of samples whose largest logit is the label."""
     network.eval()
     correct = 0
