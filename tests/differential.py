@@ -30,7 +30,7 @@ from tests.fuzz_case import Case, Refused
 from tests.random_chip_networks import chip_cases
 from tests.random_graphs import graph_cases
 
-PARTS = 25  # networks of one Lava session
+PARTS = 40  # networks of one Lava session
 SCALAR_NEURON_STEPS = 400  # the slow chip takes about 30 us for each
 SCALAR_SYNAPSES = 2000
 MEMBRANE_LIMIT = (1 << 23) - 1

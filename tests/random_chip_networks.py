@@ -65,7 +65,9 @@ class _Builder:
         self.features |= {"chip: current filter"} if (du < 4095).any() else set()
 
     def weights(self, *shape: int) -> np.ndarray:
-        sign = _pick(self.draw, "mixed", "positive", "negative", "full")
+        sign = _pick(self.draw, "mixed", "positive", "negative", "full", "powers")
+        if sign == "powers":  # with messages that are powers of two: sums exactly at the limits of a register
+            return np.where(self.rng.random(shape) < 0.4, self.rng.choice([-256, 64, 128], shape), 0)
         if sign == "mixed":
             return self.rng.integers(-128, 128, shape) * 2
         if sign == "full":
@@ -98,6 +100,13 @@ class _Builder:
         return None
 
 
+def _special_messages(rng: np.random.Generator, low: int, high: int, shape: tuple[int, ...]) -> np.ndarray:
+    """The limits, and powers of two."""
+    limits = rng.choice([low, high], shape)
+    powers = rng.choice([-1, 1], shape) << rng.integers(0, 1 + int(high).bit_length(), shape)
+    return np.where((rng.random(shape) < 0.3) | (powers > high) | (powers < low), limits, powers)
+
+
 @st.composite
 def chip_cases(draw, steps: int, samples: int) -> Case:
     """Networks and messages of `samples` x `steps`."""
@@ -111,8 +120,9 @@ def chip_cases(draw, steps: int, samples: int) -> Case:
         network.inputs[name] = ChipInput(name, shape, "spikes" if high == 1 else "graded", 1.0, low, high)
         static = _pick(draw, False, False, True)
         messages = rng.integers(low, high + 1, (samples, 1 if static else steps, *shape))
-        limits = rng.choice([low, high], messages.shape)
-        encoded.messages[name] = np.where(rng.random(messages.shape) < 0.3, limits, messages).astype(np.int32)
+        special = _special_messages(rng, low, high, messages.shape)
+        share = _pick(draw, 0.3, 1.0)
+        encoded.messages[name] = np.where(rng.random(messages.shape) < share, special, messages).astype(np.int32)
         builder.features |= {"chip: static messages"} if static else set()
         builder.features |= {"chip: graded 24 bits"} if high >> 22 else set()
     count = draw(st.integers(1, 4))
