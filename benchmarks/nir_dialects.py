@@ -23,6 +23,8 @@ import update_rules
 from dialect_readers import LEVELS, READERS, chip, ours, versions
 from update_rules import Rule
 
+from hw_models.errors import UserError
+
 STEPS, PER_AMPLITUDE = 40, 6
 # sums of these on a grid of 1/127 never meet a threshold of 1: ties have a table of their own
 AMPLITUDES = (0.31, 1.03, 3.07, 10.3, 41.0, 151.0, 1030.0, 10300.0, 103000.0)
@@ -171,8 +173,8 @@ def probe(read, node: nir.NIRNode) -> Probe | str:
         x = inputs(amplitude)
         try:
             seen = read(one_neuron(node), x)
-        except Exception as error:  # any fault of a foreign reader is a finding
-            reason = short(error)
+        except Exception as error:
+            reason = refusal(read, error)
             continue
         if np.array_equal(seen, x):
             return "gives its input back"
@@ -182,7 +184,10 @@ def probe(read, node: nir.NIRNode) -> Probe | str:
     return Probe(node, traces)
 
 
-def short(error: Exception) -> str:
+def refusal(read, error: Exception) -> str:
+    """The short reason. Any fault of a foreign reader is a finding; of ours, only what it refuses in words."""
+    if read in (ours, chip) and not isinstance(error, UserError):
+        raise error
     text = " ".join(str(error).split()).replace("|", "/")
     text = text if len(text) <= 90 else text[:87] + "..."
     return f"{type(error).__name__}: {text}"
@@ -324,8 +329,8 @@ def tie_table() -> str:
             x = np.array([[value - 0.01], [value], [value + 0.01]], dtype=np.float32)
             try:
                 below, on, above = (read(one_neuron(node), x[k : k + 1])[0, 0] > 0 for k in range(3))
-            except Exception as error:  # any fault of a foreign reader is a finding
-                cells.append(short(error))
+            except Exception as error:
+                cells.append(refusal(read, error))
                 continue
             cells.append((">=" if on else ">") if above and not below else "threshold is elsewhere")
         rows.append([name, *cells])
@@ -374,8 +379,8 @@ def _node_cell(read, graph, shape: tuple[int, ...]) -> str:
     x = x[..., 0] if shape == (1,) else x
     try:
         seen = read(graph(), x)
-    except Exception as error:  # any fault of a foreign reader is a finding
-        return short(error)
+    except Exception as error:
+        return refusal(read, error)
     if seen.size == x.size and np.allclose(seen.reshape(x.shape), x) and "Flatten" not in str(graph().nodes):
         return "gives its input back"
     wanted = ours(graph(), x)
