@@ -100,7 +100,8 @@ def residual_graph(data: LabelledData, epochs: int, seed: int) -> nir.NIRGraph:
     """A trained residual network (stem, two basic blocks) as NIR."""
     torch.manual_seed(seed)
     spec = NetworkSpec(
-        arch="resnet", input_shape=data.inputs.shape[1:], classes=10, channels=[16, 32], strides=[1, 2], steps=4,
+        arch="resnet", input_shape=data.inputs.shape[1:], classes=10, channels=[16, 32],
+        strides=[1, 2] if data.name == "digits" else [2, 2], steps=4,
         neuron={"activation": "sigmoid"},
     )  # fmt: skip
     network = build_network(spec)

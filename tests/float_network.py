@@ -28,8 +28,15 @@ def matrix(drive: Drive) -> np.ndarray:
     return full.T
 
 
+class UndecidedError(Exception):
+    """A membrane so near its threshold that the order of a float sum decides."""
+
+
 def step_float_network(network: FloatNetwork, inputs: dict[str, np.ndarray], steps: int) -> dict[str, np.ndarray]:
     """Population -> [N, T, size]: spikes, and for what does not fire its membrane.
+
+    Raises:
+        UndecidedError.
 
     Args:
         inputs: [N, T, *shape].
@@ -66,6 +73,8 @@ def step_float_network(network: FloatNetwork, inputs: dict[str, np.ndarray], ste
             v = wide(d.beta) * v + current + wide(p.bias)
             if p.fires:
                 threshold = wide(d.threshold - d.reset_value)
+                if (np.abs(v - threshold) < 1e-9 * (np.abs(threshold) + np.abs(v))).any():
+                    raise UndecidedError
                 fired = v > threshold
                 v = np.where(fired, v - threshold if d.reset == "subtract" else 0.0, v)
                 sent[name][:, t] = fired

@@ -6,6 +6,7 @@ import nir
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, reject, settings
 
 from hw_models.chip_network_file import read_chip_network, write_chip_network
 from hw_models.compiler import compile_graph
@@ -15,8 +16,9 @@ from hw_models.errors import UserError
 from hw_models.graph import flatten_graph
 from hw_models.reference import run_reference
 from hw_models.simulator import simulate
-from tests.float_network import step_float_network
+from tests.float_network import UndecidedError, step_float_network
 from tests.nir_networks import DT, lif
+from tests.random_graphs import graph_cases
 
 RNG = np.random.default_rng(11)
 STEPS = 12
@@ -189,6 +191,28 @@ def test_the_compiled_network_stays_near_the_graph_also_from_disk(make, tmp_path
         np.testing.assert_array_equal(run.membrane[layer], again.membrane[layer])
 
 
+@settings(max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(graph_cases(steps=6, samples=2))
+def test_random_graphs_fold_to_the_same_network(case):
+    """Linear chains in float: no chip, no rounding."""
+    flat, dt = flatten_graph(case.graph), case.options["dt"]
+    network = find_populations(flat, dt)
+    moving = {
+        name: x if x.ndim > len(flat.shapes[name]) + 1 else np.repeat(x[:, None], 6, 1) for name, x in case.data.items()
+    }
+    try:
+        folded = step_float_network(network, moving, 6)
+    except UndecidedError:
+        reject()
+    reference = run_reference(flat, case.data, dt=dt, steps=6)
+    for layer, spikes in reference.spikes.items():
+        np.testing.assert_array_equal(folded[layer], spikes.reshape(2, 6, -1), err_msg=layer)
+    for layer in reference.membrane.keys() - reference.spikes.keys():
+        wanted = reference.membrane[layer].reshape(2, 6, -1)
+        np.testing.assert_allclose(folded[layer], wanted, rtol=1e-9, atol=1e-9 * np.abs(wanted).max(initial=1e-9))
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize(
     ("kernel", "dilation"), [((2, 3), (1, 1)), ((4, 2), (1, 3)), ((1, 5), (2, 2)), ((2, 2), (2, 1))]
 )
