@@ -47,8 +47,10 @@ class Recording:
         spikes: population -> uint8 [N, T, *shape].
         membrane: population -> int32 [N, T, *shape], after the reset of that step.
         outputs: output name -> int64 [N, *shape]: membrane at the last step, or spike count.
+        counts: population -> int64 [N, *shape]: spikes over the sample (batched simulator only).
     """
 
     spikes: dict[str, np.ndarray] = field(default_factory=dict)
     membrane: dict[str, np.ndarray] = field(default_factory=dict)
     outputs: dict[str, np.ndarray] = field(default_factory=dict)
+    counts: dict[str, np.ndarray] = field(default_factory=dict)

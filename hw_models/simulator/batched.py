@@ -1,12 +1,13 @@
 """Runs a ChipNetwork over encoded samples: batched over samples, blocked over time, exact to the bit.
 
 Populations outside loops are run one after the other, each for a whole block of steps, so that time is folded into
-the batch of the convolutions. Populations within a loop advance together, step by step.
+the batch of the convolutions. Populations within a loop advance together, step by step. What a static input alone
+brings is computed once a batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import networkx as nx
 import numpy as np
@@ -17,48 +18,48 @@ from hw_models.errors import UserError
 from hw_models.recording import EncodedInput, Recording
 from hw_models.simulator.exact_float import exact_float32
 from hw_models.simulator.exactness import population_bounds
+from hw_models.simulator.memory_layout import neuron_zeros
 from hw_models.simulator.population_state import PopulationState
+from hw_models.simulator.recorder import Request, empty_recording, recording_part, store, wanted_records
 from hw_models.simulator.synaptic_input import SynapticInput
 
 # Neuron states of the largest population that are held at a time (samples * steps of a block * neurons): small
-# enough to stay near the caches, large enough to keep the convolutions busy.
-BLOCK_ELEMENTS = 1 << 21
-
-RECORDS = ("spikes", "membrane")
+# enough to stay in the caches, large enough to keep the convolutions busy.
+BLOCK_ELEMENTS = 1 << 19
+BLOCK_STEPS = 8  # steps that a batch leaves room for
+LARGEST_BATCH = 1024
 
 
 def simulate(
     network: ChipNetwork,
     encoded: EncodedInput,
     *,
-    record: Iterable[str] = RECORDS,
+    record: Request = ("spikes", "membrane"),
     batch_size: int | None = None,
     device: str | torch.device = "cpu",
 ) -> Recording:
     """Runs all samples and keeps everything asked for.
 
     Args:
-        record: any of "spikes" and "membrane"; outputs are always there.
+        record: any of "spikes", "membrane" and "counts", for all populations, or a dict from these to names of
+            populations, such as {"spikes": ["conv1"], "counts": ["conv2"]}; outputs are always there.
         batch_size: samples at a time; chosen from the network's size by default.
 
     Returns:
         Recording over [N, T, ...].
     """
-    chunks = [
-        part for _, part in simulate_chunks(network, encoded, record=record, batch_size=batch_size, device=device)
-    ]
-
-    def joined(field: str) -> dict[str, np.ndarray]:
-        return {name: np.concatenate([getattr(c, field)[name] for c in chunks]) for name in getattr(chunks[0], field)}
-
-    return Recording(joined("spikes"), joined("membrane"), joined("outputs"))
+    whole = empty_recording(network, wanted_records(network, record), encoded.samples, encoded.steps)
+    session = _Session(network, encoded.steps, torch.device(device))
+    for samples in _batches(network, encoded, batch_size):
+        session.run(encoded.part(samples), recording_part(whole, samples))
+    return whole
 
 
 def simulate_chunks(
     network: ChipNetwork,
     encoded: EncodedInput,
     *,
-    record: Iterable[str] = RECORDS,
+    record: Request = ("spikes", "membrane"),
     batch_size: int | None = None,
     device: str | torch.device = "cpu",
 ) -> Iterator[tuple[slice, Recording]]:
@@ -67,17 +68,23 @@ def simulate_chunks(
     Yields:
         (range of samples, their Recording). At least one, also without samples.
     """
-    record = set(record)
-    if not record <= set(RECORDS):
-        raise ValueError(f"record takes {RECORDS}, got {sorted(record)}")
-    largest = max((p.size for p in network.populations.values()), default=1)
-    batch_size = batch_size or max(1, min(1024, BLOCK_ELEMENTS // (largest * max(1, min(encoded.steps, 8)))))
+    wanted = wanted_records(network, record)
     session = _Session(network, encoded.steps, torch.device(device))
-    for start in range(0, max(encoded.samples, 1), batch_size):
-        samples = slice(start, min(start + batch_size, encoded.samples))
-        with torch.no_grad(), exact_float32():
-            recording = session.run(encoded.part(samples), record)
+    for samples in _batches(network, encoded, batch_size):
+        recording = empty_recording(network, wanted, samples.stop - samples.start, encoded.steps)
+        session.run(encoded.part(samples), recording)
         yield samples, recording
+
+
+def _batches(network: ChipNetwork, encoded: EncodedInput, size: int | None) -> Iterator[slice]:
+    block = max(1, min(encoded.steps, BLOCK_STEPS))
+    size = size or max(1, min(LARGEST_BATCH, BLOCK_ELEMENTS // (_largest(network) * block)))
+    for start in range(0, max(encoded.samples, 1), size):
+        yield slice(start, min(start + size, encoded.samples))
+
+
+def _largest(network: ChipNetwork) -> int:
+    return max((p.size for p in network.populations.values()), default=1)
 
 
 class _Session:
@@ -88,7 +95,13 @@ class _Session:
         self.bounds = {name: population_bounds(network, p, steps) for name, p in network.populations.items()}
         self.incoming = {name: network.incoming(name) for name in network.populations}
         self.synapses = {
-            name: SynapticInput(p, self.incoming[name], self.bounds[name], device)
+            name: SynapticInput(
+                p,
+                self.incoming[name],
+                [network.source_shape(each.source) for each in self.incoming[name]],
+                self.bounds[name],
+                device,
+            )
             for name, p in network.populations.items()
         }
         self.groups = _execution_order(network)
@@ -96,94 +109,137 @@ class _Session:
             name: max((p.delay for p in network.outgoing(name)), default=0)
             for name in (*network.inputs, *network.populations)
         }
-        largest = max((p.size for p in network.populations.values()), default=1)
-        self.largest = largest
 
-    def run(self, encoded: EncodedInput, record: set[str]) -> Recording:
-        n, steps, network = encoded.samples, self.steps, self.network
-        block = max(1, min(steps, BLOCK_ELEMENTS // max(1, self.largest * max(n, 1))))
-        states = {}
-        for name, population in network.populations.items():
-            mant_exp = encoded.bias.get(name)
-            bias = None if mant_exp is None else mant_exp[0].astype(np.int64) << mant_exp[1].astype(np.int64)
-            states[name] = PopulationState(population, self.bounds[name], n, self.device, bias)
-        sent = {
-            name: torch.zeros((self.history[name] + block, n, *network.source_shape(name)), device=self.device)
-            for name in self.history
-        }
-        keep_all = {
-            kind: {
-                name: np.zeros((n, steps, *p.shape), dtype=np.uint8 if kind == "spikes" else np.int32)
-                for name, p in network.populations.items()
-            }
-            for kind in record
-        }
-        counts = {
-            o.population: torch.zeros(
-                (n, *network.populations[o.population].shape), dtype=torch.int64, device=self.device
-            )
-            for o in network.outputs.values()
-            if o.mode == "count"
-        }
-        for start in range(0, steps, block):
-            length = min(block, steps - start)
-            self._load_inputs(encoded, sent, start, length)
-            for group in self.groups:
-                self._run_group(group, states, sent, length, keep_all.get("membrane"), start)
-            for name in network.populations:
-                fired = sent[name][self.history[name] : self.history[name] + length]
-                if "spikes" in keep_all:
-                    keep_all["spikes"][name][:, start : start + length] = (
-                        fired.transpose(0, 1).to(torch.uint8).cpu().numpy()
-                    )
-                if name in counts:
-                    counts[name] += fired.sum(0).to(torch.int64)
-            for name, past in self.history.items():
-                if past:
-                    sent[name][:past] = sent[name][length : length + past].clone()
-        outputs = {
-            o.name: (counts[o.population] if o.mode == "count" else states[o.population].v.to(torch.int64))
-            .cpu()
-            .numpy()
-            for o in network.outputs.values()
-        }
-        return Recording(keep_all.get("spikes", {}), keep_all.get("membrane", {}), outputs)
+    def run(self, encoded: EncodedInput, recording: Recording) -> None:
+        """Fills `recording`, which says by its arrays what is wanted."""
+        with torch.no_grad(), exact_float32():
+            _Batch(self, encoded, recording).run()
 
-    def _load_inputs(self, encoded: EncodedInput, sent: dict[str, torch.Tensor], start: int, length: int) -> None:
-        for name, messages in encoded.messages.items():
-            part = messages if messages.shape[1] == 1 else messages[:, start : start + length]
-            past = self.history[name]
-            sent[name][past : past + length] = torch.from_numpy(part).to(self.device).transpose(0, 1)
-
-    def _run_group(
-        self,
-        group: list[str],
-        states: dict[str, PopulationState],
-        sent: dict[str, torch.Tensor],
-        length: int,
-        membranes: dict[str, np.ndarray] | None,
-        start: int,
-    ) -> None:
-        # a loop advances a step at a time, all its populations together; the rest a block at a time
-        stride = 1 if self._loops(group) else length
-        for first in range(0, length, stride):
-            for name in group:
-                steps = range(first, first + stride)
-                messages = [self._messages(p, sent, steps) for p in self.incoming[name]]
-                current = self.synapses[name](messages)
-                for index, t in enumerate(steps):
-                    # a static input gives one current for all steps
-                    step_current = None if current is None else current[index if len(current) > 1 else 0]
-                    sent[name][self.history[name] + t] = states[name].step(step_current)
-                    if membranes is not None:
-                        membranes[name][:, start + t] = states[name].v.to(torch.int32).cpu().numpy()
-
-    def _loops(self, group: list[str]) -> bool:
+    def in_loop(self, group: list[str]) -> bool:
+        """True if the group's populations need each other's spikes of the step before."""
         return len(group) > 1 or any(p.source == group[0] for p in self.incoming[group[0]])
 
-    def _messages(self, projection, sent: dict[str, torch.Tensor], steps: range) -> torch.Tensor:
-        past = self.history[projection.source] - projection.delay
-        return sent[projection.source][past + steps.start : past + steps.stop]
+
+class _Batch:
+    """State and messages of one batch of samples."""
+
+    def __init__(self, session: _Session, encoded: EncodedInput, recording: Recording):
+        self.session, self.encoded, self.recording = session, encoded, recording
+        network, samples = session.network, encoded.samples
+        self.block = max(1, min(session.steps, BLOCK_ELEMENTS // max(1, _largest(network) * max(samples, 1))))
+        self.states = {}
+        for name, population in network.populations.items():
+            mant_exp = encoded.bias.get(name)
+            bias = None if mant_exp is None else mant_exp[0].astype(np.int32) << mant_exp[1].astype(np.int32)
+            states = PopulationState(population, session.bounds[name], samples, session.device, bias)
+            self.states[name] = states
+        self.still = {name for name, array in encoded.messages.items() if array.shape[1] == 1}
+        # what was sent in the steps before this block that is still to arrive, and in this block
+        self.sent = {
+            name: neuron_zeros((past + self.block, samples), network.source_shape(name), session.device)
+            for name, past in session.history.items()
+            if name in network.populations or self._sends_by_step(name)
+        }
+        self.counts = {
+            name: neuron_zeros((samples,), network.populations[name].shape, session.device).to(torch.int64)
+            for name in {*recording.counts, *(o.population for o in network.outputs.values() if o.mode == "count")}
+        }
+        self.static = {name: self._static_sum(name) for name in network.populations}
+        self.static_drive: dict[str, torch.Tensor | None] = {}
+
+    def run(self) -> None:
+        session, recording = self.session, self.recording
+        for start in range(0, session.steps, self.block):
+            length = min(self.block, session.steps - start)
+            self._load_inputs(start, length)
+            for group in session.groups:
+                self._run_group(group, start, length)
+            for name in session.network.populations:
+                past = session.history[name]
+                fired = self.sent[name][past : past + length]
+                if name in recording.spikes:
+                    store(recording.spikes[name][:, start : start + length], fired.transpose(0, 1))
+                if name in self.counts:
+                    self.counts[name] += fired.sum(0).to(torch.int64)
+            for name, sent in self.sent.items():
+                past = session.history[name]
+                if past:
+                    sent[:past] = sent[length : length + past].clone()
+        for name, counts in recording.counts.items():
+            store(counts, self.counts[name])
+        for output in session.network.outputs.values():
+            counted = output.mode == "count"
+            values = self.counts[output.population] if counted else self.states[output.population].v
+            store(recording.outputs[output.name], values)
+
+    def _arrives_static(self, projection) -> bool:
+        # one that is delayed brings nothing at first
+        return projection.source in self.still and projection.delay == 0
+
+    def _sends_by_step(self, name: str) -> bool:
+        return any(not self._arrives_static(p) for p in self.session.network.outgoing(name))
+
+    def _static_sum(self, name: str) -> torch.Tensor | None:
+        messages = {}
+        for index, projection in enumerate(self.session.incoming[name]):
+            if self._arrives_static(projection):
+                levels = torch.from_numpy(self.encoded.messages[projection.source]).to(self.session.device)
+                messages[index] = levels.transpose(0, 1).to(torch.float32)
+        return self.session.synapses[name].sum(messages)
+
+    def _load_inputs(self, start: int, length: int) -> None:
+        for name in self.encoded.messages.keys() & self.sent.keys():
+            messages = self.encoded.messages[name]
+            part = messages if name in self.still else messages[:, start : start + length]
+            past = self.session.history[name]
+            self.sent[name][past : past + length] = torch.from_numpy(part).to(self.session.device).transpose(0, 1)
+
+    def _run_group(self, group: list[str], start: int, length: int) -> None:
+        # a loop advances a step at a time, all its populations together; the rest a block at a time
+        stride = 1 if self.session.in_loop(group) else length
+        for first in range(0, length, stride):
+            for name in group:
+                self._run_population(name, start, range(first, first + stride))
+
+    def _run_population(self, name: str, start: int, steps: range) -> None:
+        """Steps of one population; `steps` count from the block's first, `start`."""
+        state, past = self.states[name], self.session.history[name]
+        if state.filters_current:
+            current = self._current(name, steps)
+            drives = None
+        else:
+            drives = self._drives(name, steps)
+        moving = drives is not None and len(drives) == len(steps) and name not in self.static_drive
+        for index, t in enumerate(steps):
+            if state.filters_current:
+                drive = state.filtered_drive(None if current is None else current[index if len(current) > 1 else 0])
+            else:
+                drive = None if drives is None else drives[index if moving else 0]
+            state.step(drive, self.sent[name][past + t], overwrite=moving)
+            if name in self.recording.membrane:
+                store(self.recording.membrane[name][:, start + t], state.v)
+
+    def _drives(self, name: str, steps: range) -> torch.Tensor | None:
+        if name in self.static_drive:
+            return self.static_drive[name]
+        drives = self.states[name].drive(self._current(name, steps))
+        if not self._moving(name):
+            self.static_drive[name] = drives
+        return drives
+
+    def _current(self, name: str, steps: range) -> torch.Tensor | None:
+        """[B, N, *shape], or [1, N, *shape] where all steps have the same; see `SynapticInput.current`."""
+        messages = {}
+        for index in self._moving(name):
+            projection = self.session.incoming[name][index]
+            past = self.session.history[projection.source] - projection.delay
+            messages[index] = self.sent[projection.source][past + steps.start : past + steps.stop]
+        synapses = self.session.synapses[name]
+        return synapses.current(synapses.sum(messages, self.static[name]))
+
+    def _moving(self, name: str) -> list[int]:
+        """Projections whose messages differ from step to step."""
+        return [i for i, p in enumerate(self.session.incoming[name]) if not self._arrives_static(p)]
 
 
 def _execution_order(network: ChipNetwork) -> list[list[str]]:

@@ -2,7 +2,10 @@
 
 Sums of integer weights over integer messages are exact in float32 as long as no partial sum reaches 2^24, in any
 order of summation; then a float32 convolution returns the integer itself. Where the sum can leave the 24-bit
-current register, the register wraps, and the population is simulated in int64 with the wrap of Lava.
+current register, the register wraps, and the current is simulated in int64 with the wrap of Lava.
+
+The membrane needs no bound on the data. Before each addition |v| < 2^23; what it adds, the drive, is either proven to
+stay below 2^24 or, from int64, held within it. A sum below 2^24 is exact, one beyond it may round but clips all the same.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from hw_models.chip_network import (
 )
 from hw_models.errors import UserError
 
+FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
 
 
@@ -33,16 +37,28 @@ class Bounds:
         synaptic: sum of weight * 2^weight_exp * message over all synapses of one neuron in one step.
         current: |u|, before any wrap.
         membrane: |v| before the clip.
+        bias: constant input of a step.
     """
 
     synaptic: int
     current: int
     membrane: int
+    bias: int
 
     @property
     def wraps(self) -> bool:
-        """True if u can leave its register, so that the float32 proof fails."""
+        """True if u can leave its register."""
         return self.current >= STATE_LIMIT
+
+    @property
+    def proven(self) -> bool:
+        """True if current and bias are exact in float32, and so is their sum."""
+        return not self.wraps and self.bias < STATE_LIMIT
+
+    @property
+    def float32_sums(self) -> bool:
+        """True if float32 holds any partial sum of weights over messages, before it is shifted."""
+        return self.synaptic < FLOAT32_EXACT
 
     @property
     def clips(self) -> bool:
@@ -66,7 +82,7 @@ def population_bounds(network: ChipNetwork, population: Population, steps: int) 
     drive = min(current, STATE_LIMIT) + bias
     accumulated = _accumulated(drive, int(population.dv.min()), steps)
     threshold = (int(population.vth.max()) << SYNAPSE_SHIFT) if population.fires else 0
-    return Bounds(synaptic, current, max(accumulated, threshold + drive))
+    return Bounds(synaptic, current, max(accumulated, threshold + drive), bias)
 
 
 def projection_bound(network: ChipNetwork, projection: Projection) -> int:

@@ -1,4 +1,12 @@
-"""State of one population for a batch of samples, and its exact step (equations: `hw_models.chip_network`)."""
+"""State of one population for a batch of samples, and its exact step (equations: `hw_models.chip_network`).
+
+Membranes are float32 and count in units of 4096: the integer v is held as v / 4096; that is a power of two, so the
+digits are those of v and exact below 2^24. A decay needs 36 bits. It is split at the unit, v = hi + lo with hi whole:
+
+    trunc(v * keep) = hi * keep + trunc(lo * keep)        keep = 4096 - decay; the result counts in units of 1
+
+where both products stay below 2^24.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +14,26 @@ import numpy as np
 import torch
 
 from hw_models.chip_network import DECAY_UNITY, NO_CURRENT_FILTER, STATE_LIMIT, SYNAPSE_SHIFT, Population
-from hw_models.simulator.exactness import Bounds
+from hw_models.simulator.exactness import FLOAT32_EXACT, Bounds
+from hw_models.simulator.memory_layout import laid_out, neuron_zeros
+from hw_models.simulator.synaptic_input import wrap_int32
 
-_INT32 = 1 << 32
+UNIT = 1.0 / DECAY_UNITY
+V_LIMIT = STATE_LIMIT - 1
+# A drive beyond this clips the membrane, whatever |v| < 2^23 it meets; up to this their sum is exact in float32.
+DRIVE_LIMIT = FLOAT32_EXACT - 1
+
+Register = int | float | torch.Tensor
 
 
 class PopulationState:
     """Current and membrane of [N, *shape] neurons.
 
-    Where `bounds` prove that u never wraps, the state is float64 holding integers: a product of a 24-bit state and
-    a 12-bit decay needs 36 bits, which float64 has, so multiplying, truncating and adding are exact. Elsewhere the
-    state is int64 and wraps as Lava's registers do.
+    Where `bounds` prove that u never wraps, it is float32 as the membrane is; elsewhere it is int64 and wraps as Lava's
+    registers do. What the membrane adds in a step, current and bias, is called its drive.
+
+    Args:
+        bias: [N, *shape], the samples' own; None for the population's.
     """
 
     def __init__(
@@ -28,83 +45,129 @@ class PopulationState:
         bias: np.ndarray | None = None,
     ):
         self.population, self.bounds = population, bounds
-        self.dtype = torch.int64 if bounds.wraps else torch.float64
         self.filters_current = bool((population.du != NO_CURRENT_FILTER).any())
-        self.decays_membrane = bool((population.dv != 0).any())
-        self._u_keep = self._keep(population.du.astype(np.int64) + 1, device)
-        self._v_keep = self._keep(population.dv.astype(np.int64), device)
-        self._threshold = self._tensor(population.vth.astype(np.int64) << SYNAPSE_SHIFT, device)
+        self._decays_membrane = bool((population.dv != 0).any())
+        self._can_fire = population.fires or bounds.clips
+        self._device = device
+        u_dtype = torch.float32 if bounds.proven else torch.int64
+        self._u_keep = self._register(DECAY_UNITY - (population.du.astype(np.int64) + 1), u_dtype)
+        self._v_keep = self._register(DECAY_UNITY - population.dv.astype(np.int64), torch.float32)
+        self._threshold = self._register((population.vth.astype(np.int64) << SYNAPSE_SHIFT) * UNIT, torch.float32)
         bias = population.bias if bias is None else bias
-        self._bias = self._tensor(bias, device) if bias.any() else None
-        shape = (samples, *population.shape)
-        self.v = torch.zeros(shape, dtype=self.dtype, device=device)
-        self.u = torch.zeros(shape, dtype=self.dtype, device=device) if self.filters_current else None
+        self._bias = self._drive_bias(bias) if bias.any() else None
+        self._membrane = neuron_zeros((samples,), population.shape, device)
+        self._low, self._spare = torch.empty_like(self._membrane), torch.empty_like(self._membrane)
+        self._at_rest = True
+        self._u: torch.Tensor | None = None
 
-    def _tensor(self, array: np.ndarray, device: torch.device) -> torch.Tensor:
-        return torch.as_tensor(array, dtype=self.dtype, device=device)
+    @property
+    def v(self) -> torch.Tensor:
+        """Membrane, int32 [N, *shape]."""
+        return (self._membrane * DECAY_UNITY).to(torch.int32)
 
-    def _keep(self, decay: np.ndarray, device: torch.device) -> torch.Tensor:
-        # float64: the dyadic fraction (4096 - decay) / 4096, exact; int64: its numerator
-        keep = torch.as_tensor(DECAY_UNITY - decay, dtype=self.dtype, device=device)
-        return keep / DECAY_UNITY if self.dtype == torch.float64 else keep
-
-    def step(self, synaptic: torch.Tensor | None) -> torch.Tensor:
-        """One step.
+    def drive(self, current: torch.Tensor | None) -> torch.Tensor | None:
+        """Drive of a block of steps, for a population that does not filter its current.
 
         Args:
-            synaptic: [N, *shape] summed input, already shifted by 6 bits; None where the population has no synapses.
+            current: [B, N, *shape] from `SynapticInput`, overwritten; None without synapses.
 
         Returns:
-            bool [N, *shape], the spikes. `v` is then the membrane after the reset.
+            float32 [B, N, *shape], or [1, N, *shape] for a bias alone; None for no drive at all.
         """
-        if self.dtype == torch.float64:
-            self._integrate_exact_float(synaptic)
-        else:
-            self._integrate_wrapping(synaptic)
-        if not self.population.fires and not self.bounds.clips:
-            return torch.zeros((), dtype=torch.bool, device=self.v.device).expand(self.v.shape)
-        spikes = self.v > self._threshold
-        if self.population.reset == "subtract":
-            self.v -= spikes * self._threshold
-        else:
-            self.v.masked_fill_(spikes, 0)
-        return spikes
+        if not self.bounds.proven:
+            current = torch.zeros_like(self._membrane, dtype=torch.int64)[None] if current is None else current
+            return self._limited(_wrap_once(current))
+        if current is None:
+            return None if self._bias is None else self._bias.expand_as(self._membrane)[None]
+        return current if self._bias is None else current.add_(self._bias)
 
-    def _integrate_exact_float(self, synaptic: torch.Tensor | None) -> None:
-        if self.filters_current:
-            self.u.mul_(self._u_keep).trunc_()
-            if synaptic is not None:
-                self.u.add_(synaptic)
-            synaptic = self.u
-        if self.decays_membrane:
-            self.v.mul_(self._v_keep).trunc_()
-        if synaptic is not None:
-            self.v.add_(synaptic)
-        if self._bias is not None:
-            self.v.add_(self._bias)
+    def filtered_drive(self, current: torch.Tensor | None) -> torch.Tensor:
+        """Drive of one step of a population that filters its current, and that filter's step.
+
+        Args:
+            current: [N, *shape] from `SynapticInput`; None without synapses.
+
+        Returns:
+            float32 [N, *shape], not to be overwritten.
+        """
+        if self._u is None:
+            dtype = torch.float32 if self.bounds.proven else torch.int64
+            self._u = torch.zeros_like(self._membrane, dtype=dtype)
+        if not self.bounds.proven:
+            decayed = torch.sign(self._u) * ((self._u.abs() * self._u_keep) >> 12)
+            # Lava holds the sum in int32 before it looks for overflow
+            self._u = _wrap_once(decayed if current is None else wrap_int32(decayed + current))
+            return self._limited(self._u)
+        self._decay_and_add(self._u, self._u_keep, current, self._u)
+        return self._u if self._bias is None else self._u + self._bias
+
+    def step(self, drive: torch.Tensor | None, spikes: torch.Tensor, *, overwrite: bool) -> None:
+        """One step of the membrane, reset included.
+
+        Args:
+            drive: float32 [N, *shape]; None for none.
+            spikes: float32 [N, *shape], becomes 1 where the population fires; of one that never fires it is left.
+            overwrite: True if the memory of `drive` may become the membrane's.
+        """
+        self._integrate(drive, overwrite)
         if self.bounds.clips:
-            self.v.clamp_(-STATE_LIMIT + 1, STATE_LIMIT - 1)
+            self._membrane.clamp_(-V_LIMIT * UNIT, V_LIMIT * UNIT)
+        if not self._can_fire:
+            return
+        torch.gt(self._membrane, self._threshold, out=spikes)
+        # products with 0 and 1: far cheaper than a mask
+        if self.population.reset == "zero":
+            self._membrane.addcmul_(self._membrane, spikes, value=-1)
+        elif isinstance(self._threshold, float):
+            self._membrane.sub_(spikes, alpha=self._threshold)
+        else:
+            self._membrane.addcmul_(spikes, self._threshold, value=-1)
 
-    def _integrate_wrapping(self, synaptic: torch.Tensor | None) -> None:
-        u = torch.zeros_like(self.v)
-        if self.filters_current:
-            u = _decayed(self.u, self._u_keep)
-        if synaptic is not None:
-            u = _wrap_int32(u + synaptic)  # Lava holds the sum in int32 before it looks for overflow
-        # Lava's own order of the two tests: the second looks at the first's result but starts from the sum
-        wrapped = torch.where(u > STATE_LIMIT, u - 2 * STATE_LIMIT, u)
-        u = torch.where(wrapped <= -STATE_LIMIT, u + 2 * STATE_LIMIT, wrapped)
-        if self.filters_current:
-            self.u = u
-        v = _decayed(self.v, self._v_keep) + u
-        if self._bias is not None:
-            v = v + self._bias
-        self.v = v.clamp_(-STATE_LIMIT + 1, STATE_LIMIT - 1)
+    def _integrate(self, drive: torch.Tensor | None, overwrite: bool) -> None:
+        target = drive if overwrite and drive is not None else self._membrane
+        if self._at_rest:
+            if drive is not None and target is not drive:
+                target.copy_(drive)
+        elif self._decays_membrane:
+            self._decay_and_add(self._membrane, self._v_keep, drive, target)
+        elif drive is not None:
+            torch.add(self._membrane, drive, out=target)
+        self._membrane, self._at_rest = target, False
+
+    def _decay_and_add(
+        self, state: torch.Tensor, keep: Register, added: torch.Tensor | None, target: torch.Tensor
+    ) -> None:
+        """target = decayed state + added; `state` is lost. Any may share memory."""
+        low = torch.frac(state, out=self._low)
+        high = state.sub_(low)
+        low.mul_(keep)
+        # frac is vectorised, trunc is not
+        low.sub_(torch.frac(low, out=self._spare))
+        if isinstance(keep, torch.Tensor):
+            low.addcmul_(high, keep)
+        else:
+            low.add_(high, alpha=keep)
+        if added is None:
+            torch.mul(low, UNIT, out=target)
+        else:
+            torch.add(added, low, alpha=UNIT, out=target)
+
+    def _limited(self, u: torch.Tensor) -> torch.Tensor:
+        drive = u if self._bias is None else u + self._bias
+        return drive.clamp(-DRIVE_LIMIT, DRIVE_LIMIT).to(torch.float32).mul_(UNIT)
+
+    def _drive_bias(self, bias: np.ndarray) -> torch.Tensor:
+        integers = laid_out(torch.as_tensor(bias, device=self._device), self.population.shape)
+        return integers.to(torch.float32).mul_(UNIT) if self.bounds.proven else integers.to(torch.int64)
+
+    def _register(self, values: np.ndarray, dtype: torch.dtype) -> Register:
+        """A plain number where all neurons share it."""
+        if (values == values.flat[0]).all():
+            return values.flat[0].item()
+        return laid_out(torch.as_tensor(values, dtype=dtype, device=self._device), self.population.shape)
 
 
-def _decayed(state: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-    return torch.sign(state) * ((state.abs() * keep) >> 12)
-
-
-def _wrap_int32(x: torch.Tensor) -> torch.Tensor:
-    return (x + _INT32 // 2) % _INT32 - _INT32 // 2
+def _wrap_once(u: torch.Tensor) -> torch.Tensor:
+    """Lava's own order of the two tests: the second looks at the first's result but starts from the sum."""
+    wrapped = torch.where(u > STATE_LIMIT, u - 2 * STATE_LIMIT, u)
+    return torch.where(wrapped <= -STATE_LIMIT, u + 2 * STATE_LIMIT, wrapped)

@@ -5,50 +5,95 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from hw_models.chip_network import SYNAPSE_SHIFT, Population, Projection
+from hw_models.chip_network import DECAY_UNITY, SYNAPSE_SHIFT, Population, Projection
 from hw_models.linear_operator import apply_weight
 from hw_models.simulator.exactness import Bounds
+from hw_models.simulator.memory_layout import as_neurons, channels_last, flattened
 
 _INT24 = 1 << 24
 _INT32 = 1 << 32
 
 
 class SynapticInput:
-    """All projections into one population.
+    """Projections into one population.
 
-    Where the bounds prove the sums, weights are float32 and already carry 2^weight_exp * 64, so that a plain float32
-    convolution returns the current itself. Elsewhere sums are made in float64 (exact below 2^53) and wrapped as Lava
-    wraps them: a convolution to 24 bits, the shifted sum to 32.
+    Where the bounds prove it, weights already carry 2^weight_exp * 64 / 4096, so that a plain float32 convolution
+    returns the current itself in units of 4096 (see `population_state`). Elsewhere sums are made as integers, in
+    float32 below 2^24 and in float64 up to 2^53, and wrapped as Lava wraps them: a convolution to 24 bits, the shifted
+    sum to 32.
+
+    Args:
+        source_shapes: of each projection.
     """
 
-    def __init__(self, population: Population, projections: list[Projection], bounds: Bounds, device: torch.device):
-        self.shape, self.projections, self.wraps = population.shape, projections, bounds.wraps
-        dtype = torch.float64 if bounds.wraps else torch.float32
-        shift = 0 if bounds.wraps else SYNAPSE_SHIFT
-        self._weights = [
-            torch.as_tensor(p.weight.astype(np.int64) << (p.weight_exp + shift), device=device).to(dtype)
-            for p in projections
-        ]
-        self._dtype = dtype
+    def __init__(
+        self,
+        population: Population,
+        projections: list[Projection],
+        source_shapes: list[tuple[int, ...]],
+        bounds: Bounds,
+        device: torch.device,
+    ):
+        self.shape, self.projections, self._proven = population.shape, projections, bounds.proven
+        self._dtype = torch.float32 if bounds.float32_sums else torch.float64
+        self._weights = [self._prepared(p, shape, device) for p, shape in zip(projections, source_shapes, strict=True)]
 
-    def __call__(self, messages: list[torch.Tensor]) -> torch.Tensor | None:
-        """Current into each neuron.
+    def _prepared(self, projection: Projection, source: tuple[int, ...], device: torch.device) -> torch.Tensor:
+        weight = projection.weight
+        if projection.geometry is None:
+            # rows and columns in the order in which the neurons lie in memory
+            weight = weight[_memory_order(self.shape, device)][:, _memory_order(source, device)]
+        weight = torch.as_tensor(weight.astype(np.int64) << projection.weight_exp, device=device).to(self._dtype)
+        if self._proven:
+            weight *= 2.0**SYNAPSE_SHIFT / DECAY_UNITY  # a power of two: the digits stay
+        if projection.geometry is not None and channels_last(source, device):
+            return weight.contiguous(memory_format=torch.channels_last)
+        return weight
+
+    def sum(self, messages: dict[int, torch.Tensor], static: torch.Tensor | None = None) -> torch.Tensor | None:
+        """Sum over some of the projections, not yet wrapped.
 
         Args:
-            messages: a projection, [B, N, *source shape] (B steps), float32.
+            messages: index of a projection -> [B, N, *source shape] (B steps), float32.
+            static: [1, N, *shape], the sum over other projections, the same at each step.
 
         Returns:
-            [B, N, *shape]: float32 or int64, shifted by 6 bits; None without projections.
+            [B, N, *shape], float32 or int64; `static` itself without messages.
         """
         total = None
-        for projection, weight, message in zip(self.projections, self._weights, messages, strict=True):
-            part = apply_weight(message.flatten(0, 1).to(self._dtype), weight, projection.geometry)
-            if self.wraps:
-                part = part.to(torch.int64)
-                if projection.geometry is not None:
-                    part = (part + _INT24 // 2) % _INT24 - _INT24 // 2
-            part = part.reshape(*message.shape[:2], *self.shape)
-            total = part if total is None else total + part
-        if total is not None and self.wraps:
-            total = ((total << SYNAPSE_SHIFT) + _INT32 // 2) % _INT32 - _INT32 // 2
-        return total
+        for index, message in messages.items():
+            part = self._part(self.projections[index], self._weights[index], message)
+            total = part if total is None else total.add_(part)
+        if total is None or static is None:
+            return static if total is None else total
+        return total.add_(static)
+
+    def current(self, total: torch.Tensor | None) -> torch.Tensor | None:
+        """Current of the sum over all projections: float32 in units of 4096 or, where it may wrap, int64."""
+        if total is None or self._proven:
+            return total
+        return wrap_int32(total << SYNAPSE_SHIFT)
+
+    def _part(self, projection: Projection, weight: torch.Tensor, message: torch.Tensor) -> torch.Tensor:
+        x = message.flatten(0, 1).to(self._dtype)
+        if projection.geometry is None:
+            part = as_neurons(flattened(x) @ weight.T, self.shape)
+        else:
+            # a convolution's neurons may be numbered otherwise in the population, channels first all the same
+            part = apply_weight(x, weight, projection.geometry).reshape(-1, *self.shape)
+        if not self._proven:
+            part = part.to(torch.int64)
+            if projection.geometry is not None:
+                part = (part + _INT24 // 2) % _INT24 - _INT24 // 2
+        return part.unflatten(0, message.shape[:2])
+
+
+def wrap_int32(x: torch.Tensor) -> torch.Tensor:
+    """int64 as int32 would hold it."""
+    return (x + _INT32 // 2) % _INT32 - _INT32 // 2
+
+
+def _memory_order(shape: tuple[int, ...], device: torch.device) -> np.ndarray:
+    """Index of each neuron (channels first) in the order of memory."""
+    index = np.arange(int(np.prod(shape))).reshape(shape)
+    return (np.moveaxis(index, 0, -1) if channels_last(shape, device) else index).ravel()

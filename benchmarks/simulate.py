@@ -1,0 +1,215 @@
+"""How fast the bit-exact simulator is, against Lava and against the float network in plain PyTorch inference.
+
+    python benchmarks/simulate.py [--model model.pt] [--images 2000] [--lava-images 10]
+
+One run, one network, the same images. The float network and the simulator take turns, so that what else the machine does
+falls on both alike; figures are medians over the turns, with their range. The simulator's time includes the encoding of
+images into the chip's integers (with an input of biases, that is the first layer). Lava runs in one session; its steady
+rate leaves out the session's start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from converters.dalif_to_nir import network_to_nir
+from dalif_deploy.data import LabelledData, load_data
+from dalif_deploy.networks import SpikingNetwork, build_network
+from dalif_deploy.networks.checkpoint import load_checkpoint
+from dalif_deploy.training.config import DEFAULTS, TrainConfig
+from hw_models.chip_network import ChipNetwork
+from hw_models.compiler import compile_graph
+from hw_models.encode_input import encode_input
+from hw_models.errors import UserError
+from hw_models.recording import EncodedInput
+from hw_models.simulator import simulate_chunks
+
+FORMS = (("loihi2", "graded"), ("loihi2", "bias"), ("loihi1", "bias"))
+RECORDS = {"outputs": (), "counts": ("counts",), "spikes": ("spikes",)}
+FLOAT_BATCHES = (16, 64, 256)
+TRAINING_BATCHES = 150
+LAVA_RATIO, FLOAT_RATIO = 1000, 1.5  # what is claimed: at least, at most
+
+
+def main() -> int:
+    arguments = parse()
+    torch.set_num_threads(arguments.threads)
+    network, data = trained_network(arguments.model)
+    images = data["test"].inputs[: arguments.images]
+    labels = data["test"].labels[: arguments.images]
+    accuracy = float((float_outputs(network, images, 64).argmax(1) == labels).mean())
+    batch = best_batch(network, images[:512])
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {len(images)} images, {network.steps} steps")
+    print(f"float network: accuracy {100 * accuracy:.2f} %, best batch {batch}")
+    results = [
+        measure_form(network, data["step"], images, labels, batch, chip, mode, arguments) for chip, mode in FORMS
+    ]
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    return 0 if all(result["holds"] for result in results) else 1
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, help="checkpoint of dalif-train; trained here on a subset if missing")
+    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--lava-images", type=int, default=10, help="0 leaves Lava out")
+    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def trained_network(model: Path | None) -> tuple[SpikingNetwork, dict]:
+    """The network in evaluation mode, and its data: Fashion-MNIST, or digits where that is missing."""
+    if model is not None:
+        checkpoint = load_checkpoint(model)
+        dataset = checkpoint.info["dataset"]
+        return checkpoint.network, {"test": load_data(f"{dataset}:test"), "step": checkpoint.info["input_step"]}
+    dataset = "fashion-mnist"
+    try:
+        training = load_data(f"{dataset}:train")
+    except UserError as error:
+        print(f"{error}; using digits", file=sys.stderr)
+        dataset = "digits"
+        training = load_data(f"{dataset}:train")
+    return briefly_trained(dataset, training), {"test": load_data(f"{dataset}:test"), "step": training.step}
+
+
+def briefly_trained(dataset: str, training: LabelledData) -> SpikingNetwork:
+    """The default network of dalif-train after a few batches: enough for realistic spikes."""
+    config = TrainConfig(dataset=dataset, **DEFAULTS[dataset])
+    torch.manual_seed(config.seed)
+    network = build_network(config.network(training.inputs.shape[1:], int(training.labels.max()) + 1))
+    inputs, labels = torch.from_numpy(training.inputs), torch.from_numpy(training.labels)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=config.lr)
+    for _ in range(TRAINING_BATCHES):
+        chosen = torch.randint(len(labels), (config.batch_size,))
+        loss = F.cross_entropy(network(inputs[chosen]), labels[chosen])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    return network.eval()
+
+
+def float_outputs(network: SpikingNetwork, images: np.ndarray, batch: int) -> np.ndarray:
+    with torch.inference_mode():
+        return torch.cat([network(part) for part in torch.from_numpy(images).split(batch)]).numpy()
+
+
+def best_batch(network: SpikingNetwork, images: np.ndarray) -> int:
+    times = {batch: timed(lambda b=batch: float_outputs(network, images, b), 5) for batch in FLOAT_BATCHES}
+    return min(times, key=lambda batch: min(times[batch]))
+
+
+def measure_form(
+    network: SpikingNetwork,
+    step: float,
+    images: np.ndarray,
+    labels: np.ndarray,
+    batch: int,
+    chip: str,
+    mode: str,
+    arguments: argparse.Namespace,
+) -> dict:
+    compiled = compile_graph(
+        network_to_nir(network, input_step=step),
+        chip=chip, steps=network.steps, dt=1e-4, input_mode=mode, input_step=step,
+    ).network  # fmt: skip
+    encoded = encode_input(compiled, images)
+    (output,) = simulated_outputs(compiled, encoded).values()
+    print(f"\n{chip}, input by {mode}: accuracy {100 * float((output.argmax(1) == labels).mean()):.2f} %")
+    runs: dict[str, Callable[[], object]] = {"float": lambda: float_outputs(network, images, batch)}
+    for name, record in RECORDS.items():
+        runs[name] = lambda record=record: run_simulator(compiled, encode_input(compiled, images), record)
+    runs["encoding"] = lambda: encode_input(compiled, images)
+    times = interleaved(runs, arguments.turns)
+    per_sample = {name: [1e3 * t / len(images) for t in each] for name, each in times.items()}
+    result = {"chip": chip, "input": mode, "milliseconds": per_sample, "holds": True}
+    for name, each in per_sample.items():
+        print(f"  {label(name):46} {spread(each)} ms a sample")
+    for name in RECORDS:
+        # the turns are pairs: what the machine was doing fell on both
+        ratios = [ours / theirs for ours, theirs in zip(times[name], times["float"], strict=True)]
+        result[f"over_float_{name}"] = statistics.median(ratios)
+        print(f"  simulator ({name}) / float {'':19} {spread(ratios)} times")
+    result["holds"] = result["over_float_outputs"] <= FLOAT_RATIO
+    if arguments.lava_images:
+        measure_lava(compiled, encoded.part(slice(0, arguments.lava_images)), per_sample, result)
+    return result
+
+
+def label(name: str) -> str:
+    if name == "float":
+        return "float network, plain PyTorch inference"
+    return "encoding alone" if name == "encoding" else f"simulator with encoding, recording {name}"
+
+
+def measure_lava(compiled: ChipNetwork, encoded: EncodedInput, per_sample: dict, result: dict) -> None:
+    from converters.lava.session import run_lava
+
+    arrivals: list[tuple[float, int]] = []
+    began = time.perf_counter()
+    recording = run_lava(
+        compiled, encoded, record=(), progress=lambda done, _: arrivals.append((time.perf_counter(), done))
+    )
+    whole = (time.perf_counter() - began) / encoded.samples
+    for name, ours in simulated_outputs(compiled, encoded).items():
+        np.testing.assert_array_equal(recording.outputs[name], ours)
+    first, last = next(a for a in arrivals if a[1] > 0), arrivals[-1]
+    steady = (last[0] - first[0]) / (last[1] - first[1]) * encoded.steps
+    ours = statistics.median(per_sample["outputs"]) / 1e3
+    result |= {"lava_seconds": whole, "lava_steady_seconds": steady, "over_lava": steady / ours}
+    result["holds"] &= result["over_lava"] >= LAVA_RATIO
+    print(
+        f"  Lava, {encoded.samples} samples, same outputs: {1e3 * whole:.0f} ms a sample, {1e3 * steady:.0f} without start"
+    )
+    print(f"  simulator's samples a second: {steady / ours:,.0f} times Lava's without start, {whole / ours:,.0f} with")
+
+
+def simulated_outputs(compiled: ChipNetwork, encoded: EncodedInput) -> dict[str, np.ndarray]:
+    parts = [part.outputs for _, part in simulate_chunks(compiled, encoded, record=())]
+    return {name: np.concatenate([part[name] for part in parts]) for name in compiled.outputs}
+
+
+def run_simulator(compiled: ChipNetwork, encoded: EncodedInput, record: tuple[str, ...]) -> None:
+    for _ in simulate_chunks(compiled, encoded, record=record):
+        pass
+
+
+def interleaved(runs: dict[str, Callable[[], object]], turns: int) -> dict[str, list[float]]:
+    """Seconds of each run, all taking turns; a first turn warms up."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(turns + 1):
+        for name, run in runs.items():
+            seconds = timed(run, 1)
+            if turn:
+                times[name] += seconds
+    return times
+
+
+def timed(run: Callable[[], object], times: int) -> list[float]:
+    seconds = []
+    for _ in range(times):
+        began = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+def spread(values: list[float]) -> str:
+    return f"{statistics.median(values):7.3f} ({min(values):.3f} to {max(values):.3f})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
