@@ -24,7 +24,7 @@ def digits():
 def test_trained_networks_keep_their_timing_and_accuracy(digits, kind):
     training, testing = digits
     if kind == "residual":
-        graph, x, steps = residual_graph(training, 6, 0), testing.inputs, 4
+        graph, x, steps = residual_graph(training, 4, 0), testing.inputs, 4
     else:
         graph, x, steps = recurrent_graph(training, 12, 0, 64), testing.inputs[:, 0], 8
     found = measure(graph, x, testing.labels, steps=steps, step=testing.step, lava=8)
