@@ -232,12 +232,15 @@ def encode_bias(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         OverflowError: a value needs an exponent above 7.
     """
     value = np.asarray(value, dtype=np.float64)
-    exponent = np.zeros(value.shape, dtype=np.int64)
-    mantissa = np.rint(value)
-    for candidate in range(1, BIAS_EXP_MAX + 1):
-        too_big = (mantissa > BIAS_MANT_MAX) | (mantissa < BIAS_MANT_MIN)
-        exponent = np.where(too_big, candidate, exponent)
-        mantissa = np.rint(value / np.exp2(exponent))
+    exponent = np.zeros(value.shape, dtype=np.int8)
+    for step in range(BIAS_EXP_MAX):
+        # halves round to even: 4095.5 no longer fits, -4096.5 does
+        too_big = value >= (BIAS_MANT_MAX + 0.5) * 2.0**step
+        too_big |= value < (BIAS_MANT_MIN - 0.5) * 2.0**step
+        if not too_big.any():
+            break
+        exponent += too_big
+    mantissa = np.rint(value * np.exp2(-np.arange(BIAS_EXP_MAX + 1.0)).take(exponent))
     if np.any((mantissa > BIAS_MANT_MAX) | (mantissa < BIAS_MANT_MIN)) or not np.all(np.isfinite(value)):
         raise OverflowError("bias beyond a 13-bit mantissa times 2^7")
-    return mantissa.astype(np.int64), exponent
+    return mantissa.astype(np.int64), exponent.astype(np.int64)

@@ -11,7 +11,7 @@ from hw_models.input_data import InputData, by_input, sample_count, steps_of
 from hw_models.linear_operator import apply_weight
 from hw_models.recording import EncodedInput
 
-HOST_CHUNK = 256  # samples whose host layer is computed at a time, to bound memory
+HOST_CHUNK = 16  # samples whose host layer is computed at a time: few enough to stay in the caches
 
 
 def encode_input(network: ChipNetwork, data: InputData, *, steps: int | None = None) -> EncodedInput:
