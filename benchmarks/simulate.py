@@ -2,8 +2,8 @@
 
     python benchmarks/simulate.py [--model model.pt] [--images 2000] [--lava-images 10]
 
-One run, one network, the same images. The float network and the simulator take turns, so that what else the machine does
-falls on both alike; figures are medians over the turns, with their range. The simulator's time includes the encoding of
+One run, one network, the same images. The float network and the simulator take turns, so that what else the machine
+does falls on both alike; figures are medians over the turns, with their range. The simulator's time includes the encoding of
 images into the chip's integers (with an input of biases, that is the first layer). Lava runs in one session; its steady
 rate leaves out the session's start.
 """
@@ -174,7 +174,9 @@ def measure_lava(compiled: ChipNetwork, encoded: EncodedInput, per_sample: dict,
     print(
         f"  Lava, {encoded.samples} samples, same outputs: {1e3 * whole:.0f} ms a sample, {1e3 * steady:.0f} without start"
     )
-    print(f"  simulator's samples a second: {steady / ours:,.0f} times Lava's without start, {whole / ours:,.0f} with")
+    print(
+        f"  simulator's samples a second: {steady / ours:,.0f} times Lava's, {whole / ours:,.0f} times with the start"
+    )
 
 
 def simulated_outputs(compiled: ChipNetwork, encoded: EncodedInput) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ order of summation; then a float32 convolution returns the integer itself. Where
 current register, the register wraps, and the current is simulated in int64 with the wrap of Lava.
 
 The membrane needs no bound on the data. Before each addition |v| < 2^23; what it adds, the drive, is either proven to
-stay below 2^24 or, from int64, held within it. A sum below 2^24 is exact, one beyond it may round but clips all the same.
+stay below 2^24 or, from int64, held within it. A sum below 2^24 is exact, one beyond may round but clips all the same.
 """
 
 from __future__ import annotations

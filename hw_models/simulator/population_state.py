@@ -66,19 +66,19 @@ class PopulationState:
         return (self._membrane * DECAY_UNITY).to(torch.int32)
 
     def drive(self, current: torch.Tensor | None) -> torch.Tensor | None:
-        """Drive of a block of steps, for a population that does not filter its current.
+        """Drive of any number of steps, for a population that does not filter its current.
 
         Args:
-            current: [B, N, *shape] from `SynapticInput`, overwritten; None without synapses.
+            current: [..., N, *shape] from `SynapticInput`, overwritten; None without synapses.
 
         Returns:
-            float32 [B, N, *shape], or [1, N, *shape] for a bias alone; None for no drive at all.
+            float32, as `current`; [N, *shape] for a bias alone; None for no drive at all.
         """
         if not self.bounds.proven:
-            current = torch.zeros_like(self._membrane, dtype=torch.int64)[None] if current is None else current
+            current = torch.zeros_like(self._membrane, dtype=torch.int64) if current is None else current
             return self._limited(_wrap_once(current))
         if current is None:
-            return None if self._bias is None else self._bias.expand_as(self._membrane)[None]
+            return None if self._bias is None else self._bias.expand_as(self._membrane)
         return current if self._bias is None else current.add_(self._bias)
 
     def filtered_drive(self, current: torch.Tensor | None) -> torch.Tensor:

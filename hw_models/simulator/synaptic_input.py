@@ -55,7 +55,7 @@ class SynapticInput:
 
         Args:
             messages: index of a projection -> [B, N, *source shape] (B steps), float32.
-            static: [1, N, *shape], the sum over other projections, the same at each step.
+            static: [N, *shape], the sum over other projections, the same at each step.
 
         Returns:
             [B, N, *shape], float32 or int64; `static` itself without messages.
