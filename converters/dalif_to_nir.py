@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import math
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import nir
@@ -24,7 +23,7 @@ from hw_models.graph.node_shapes import output_shape
 
 if TYPE_CHECKING:
     from dalif_deploy.networks import SpikingNetwork
-    from dalif_deploy.networks.spiking_network import ConvBranch
+    from dalif_deploy.networks.spiking_network import BranchModule
     from dalif_deploy.neuron import DALIF
 
 
@@ -44,53 +43,73 @@ def network_to_nir(
     """
     # float64 before the activations: tanh in float32 would already move the decays
     network = copy.deepcopy(network).double()
-    nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array(network.spec.input_shape)})}
-    shapes = {INPUT: tuple(network.spec.input_shape)}
-    edges: list[tuple[str, str]] = []
+    graph = _Graph(tuple(network.spec.input_shape))
     for name, layer in network.layers.items():
-        for index, (source, branch) in enumerate(zip(layer.sources, layer.branches, strict=True)):
-            label = f"{name}.conv" if index == 0 else f"{name}.shortcut"
-            if isinstance(branch, torch.nn.Identity):
-                shapes[label] = shapes[source]
-                # the shortcut's spikes are scaled by alpha like any other current
-                nodes[label] = nir.Scale(np.full(shapes[source], layer.neuron.alpha.item()))
-            else:
-                nodes[label] = _folded_conv(branch, layer.neuron.alpha.item(), shapes[source])
-                shapes[label] = output_shape(label, nodes[label], [shapes[source]])
-            edges += [(source, label), (label, name)]
-        shapes[name] = shapes[f"{name}.conv"]
-        nodes[name] = _neuron(name, layer.neuron, shapes[name], dt)
-    readout = {
-        "flatten": nir.Flatten({"input": np.array(shapes[name])}, 0, -1),
-        "readout": nir.Affine(_array(network.readout.weight), _array(network.readout.bias)),
-        "output": nir.Output({"output": np.array([network.readout.out_features])}),
-    }
-    if network.pool_size is not None:
-        size = np.array(network.pool_size)
-        nodes["pool"] = nir.AvgPool2d(size, size, np.zeros(2, dtype=int))
-        readout["flatten"] = nir.Flatten({"input": np.array([shapes[name][0], 1, 1])}, 0, -1)
-        edges.append((name, "pool"))
-        name = "pool"
-    nodes |= readout
-    edges += pairwise([name, *readout])
+        alpha = layer.neuron.alpha.item()
+        ends = []
+        for index, module in enumerate(layer.branches):
+            # the first one's name is that of its weights; more are shortcuts
+            label = f"{name}.{module.branch.kind if index == 0 else 'shortcut'}"
+            ends.append(graph.branch(label, module, alpha))
+        graph.add(name, _neuron(name, layer.neuron, graph.shapes[ends[0]], dt), ends)
+    ends = graph.pooled("readout", network.reads)
+    shape = graph.shapes[ends[0]]
+    graph.add("flatten", nir.Flatten({"input": np.array(shape)}, 0, -1), ends)
+    graph.add("readout", nir.Affine(_array(network.readout.weight), _array(network.readout.bias)), ["flatten"])
+    graph.add("output", nir.Output({"output": np.array([network.readout.out_features])}), ["readout"])
     metadata = {"dt": float(dt), "steps": int(network.steps), "readout": "mean over steps"}
     if input_step is not None:
         metadata["input_step"] = float(input_step)
     if dataset is not None:
         metadata["dataset"] = dataset
-    return nir.NIRGraph(nodes, edges, metadata=metadata)
+    return nir.NIRGraph(graph.nodes, graph.edges, metadata=metadata)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().cpu().double().numpy()
 
 
-def _folded_conv(branch: ConvBranch, alpha: float, shape: tuple[int, ...]) -> nir.Conv2d:
-    conv, norm = branch.conv, branch.norm
-    gain = _array(norm.weight) / np.sqrt(_array(norm.running_var) + norm.eps)
-    weight = _array(conv.weight) * (alpha * gain)[:, None, None, None]
-    bias = alpha * (_array(norm.bias) - gain * _array(norm.running_mean))
-    return nir.Conv2d(shape[1:], weight, conv.stride, conv.padding, conv.dilation, conv.groups, bias)
+class _Graph:
+    """Nodes and edges as they are added, with the shape of each node's output."""
+
+    def __init__(self, input_shape: tuple[int, ...]):
+        self.nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input({"input": np.array(input_shape)})}
+        self.edges: list[tuple[str, str]] = []
+        self.shapes = {INPUT: input_shape}
+
+    def add(self, name: str, node: nir.NIRNode, sources: list[str]) -> str:
+        self.nodes[name] = node
+        self.edges += [(source, name) for source in sources]
+        self.shapes[name] = output_shape(name, node, [self.shapes[source] for source in sources])
+        return name
+
+    def pooled(self, label: str, module: BranchModule) -> list[str]:
+        """The sources of a branch, or the one node that pools their sum."""
+        sources = list(module.branch.sources)
+        if module.pool == 1:
+            return sources
+        size = np.broadcast_to(np.array(module.pool), (2,)).copy()
+        return [self.add(f"{label}.pool", nir.AvgPool2d(size, size, np.zeros(2, dtype=int)), sources)]
+
+    def branch(self, label: str, module: BranchModule, alpha: float) -> str:
+        """Pooling, weights and batch norm, times alpha."""
+        sources = self.pooled(label, module)
+        shape = self.shapes[sources[0]]
+        if module.linear is None:
+            # a shortcut's spikes are scaled by alpha like any other current
+            return self.add(label, nir.Scale(np.full(shape, alpha)), sources)
+        norm = module.norm
+        gain = _array(norm.weight) / np.sqrt(_array(norm.running_var) + norm.eps)
+        weight = _array(module.linear.weight)
+        weight = weight * (alpha * gain).reshape(-1, *[1] * (weight.ndim - 1))
+        bias = alpha * (_array(norm.bias) - gain * _array(norm.running_mean))
+        if module.branch.kind == "dense":
+            if len(shape) > 1:
+                sources = [self.add(f"{label}.flatten", nir.Flatten({"input": np.array(shape)}, 0, -1), sources)]
+            return self.add(label, nir.Affine(weight, bias), sources)
+        conv = module.linear
+        node = nir.Conv2d(shape[1:], weight, conv.stride, conv.padding, conv.dilation, conv.groups, bias)
+        return self.add(label, node, sources)
 
 
 def _neuron(name: str, neuron: DALIF, shape: tuple[int, ...], dt: float) -> nir.NIRNode:

@@ -126,8 +126,8 @@ def test_damage_is_a_refusal_or_does_no_harm(tmp_path):
         ),
         (lambda c: c["state"].update(gelu=torch.ones(1)), "unknown layer gelu"),
         (
-            lambda c: c["state"].pop("layers.block1.branches.0.conv.weight"),
-            "missing layer layers.block1.branches.0.conv.weight",
+            lambda c: c["state"].pop("layers.block1.branches.0.linear.weight"),
+            "missing layer layers.block1.branches.0.linear.weight",
         ),
         (lambda c: c["state"].update({"readout.bias": torch.zeros(9)}), "readout.bias does not fit"),
         (lambda c: c["state"].update({"readout.bias": torch.zeros(10).double()}), "readout.bias does not fit"),

@@ -39,7 +39,7 @@ def test_the_network_is_what_its_parts_give_step_by_step():
         for k, block in enumerate(network.layers.values()):
             (branch,) = block.branches
             n = branch.norm
-            u = F.conv2d(value, branch.conv.weight, stride=[2, 1][k], padding=1)
+            u = F.conv2d(value, branch.linear.weight, stride=[2, 1][k], padding=1)
             u = (u - n.running_mean[:, None, None]) / (n.running_var[:, None, None] + 1e-5).sqrt()
             u = u * n.weight[:, None, None] + n.bias[:, None, None]
             v = torch.tanh(block.neuron.tau_b) * held[k] + torch.tanh(block.neuron.tau_a) * u
@@ -71,11 +71,11 @@ def test_a_residual_network_adds_its_shortcuts_before_the_neurons():
         layer = network.layers[name]
         v = 0.0
         for t in range(3):
-            straight = layer.branches[0].norm(layer.branches[0].conv(fired[source][t]))
+            straight = layer.branches[0].norm(layer.branches[0].linear(fired[source][t]))
             around = fired[shortcut][t]
             if name == "block2b":  # the image halves: a 1x1 convolution
-                assert layer.branches[1].conv.kernel_size == (1, 1)
-                around = layer.branches[1].norm(layer.branches[1].conv(around))
+                assert layer.branches[1].linear.kernel_size == (1, 1)
+                around = layer.branches[1].norm(layer.branches[1].linear(around))
             v = 0.5 * v + 0.8 * (straight + around)
             assert torch.equal(fired[name][t], (v >= 1).double())
             v = v * (v < 1)

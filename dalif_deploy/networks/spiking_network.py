@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from dalif_deploy.networks.layers import INPUT, Branch, Layer
@@ -13,35 +14,58 @@ from dalif_deploy.neuron import DALIF
 if TYPE_CHECKING:
     from dalif_deploy.networks.spec import NetworkSpec
 
+Shape = tuple[int, ...]
 
-class ConvBranch(nn.Module):
-    """Convolution without bias, and batch norm."""
 
-    def __init__(self, inputs: int, outputs: int, branch: Branch):
+class BranchModule(nn.Module):
+    """A branch's pooling, weights without bias, and batch norm; `linear` and `norm` are None for an identity."""
+
+    def __init__(self, branch: Branch, shape: Shape, outputs: int):
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, branch.kernel, branch.stride, branch.padding, bias=False)
-        self.norm = nn.BatchNorm2d(outputs)
+        self.branch, self.shape = branch, shape
+        self.pool = branch.pool if branch.pool or len(shape) == 1 else shape[1:]
+        pooled = pooled_shape(branch, shape)
+        self.linear: nn.Module | None = None
+        self.norm: nn.Module | None = None
+        if branch.kind == "conv":
+            self.linear = nn.Conv2d(shape[0], outputs, branch.kernel, branch.stride, branch.padding, bias=False)
+            self.norm = nn.BatchNorm2d(outputs)
+        elif branch.kind == "dense":
+            size = 1
+            for n in pooled:
+                size *= n
+            self.linear, self.norm = nn.Linear(size, outputs, bias=False), nn.BatchNorm1d(outputs)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[N, C, H, W] to the current it adds."""
-        return self.norm(self.conv(x))
+    def forward(self, sources: list[torch.Tensor]) -> torch.Tensor:
+        """[N, *shape] of each source to the current that the branch adds."""
+        x = self.pooled(sources)
+        if self.linear is None:
+            return x
+        return self.norm(self.linear(x.flatten(1) if self.branch.kind == "dense" else x))
+
+    def pooled(self, sources: list[torch.Tensor]) -> torch.Tensor:
+        """What the weights see, [N, *pooled shape]."""
+        x = sum(sources[1:], sources[0])
+        return x if self.pool == 1 else F.avg_pool2d(x, self.pool)
 
 
 class SpikingLayer(nn.Module):
-    """One layer: `sources[i]` drives it through `branches[i]`."""
+    """One layer of neurons and the branches that drive it."""
 
-    def __init__(self, layer: Layer, channels: dict[str, int], neuron: DALIF):
+    def __init__(self, layer: Layer, shapes: dict[str, Shape], neuron: DALIF):
         super().__init__()
-        self.sources = [branch.source for branch in layer.branches]
-        self.branches = nn.ModuleList(
-            ConvBranch(channels[b.source], layer.channels, b) if b.kernel else nn.Identity() for b in layer.branches
-        )
+        self.branches = nn.ModuleList(BranchModule(b, shapes[b.sources[0]], layer.channels) for b in layer.branches)
         self.neuron = neuron
 
-    def current(self, sources: list[torch.Tensor]) -> torch.Tensor:
-        """Input of the neurons: the sum of all branches of [N, C, H, W]."""
-        parts = [branch(x) for branch, x in zip(self.branches, sources, strict=True)]
+    def current(self, fired: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Input of the neurons: the sum of all branches. `fired`: source -> [N, *shape]."""
+        parts = [module([fired[s] for s in module.branch.sources]) for module in self.branches]
         return sum(parts[1:], parts[0])
+
+    @property
+    def sources(self) -> set[str]:
+        """All that drives the layer."""
+        return {source for module in self.branches for source in module.branch.sources}
 
 
 class SpikingNetwork(nn.Module):
@@ -50,18 +74,17 @@ class SpikingNetwork(nn.Module):
     def __init__(self, spec: NetworkSpec):
         super().__init__()
         self.spec, self.steps = spec, spec.steps
-        channels, size = {INPUT: spec.input_shape[0]}, {INPUT: spec.input_shape[1:]}
-        self.layers = nn.ModuleDict()
-        for layer in spec.layers():
-            neuron = DALIF(**spec.neuron.model_dump())
-            self.layers[layer.name] = SpikingLayer(layer, channels, neuron)
-            channels[layer.name] = layer.channels
-            b = layer.branches[0]
-            size[layer.name] = tuple((n + 2 * b.padding - b.kernel) // b.stride + 1 for n in size[b.source])
-        self.last = layer.name
-        height, width = (1, 1) if spec.pooled else size[self.last]
-        self.pool_size = size[self.last] if spec.pooled else None
-        self.readout = nn.Linear(channels[self.last] * height * width, spec.classes)
+        stack = spec.stack()
+        shapes = layer_shapes(stack.layers, tuple(spec.input_shape))
+        self.layers = nn.ModuleDict(
+            {layer.name: SpikingLayer(layer, shapes, DALIF(**spec.neuron.model_dump())) for layer in stack.layers}
+        )
+        self.reads = BranchModule(Branch(stack.readout.sources, "identity", pool=stack.readout.pool),
+                                  shapes[stack.readout.sources[0]], 0)  # fmt: skip
+        size = 1
+        for n in pooled_shape(stack.readout, self.reads.shape):
+            size *= n
+        self.readout = nn.Linear(size, spec.classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits [N, classes], averaged over time.
@@ -81,8 +104,8 @@ class SpikingNetwork(nn.Module):
         steps = self.steps if still else len(x)
         fired = {INPUT: x if still else x.flatten(0, 1)}
         for name, layer in self.layers.items():
-            current = layer.current([fired[source] for source in layer.sources])
-            if still and set(layer.sources) == {INPUT}:
+            current = layer.current(fired)
+            if still and layer.sources == {INPUT}:
                 # a still image gives the same current at each step: convolve it once
                 current = current.expand(steps, *[-1] * current.ndim)
             else:
@@ -92,7 +115,29 @@ class SpikingNetwork(nn.Module):
             fired[name] = spikes.flatten(0, 1)
             if records is not None:
                 records[name] = {"spikes": spikes, "membrane": torch.stack(held)}
-        rates = fired[self.last].unflatten(0, (steps, -1)).mean(0)
-        if self.pool_size is not None:
-            rates = rates.mean((2, 3))
-        return self.readout(rates.flatten(1))
+        rates = [fired[source].unflatten(0, (steps, -1)).mean(0) for source in self.reads.branch.sources]
+        return self.readout(self.reads.pooled(rates).flatten(1))
+
+
+def pooled_shape(branch: Branch, shape: Shape) -> Shape:
+    """Shape that a branch's weights see of sources of `shape`."""
+    if len(shape) == 1 or branch.pool == 1:
+        return shape
+    return (shape[0], *((n // branch.pool if branch.pool else 1) for n in shape[1:]))
+
+
+def layer_shapes(layers: tuple[Layer, ...], input_shape: Shape) -> dict[str, Shape]:
+    """Shape of the input and of each layer.
+
+    Raises:
+        ValueError: an image too small for the architecture.
+    """
+    shapes = {INPUT: input_shape}
+    for layer in layers:
+        b = layer.branches[0]
+        pooled = pooled_shape(b, shapes[b.sources[0]])
+        size = () if b.kind == "dense" else tuple((n + 2 * b.padding - b.kernel) // b.stride + 1 for n in pooled[1:])
+        if min((*pooled, *size)) < 1:
+            raise ValueError(f"{layer.name} has no pixel left: the image {list(input_shape)} is too small")
+        shapes[layer.name] = (layer.channels, *size)
+    return shapes
