@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import nir
 import numpy as np
 import torch
+from torch.nn.grad import conv1d_input, conv2d_input
 
 from hw_models.chip_network import Geometry
 from hw_models.errors import UserError
@@ -158,12 +159,29 @@ def _composed(chain: LinearMap, step: LinearMap, name: str) -> LinearMap:
         merged = _conv_of_conv(chain, step)
     elif step.geometry is None and chain.geometry is None:
         merged = replace(step, weight=step.weight @ chain.weight)
+    elif step.geometry is None:
+        merged = replace(step, weight=_pulled_back(chain, step.weight, name))
     else:
         # push a basis through both: exact, but dense
         merged = _written_out(chain, name)
         rows = _apply(step, merged.weight.T.reshape(-1, *chain.out_shape))
         merged = replace(step, weight=rows.reshape(len(rows), -1).T.copy(), geometry=None)
     return replace(merged, in_shape=chain.in_shape, out_shape=step.out_shape, delay=chain.delay)
+
+
+def _pulled_back(chain: LinearMap, rows: np.ndarray, name: str) -> np.ndarray:
+    """`rows` @ the chain's matrix, [rows, inputs], without writing out that matrix, which may be huge (a pool's is)."""
+    _check_dense(len(rows), int(np.prod(chain.in_shape)), name)
+    g, spatial = chain.geometry, spatial_output(chain.in_shape[1:], chain.weight.shape[2:], chain.geometry)
+    # the transpose of a convolution is what carries a gradient back through it
+    transposed = conv1d_input if len(spatial) == 1 else conv2d_input
+    back = transposed(
+        (len(rows), *chain.in_shape),
+        torch.from_numpy(chain.weight),
+        torch.from_numpy(rows.reshape(len(rows), len(chain.weight), *spatial)),
+        g.stride, g.padding, g.dilation, g.groups,
+    )  # fmt: skip
+    return back.reshape(len(rows), -1).numpy()
 
 
 def _apply(step: LinearMap, x: np.ndarray) -> np.ndarray:
