@@ -99,3 +99,33 @@ def test_a_rule_that_needs_data_says_so():
     with pytest.raises(UserError, match="calibration data") as caught:
         compiled(image_network(np.random.default_rng(6)), 8, ScaleRule("error"), None)
     assert "--calibrate" in caught.value.remedy
+
+
+def test_a_graded_input_leaves_its_weights_some_levels():
+    """A slow synapse takes the bits of the current register; 255 levels would leave weights of one or two units."""
+    rng = np.random.default_rng(7)
+    one = np.ones(12)
+    graph = chain(
+        ("input", nir.Input({"input": np.array([40])})),
+        ("w", nir.Linear(rng.normal(size=(12, 40)) * 0.3)),
+        (
+            "n",
+            nir.CubaLIF(
+                tau_syn=DT / 0.1 * one, tau_mem=DT / 0.5 * one, r=2 * one, v_leak=0 * one, v_threshold=2 * one,
+                w_in=10 * one, v_reset=0 * one,
+            ),
+        ),
+        ("output", nir.Output({"output": np.array([12])})),
+    )  # fmt: skip
+    x = rng.random((60, 12, 40))
+    network = compile_graph(graph, chip="loihi2", steps=12, dt=DT, input_mode="graded", input_step=1 / 255).network
+    (chip_input,), (projection,) = network.inputs.values(), network.projections.values()
+    assert chip_input.step >= 4 / 255 and np.abs(projection.weight).max() >= 16
+    run, reference = simulate(network, encode_input(network, x)), run_reference(graph, x, dt=DT)
+    assert 0.05 < reference.spikes["n"].mean() < 0.95
+    assert (run.spikes["n"] == reference.spikes["n"]).mean() > 0.97
+
+
+def test_images_keep_their_levels_where_weights_have_enough():
+    network = compiled(image_network(np.random.default_rng(8)), 8, None, None).network
+    assert network.inputs["input"].step == 1 / 16

@@ -25,7 +25,8 @@ class Calibration:
 
     Attributes:
         frames: input or population -> float32 [M, *shape], messages of M single steps.
-        current: population -> (largest, percentile) of |synaptic current| in membrane units.
+        current: population -> [2, C], largest and percentile of |synaptic current| of each channel (of each neuron
+            without space), in membrane units.
         membrane: population -> the same of |membrane|, before the reset.
     """
 
@@ -33,9 +34,13 @@ class Calibration:
     current: dict[str, np.ndarray] = field(default_factory=dict)
     membrane: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def reach(self, ranges: dict[str, np.ndarray], name: str, *, percentile: bool) -> float | None:
-        """Range of a population, None if it was not observed."""
-        return None if name not in ranges else float(ranges[name][1 if percentile else 0])
+    @staticmethod
+    def reach(ranges: dict[str, np.ndarray], name: str, *, groups: int, percentile: bool) -> np.ndarray | None:
+        """[groups] ranges of a population (1, or one a channel), None if it was not observed."""
+        if name not in ranges:
+            return None
+        channels = ranges[name][1 if percentile else 0]
+        return channels if groups == len(channels) else channels.max(keepdims=True)
 
 
 def calibrate(
@@ -76,7 +81,8 @@ def calibrate(
                 current = run.outputs[output]
                 before = np.abs(np.cumsum(current, axis=1))
             for ranges, observed in ((found.current, np.abs(current)), (found.membrane, before)):
-                reach = np.array([observed.max(initial=0.0), np.percentile(observed, PERCENTILE)])
+                channels = np.moveaxis(observed, 2, 0).reshape(observed.shape[2], -1)
+                reach = np.stack([channels.max(axis=1), np.percentile(channels, PERCENTILE, axis=1)])
                 ranges[name] = np.maximum(ranges.get(name, 0.0), reach)
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import nir
 import numpy as np
@@ -11,6 +11,7 @@ from hw_models.chip_description import ChipDescription, load_chip
 from hw_models.chip_network import SYNAPSE_SHIFT, ChipInput, ChipNetwork, ChipOutput
 from hw_models.compiler.calibration import calibrate
 from hw_models.compiler.choose_scale import weight_grid
+from hw_models.compiler.message_levels import step_doublings
 from hw_models.compiler.populations import Drive, FloatPopulation, find_populations
 from hw_models.compiler.quantize import QuantizedPopulation, quantize_population
 from hw_models.compiler.scale_problem import ChipDrive, ScaleRule
@@ -57,7 +58,8 @@ def compile_graph(
         steps: length of one sample; the state is reset between samples.
         dt: time step in seconds that the graph is stepped with.
         input_mode: "spikes", "graded" or "bias"; by default "spikes".
-        input_step: graded: value of one message level; 1/255 of the range by default.
+        input_step: graded: value of one message level, 1/255 of the range by default; made larger where the weights
+            would be left with few levels.
         input_range: lowest and highest value of real-valued data.
         weight_bits: 1..8, sign included.
         scale_rule: by default "error" with calibration data, else "worst".
@@ -73,10 +75,33 @@ def compile_graph(
     source = find_populations(flat, dt)
     for population in source.populations.values():
         _check_population(description, population)
+    rule = scale_rule or ScaleRule("worst" if calibration is None else "error")
+    if rule.name != "worst" and calibration is None:
+        raise UserError(f"scale rule {rule.name!r} needs calibration data", remedy="give --calibrate DATA")
+
+    def quantized(inputs: dict[str, ChipInput]) -> list[QuantizedPopulation]:
+        observed = None if calibration is None else calibrate(flat, source, inputs, calibration, dt=dt, steps=steps)
+        return [
+            quantize_population(
+                population,
+                *_drives(population, inputs, weight_bits),
+                steps=steps,
+                host_range=max(abs(v) for v in input_range),
+                rule=rule,
+                calibration=observed,
+            )
+            for population in source.populations.values()
+        ]
+
     inputs = {
         name: _chip_input(name, shape, mode, input_step, input_range, description)
         for name, shape in source.inputs.items()
     }
+    made = quantized(inputs)
+    coarser = _coarser_inputs(inputs, made, weight_bits)
+    if coarser != inputs:
+        inputs = coarser
+        made = quantized(inputs)
     network = ChipNetwork(
         chip,
         steps,
@@ -87,24 +112,9 @@ def compile_graph(
         {name: ChipOutput(name, population, how) for name, (population, how) in source.outputs.items()},
         dt=dt,
     )
-    rule = scale_rule or ScaleRule("worst" if calibration is None else "error")
-    if rule.name != "worst" and calibration is None:
-        raise UserError(f"scale rule {rule.name!r} needs calibration data", remedy="give --calibrate DATA")
-    observed = None if calibration is None else calibrate(flat, source, inputs, calibration, dt=dt, steps=steps)
-    layers = []
-    for population in source.populations.values():
-        on_chip, on_host = _drives(population, inputs, weight_bits)
-        quantized = quantize_population(
-            population,
-            on_chip,
-            on_host,
-            steps=steps,
-            host_range=max(abs(v) for v in input_range),
-            rule=rule,
-            calibration=observed,
-        )
-        _add(network, quantized)
-        layers.append(quantized.report)
+    for each in made:
+        _add(network, each)
+    layers = [each.report for each in made]
     delays = _delays(network, description)
     for report in layers:
         report.update(_headroom(network, report["layer"]))
@@ -150,6 +160,19 @@ def _chip_input(
     if max(abs(low), abs(high)) >= 1 << (chip.formats.max_message_bits - 1):
         raise UserError("input levels beyond the chip's messages", where=name, remedy="use a larger input step")
     return ChipInput(name, shape, mode, step, low, high)
+
+
+def _coarser_inputs(
+    inputs: dict[str, ChipInput], made: list[QuantizedPopulation], weight_bits: int
+) -> dict[str, ChipInput]:
+    """Graded inputs whose levels leave too few for the weights get fewer, larger ones."""
+    found = {}
+    for name, item in inputs.items():
+        driven = [p for each in made for p in each.projections if p.source == name]
+        factor = 2 ** step_doublings(item, driven, weight_bits) if item.mode == "graded" else 1
+        low, high = (int(np.rint(level / factor)) for level in (item.min_level, item.max_level))
+        found[name] = replace(item, step=item.step * factor, min_level=low, max_level=high) if factor > 1 else item
+    return found
 
 
 def _drives(

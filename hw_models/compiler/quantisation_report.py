@@ -70,9 +70,9 @@ def observed_ranges(
             error += float(apply_weight(x, torch.from_numpy(c.weight - weight), geometry).square().sum())
     report: dict[str, Any] = {"current_sqnr_db": decibels(signal, error)}
     for kind, ranges in (("current", calibration.current), ("membrane", calibration.membrane)):
-        reach = calibration.reach(ranges, population.name, percentile=False)
+        reach = calibration.reach(ranges, population.name, groups=population.scale.size, percentile=False)
         if reach is not None:
-            peak = reach * float(np.max(population.scale))
+            peak = float((reach * population.scale.ravel()).max())
             report[f"{kind}_bits_seen"] = int(max(peak, 1)).bit_length() + 1
             report[f"{kind}_overflow_seen"] = peak >= STATE_LIMIT
     return report

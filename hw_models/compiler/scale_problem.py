@@ -92,8 +92,8 @@ def scale_problem(
     bias = groups.largest(np.abs(source.bias))
     membrane = (current + host + bias) * steps
     if calibration is not None and rule.name != "worst":
-        seen = calibration.reach(calibration.current, source.name, percentile=percentile)
-        total = calibration.reach(calibration.membrane, source.name, percentile=percentile)
+        seen = calibration.reach(calibration.current, source.name, groups=groups.count, percentile=percentile)
+        total = calibration.reach(calibration.membrane, source.name, groups=groups.count, percentile=percentile)
         if seen is not None and total is not None:
             current, host = np.minimum(current, HEADROOM * seen), np.minimum(host, HEADROOM * seen)
             membrane = np.minimum(membrane, HEADROOM * total)
