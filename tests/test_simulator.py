@@ -1,9 +1,12 @@
 """The batched simulator against a slow integer loop, one synapse at a time."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from hw_models.chip_network import ChipInput, Geometry, Projection
 from hw_models.recording import EncodedInput
@@ -120,3 +123,97 @@ def test_a_real_loihi_s_trace_is_reproduced():
     np.testing.assert_array_equal(np.flatnonzero(spikes), np.flatnonzero(silicon[:, 2]))
     assert spikes.sum() == 4
     np.testing.assert_array_equal(membrane[spikes == 0], silicon[spikes == 0, 1])
+
+
+@pytest.mark.parametrize("onednn", [True, False])
+def test_convolutions_of_a_large_batch_stay_exact(onednn):
+    """Sums up to 2^17 - 1, the edge of the current register; without oneDNN torch would take NNPACK's Winograd."""
+    rng = np.random.default_rng(8)
+    weight = rng.integers(-40, 41, (16, 16, 3, 3)).astype(np.int16)
+    one_sign = (np.clip(sign * weight.astype(int), 0, None).reshape(16, -1).sum(1).max() for sign in (1, -1))
+    high = ((1 << 17) - 1) // int(max(one_sign))
+    network = chip(
+        [ChipInput("input", (16, 12, 12), "graded", 1.0, 0, high)],
+        [population("p", (16, 12, 12), dv=4095, vth=131071, fires=False)],
+        [Projection("w", "input", "p", weight, 0, Geometry((1, 1), (1, 1), (1, 1)))],
+        steps=1,
+    )
+    levels = rng.integers(0, high + 1, (32, 1, 16, 12, 12)).astype(np.int32)
+    bounds = population_bounds(network, network.populations["p"], 1)
+    assert bounds.proven and bounds.current > 0.9 * (1 << 23)
+    with torch.backends.mkldnn.flags(enabled=onednn):
+        membrane = simulate(network, EncodedInput(1, 32, {"input": levels}), batch_size=32).membrane["p"]
+    exact = torch.conv2d(torch.from_numpy(levels[:, 0]).double(), torch.from_numpy(weight).double(), padding=1)
+    np.testing.assert_array_equal(membrane[:, 0], exact.numpy().astype(np.int64) << 6)
+
+
+@pytest.mark.parametrize("dv", [0, 1, 2047, 2048, 3001, 4095])
+def test_decays_of_any_membrane(dv):
+    """Every size of membrane up to the clip, driven there in one step and left to decay in the next."""
+    rng = np.random.default_rng(dv)
+    start = np.concatenate([np.arange(-3000, 3000), (1 << np.arange(17)) - 1, rng.integers(-131071, 131072, 4000)])
+    network = chip(
+        [ChipInput("input", (1,), "graded", 1.0, -131071, 131071)],
+        [population("p", (1,), dv=dv, vth=131071, mant=63, fires=False)],
+        [Projection("w", "input", "p", np.array([[1]], dtype=np.int16))],
+        steps=3,
+    )
+    levels = np.zeros((len(start), 3, 1), dtype=np.int32)
+    levels[:, 0, 0] = start
+    membrane = simulate(network, EncodedInput(3, len(start), {"input": levels})).membrane["p"][:, :, 0].astype(np.int64)
+    limit, v = (1 << 23) - 1, start.astype(np.int64) * 64 + 63
+    for t in range(3):
+        v = np.clip(v, -limit, limit)
+        v[v > 131071 << 6] = 0
+        np.testing.assert_array_equal(membrane[:, t], v)
+        v = np.sign(v) * (np.abs(v) * (4096 - dv) >> 12) + 63
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 2])
+def test_records_of_single_layers(batch_size):
+    network, encoded = random_network(np.random.default_rng(5))
+    whole = simulate(network, encoded)
+    record = {"spikes": ["second"], "membrane": ("first",), "counts": ["first", "readout"]}
+    part = simulate(network, encoded, record=record, batch_size=batch_size)
+    assert {kind: set(getattr(part, kind)) for kind in record} == {kind: set(names) for kind, names in record.items()}
+    np.testing.assert_array_equal(part.spikes["second"], whole.spikes["second"])
+    np.testing.assert_array_equal(part.membrane["first"], whole.membrane["first"])
+    assert whole.spikes["first"].any()
+    for name, counts in part.counts.items():
+        np.testing.assert_array_equal(counts, whole.spikes[name].sum(axis=1))
+    for name, values in part.outputs.items():
+        np.testing.assert_array_equal(values, whole.outputs[name])
+
+
+@pytest.mark.parametrize("record", [("spike",), {"spikes": ["third"]}])
+def test_unknown_records_are_refused(record):
+    network, encoded = random_network(np.random.default_rng(5))
+    with pytest.raises(ValueError, match="record"):
+        simulate(network, encoded, record=record)
+
+
+def test_memory_does_not_grow_with_samples_and_steps():
+    """48 times the spikes of the first run, 400 MB as float32, in hardly more memory."""
+    script = """
+import resource, sys
+import numpy as np
+from hw_models.chip_network import ChipInput, Projection
+from hw_models.recording import EncodedInput
+from hw_models.simulator import simulate
+from tests.chip_networks import chip, population
+
+network = chip(
+    [ChipInput("input", (4,), "spikes")],
+    [population("p", (2000,), vth=20)],
+    [Projection("w", "input", "p", np.full((2000, 4), 100, dtype=np.int16))],
+)
+def run(samples, steps):
+    network.steps = steps
+    messages = np.ones((samples, 1, 4), dtype=np.int32)
+    simulate(network, EncodedInput(steps, samples, {"input": messages}), record=())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+first = run(260, 4)
+print(run(260 * 6, 4 * 8) - first)
+"""
+    grown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    assert float(grown.stdout) < 60

@@ -84,7 +84,7 @@ def measured_gpu(
             {
                 "status": "measured",
                 "gpu": counter.name,
-                "precision": "bit-exact simulator (float32 synapses, float64 state)",
+                "precision": "bit-exact simulator (float32)",
                 "batch": batch,
                 **figures,
             }
