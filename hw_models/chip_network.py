@@ -30,6 +30,15 @@ BIAS_MANT_MIN, BIAS_MANT_MAX = -4096, 4095
 BIAS_EXP_MAX = 7
 NO_CURRENT_FILTER = 4095  # this du makes u forget at each step
 
+# lowest and highest value of each register of a neuron
+REGISTER_RANGES = {
+    "du": (0, DECAY_UNITY - 1),
+    "dv": (0, DECAY_UNITY - 1),
+    "vth": (0, VTH_MAX),
+    "bias_mant": (BIAS_MANT_MIN, BIAS_MANT_MAX),
+    "bias_exp": (0, BIAS_EXP_MAX),
+}
+
 Reset = Literal["zero", "subtract"]
 
 

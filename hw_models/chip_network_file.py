@@ -17,13 +17,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from hw_models.chip_network import (
-    BIAS_EXP_MAX,
-    BIAS_MANT_MAX,
-    BIAS_MANT_MIN,
     DECAY_UNITY,
     NO_CURRENT_FILTER,
+    REGISTER_RANGES,
     SYNAPSE_SHIFT,
-    VTH_MAX,
     ChipInput,
     ChipNetwork,
     ChipOutput,
@@ -35,13 +32,6 @@ from hw_models.chip_network import (
 from hw_models.errors import UserError
 
 FORMAT = "dalif-deploy chip network 1"
-_REGISTERS = {
-    "du": (0, DECAY_UNITY - 1),
-    "dv": (0, DECAY_UNITY - 1),
-    "vth": (0, VTH_MAX),
-    "bias_mant": (BIAS_MANT_MIN, BIAS_MANT_MAX),
-    "bias_exp": (0, BIAS_EXP_MAX),
-}
 
 
 def write_chip_network(path: str | Path, network: ChipNetwork) -> None:
@@ -145,8 +135,8 @@ def _neuron_node(p: Population) -> nir.NIRNode:
         tau_syn = full(DECAY_UNITY / (p.du + 1))
         common = {"tau_syn": tau_syn, "tau_mem": tau, "r": tau.copy(), "v_leak": leak, "w_in": tau_syn.copy()}
         node = nir.CubaLIF(v_threshold=full(p.vth * unit), **common) if p.fires else nir.CubaLI(**common)
-    registers = {key: np.atleast_1d(getattr(p, key)).astype(np.int32) for key in _REGISTERS}
-    dims = {key: getattr(p, key).ndim for key in _REGISTERS}
+    registers = {key: np.atleast_1d(getattr(p, key)).astype(np.int32) for key in REGISTER_RANGES}
+    dims = {key: getattr(p, key).ndim for key in REGISTER_RANGES}
     node.metadata = {
         "chip": _json({"reset": p.reset, "fires": p.fires, "source": p.source}),
         "dims": _json({**dims, "scale": p.scale.ndim}),
@@ -237,7 +227,7 @@ def _read_nodes(graph: nir.NIRGraph, network: ChipNetwork) -> None:
         else:
             _NeuronRecord.model_validate(record)
             dims = json.loads(_text(node.metadata["dims"]))
-            registers = {key: _as_dim(node.metadata[key], dims[key]).astype(np.int64) for key in _REGISTERS}
+            registers = {key: _as_dim(node.metadata[key], dims[key]).astype(np.int64) for key in REGISTER_RANGES}
             network.populations[name] = Population(
                 name,
                 tuple(int(n) for n in node.output_type["output"]),
@@ -256,7 +246,7 @@ def _as_dim(array: np.ndarray, dims: int) -> np.ndarray:
 def _check(network: ChipNetwork, where: str) -> None:
     remedy = "export it again with dalif-export"
     for p in network.populations.values():
-        for key, (low, high) in _REGISTERS.items():
+        for key, (low, high) in REGISTER_RANGES.items():
             register = getattr(p, key)
             if register.size and (register.min() < low or register.max() > high):
                 raise UserError(f"register {key} of layer {p.name} outside {low}..{high}", where=where, remedy=remedy)

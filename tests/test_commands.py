@@ -119,8 +119,8 @@ def test_nir_file_steps_to_the_trained_network_s_spikes(tmp_path, reset, learn):
         ("loihi2", "graded", "subtract"),
     ],
 )
+@pytest.mark.usefixtures("lava")
 def test_exported_network_is_the_same_in_lava_and_near_the_trained_one(trained, tmp_path, chip, mode, reset):
-    pytest.importorskip("lava", reason="Lava is installed apart")
     source = trained / "model.pt"
     if reset == "subtract":
         source = checkpoint(tmp_path / "soft.pt", neuron={"reset": reset})

@@ -8,8 +8,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from converters.lava.compat import require_lava
-from hw_models.errors import UserError
 from tests import random_chip_networks, random_graphs
 from tests.differential import PARTS, Tally, fuzz
 
@@ -18,11 +16,8 @@ NETWORKS = 200
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # shrinking a mismatch takes its time
+@pytest.mark.usefixtures("lava")
 def test_random_networks_give_the_same_bits_in_lava():
-    try:
-        require_lava()
-    except UserError as error:
-        pytest.skip(str(error))
     tally = Tally()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the networks are tiny

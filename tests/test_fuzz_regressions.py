@@ -8,11 +8,9 @@ import nir
 import numpy as np
 import pytest
 
-from converters.lava.compat import require_lava
 from hw_models.chip_network import ChipInput, ChipNetwork, Geometry, Projection
 from hw_models.compiler import ScaleRule, compile_graph
 from hw_models.encode_input import encode_input
-from hw_models.errors import UserError
 from hw_models.recording import EncodedInput
 from hw_models.simulator import simulate
 from tests.chip_networks import chip, population
@@ -122,12 +120,8 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def made():
+def made(lava):
     """All cases in one Lava session."""
-    try:
-        require_lava()
-    except UserError as error:
-        pytest.skip(str(error))
     cases = [make() for make in CASES]
     return cases, run_lava(*merged(cases), threads=True)
 

@@ -7,22 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converters.lava.compat import require_lava
 from converters.lava.session import run_lava
 from hw_models.chip_network import ChipInput
-from hw_models.errors import UserError
 from hw_models.recording import EncodedInput
 from tests import lava_networks as nets
 
+pytestmark = pytest.mark.usefixtures("lava")
 CHIP_TRACE = Path(__file__).parent / "data" / "nir_lif"
-
-
-@pytest.fixture(autouse=True)
-def _lava_installed():
-    try:
-        require_lava()
-    except UserError as error:
-        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("name", nets.NETWORKS)

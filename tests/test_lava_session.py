@@ -34,11 +34,8 @@ session.run_lava(network, encoded, workers=here.WORKERS, progress=lambda done, t
 
 
 @pytest.fixture(autouse=True)
-def _lava_installed():
-    try:
-        compat.require_lava()
-    except UserError as error:
-        pytest.skip(str(error))
+def _lava_installed(lava):
+    """Every test here."""
 
 
 @pytest.fixture(autouse=True)

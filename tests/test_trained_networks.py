@@ -3,19 +3,13 @@
 import pytest
 
 from benchmarks.trained_networks import measure, recurrent_graph, residual_graph
-from converters.lava.compat import require_lava
 from dalif_deploy.data import load_data
-from hw_models.errors import UserError
 
 CHANCE = 10.0  # percent
 
 
 @pytest.fixture(scope="module")
-def digits():
-    try:
-        require_lava()
-    except UserError as error:
-        pytest.skip(str(error))
+def digits(lava):
     return load_data("digits:train"), load_data("digits:test")
 
 

@@ -5,11 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hw_models.chip_network import (
-    BIAS_EXP_MAX,
-    BIAS_MANT_MAX,
-    BIAS_MANT_MIN,
-    DECAY_UNITY,
-    VTH_MAX,
+    REGISTER_RANGES,
     ChipNetwork,
     Population,
     Projection,
@@ -18,13 +14,6 @@ from hw_models.errors import UserError
 from hw_models.recording import EncodedInput
 
 WEIGHT_EXP_MAX = 15  # weight * 2^exp over a few thousand synapses stays within Lava's int32
-REGISTER_RANGES = {
-    "du": (0, DECAY_UNITY - 1),
-    "dv": (0, DECAY_UNITY - 1),
-    "vth": (0, VTH_MAX),
-    "bias_mant": (BIAS_MANT_MIN, BIAS_MANT_MAX),
-    "bias_exp": (0, BIAS_EXP_MAX),
-}
 
 
 def check_network(network: ChipNetwork) -> None:
