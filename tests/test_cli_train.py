@@ -42,7 +42,7 @@ def test_nothing_is_overwritten_unasked(tmp_path):
         assert result.returncode == 2 and "already exists" in result.stderr and result.stderr.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.json", "x"]
     assert run("--out", tmp_path / "x", *SMALL, "--force").returncode == 0
-    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["metrics.json", "model.pt"]
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["metrics.json", "metrics.jsonl", "model.pt"]
 
 
 @pytest.mark.parametrize(
@@ -71,20 +71,23 @@ def test_debug_shows_the_traceback(tmp_path):
     assert result.returncode != 0 and "Traceback" in result.stderr
 
 
-def test_ctrl_c_leaves_nothing_behind(tmp_path):
-    process = subprocess.Popen(
-        [*COMMAND, "--out", str(tmp_path / "x"), "--epochs", "5000", "--channels", "3", "--steps", "2"],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def test_ctrl_c_leaves_a_checkpoint_to_go_on_from_and_no_half_result(tmp_path):
+    options = ["--epochs", "5000", "--channels", "3", "--steps", "2", "--lr", "0.004"]
+    process = subprocess.Popen([*COMMAND, "--out", str(tmp_path / "x"), *options], stderr=subprocess.PIPE, text=True)
     try:
         assert "epoch 1" in process.stderr.readline()
+        assert "epoch 2" in process.stderr.readline()
         os.kill(process.pid, signal.SIGINT)
         assert process.wait(60) == 130
     finally:
         process.kill()
         process.wait()
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["x.training"]
+    assert (tmp_path / "x.training" / "checkpoint.pt").is_file()
+    # what it was begun with stays unless told otherwise, and then it is named
+    assert json.loads(run("--out", tmp_path / "x", "--resume", "--print-config").stdout)["lr"] == 0.004
+    result = run("--out", tmp_path / "x", "--resume", "--steps", "3")
+    assert result.returncode == 2 and "steps 2, not 3" in result.stderr and result.stderr.count("\n") == 1
 
 
 def test_help_is_quick_and_shows_an_example():

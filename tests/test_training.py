@@ -11,7 +11,7 @@ from dalif_deploy.data import LabelledData
 from dalif_deploy.networks import NetworkSpec, build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint
 from dalif_deploy.training import TrainConfig, train
-from dalif_deploy.training.train import evaluate
+from dalif_deploy.training.evaluation import evaluate
 from hw_models.errors import UserError
 
 SPEC = NetworkSpec(input_shape=(2, 7, 9), classes=3, channels=[4, 5], strides=[2, 1], steps=6)
@@ -119,7 +119,7 @@ def test_training_writes_a_checkpoint_as_good_as_its_metrics_say(tmp_path):
 
     metrics = train(config(), tmp_path / "run")
     assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == metrics
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["metrics.json", "model.pt"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["metrics.json", "metrics.jsonl", "model.pt"]
     checkpoint = load_checkpoint(tmp_path / "run" / "model.pt")
     assert checkpoint.info["dataset"] == "digits" and checkpoint.info["input_step"] == 1 / 16
     assert evaluate(checkpoint.network, load_data("digits:test")) == metrics["test_accuracy"] > 0.3

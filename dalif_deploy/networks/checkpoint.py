@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,20 +34,31 @@ class Checkpoint:
 
     Attributes:
         network: in evaluation mode, on the CPU.
-        info: `dataset` (its name), `input_step` (value of one integer level of its images), `test_accuracy` (0..1);
-            each may be missing or None.
+        info: `dataset` (its name), `input_step` (value of one integer level of its images), `test_accuracy` (0..1),
+            `config` (the recipe's fields); each may be missing or None.
+        training: what an unfinished training goes on from, see `dalif_deploy.training.training_state`; None in a
+            finished one.
     """
 
     network: SpikingNetwork
     spec: NetworkSpec
     info: dict[str, Any]
+    training: dict[str, Any] | None = None
 
 
-def save_checkpoint(path: str | Path, network: SpikingNetwork, info: dict[str, Any], *, force: bool = False) -> None:
-    """Writes the file whole or not at all.
+def save_checkpoint(
+    path: str | Path,
+    network: SpikingNetwork,
+    info: dict[str, Any],
+    *,
+    training: dict[str, Any] | None = None,
+    force: bool = False,
+) -> None:
+    """Writes the file whole or not at all; on a power cut as well.
 
     Args:
         info: plain data only (numbers, text, lists, dicts); see `Checkpoint`.
+        training: plain data and tensors.
 
     Raises:
         UserError: the file exists and `force` is not set, or can't be written.
@@ -57,8 +69,12 @@ def save_checkpoint(path: str | Path, network: SpikingNetwork, info: dict[str, A
         "info": info,
         "state": {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()},
     }
-    with atomic_file(path, force=force) as temporary:
-        torch.save(content, temporary)
+    if training is not None:
+        content["training"] = training
+    with atomic_file(path, force=force) as temporary, open(temporary, "wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -85,7 +101,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise UserError("describes a network too large to build", where=str(path), remedy=TRAIN_AGAIN) from error
     _check_state(path, network.state_dict(), state)
     network.load_state_dict(state, assign=True)
-    return Checkpoint(network.eval(), spec, info)
+    training = content.get("training")
+    return Checkpoint(network.eval(), spec, info, training if isinstance(training, dict) else None)
 
 
 def _is_text(value: Any, text: str) -> bool:

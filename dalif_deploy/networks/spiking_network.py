@@ -94,12 +94,24 @@ class SpikingNetwork(nn.Module):
         """
         return self._run(x, None)
 
+    def logits_per_step(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits [T, N, classes] of each step's spikes alone; their mean over time is what forward gives."""
+        fired, steps = self._fire(x, None)
+        spikes = [fired[source] for source in self.reads.branch.sources]
+        return self.readout(self.reads.pooled(spikes).flatten(1)).unflatten(0, (steps, -1))
+
     def forward_recorded(self, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, dict[str, torch.Tensor]]]:
         """As forward, and a layer {"spikes": [T, N, ...], "membrane": [T, N, ...] after the reset}."""
         records: dict[str, dict[str, torch.Tensor]] = {}
         return self._run(x, records), records
 
     def _run(self, x: torch.Tensor, records: dict | None) -> torch.Tensor:
+        fired, steps = self._fire(x, records)
+        rates = [fired[source].unflatten(0, (steps, -1)).mean(0) for source in self.reads.branch.sources]
+        return self.readout(self.reads.pooled(rates).flatten(1))
+
+    def _fire(self, x: torch.Tensor, records: dict | None) -> tuple[dict[str, torch.Tensor], int]:
+        """Spikes [T * N, ...] by layer, and T."""
         still = x.ndim == 4
         steps = self.steps if still else len(x)
         fired = {INPUT: x if still else x.flatten(0, 1)}
@@ -115,8 +127,7 @@ class SpikingNetwork(nn.Module):
             fired[name] = spikes.flatten(0, 1)
             if records is not None:
                 records[name] = {"spikes": spikes, "membrane": torch.stack(held)}
-        rates = [fired[source].unflatten(0, (steps, -1)).mean(0) for source in self.reads.branch.sources]
-        return self.readout(self.reads.pooled(rates).flatten(1))
+        return fired, steps
 
 
 def pooled_shape(branch: Branch, shape: Shape) -> Shape:

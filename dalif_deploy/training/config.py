@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from dalif_deploy.networks import NetworkSpec, NeuronSpec
+from dalif_deploy.networks.layers import NAMED
 from dalif_deploy.networks.spec import Arch, SizePerBlock, Steps, require_a_stride_per_block
 
 # `shift` is augmentation: images moved by up to so many pixels
@@ -19,13 +20,32 @@ DEFAULTS = {
 }  # fmt: skip
 
 
+def with_defaults(options: dict[str, Any]) -> dict[str, Any]:
+    """`options` over what their data set asks for, as fields of `TrainConfig`."""
+    defaults = dict(DEFAULTS.get(options.get("dataset", "digits"), DEFAULTS["digits"]))
+    if options.get("arch") in NAMED:  # has channels and strides of its own
+        del defaults["channels"], defaults["strides"]
+    merged = {"dataset": "digits", **defaults, **options}
+    if "channels" in options and "strides" not in options and "strides" in defaults and options["channels"]:
+        merged["strides"] = [defaults["strides"][0]] + [2] * (len(options["channels"]) - 1)
+    return merged
+
+
 class TrainConfig(BaseModel):
-    """Data, network and recipe (AdamW, one-cycle cosine schedule).
+    """Data, network and recipe; the recipe's defaults are AdamW under a one-cycle cosine schedule.
 
     Attributes:
+        channels, strides, width: see `NetworkSpec`.
+        batch_size: samples a step, over all processes together.
         lr: largest learning rate of the schedule.
+        momentum, nesterov: of SGD; AdamW knows neither.
+        schedule: "one-cycle" (up over a fifth of all steps, down to nearly 0; with AdamW its first moment moves against
+            it), or "cosine" (up over `warmup_epochs`, then half a cosine down to 0).
+        loss: of the logits averaged over time ("cross-entropy"), or "tet", see `tet_loss`.
+        tet_lambda: share of the regulariser in the TET loss.
         shift: images are moved by up to so many pixels, a batch at a time.
-        seed: of the weights, the order of the samples and the shifts; on a CPU with the same number of threads it
+        flip, crop_padding, cutout: an image at a time; see `dalif_deploy.training.augmentation`.
+        seed: of the weights, the order of the samples and all augmentation; on a CPU with the same number of threads it
             determines every bit of the result.
     """
 
@@ -33,19 +53,48 @@ class TrainConfig(BaseModel):
     dataset: Literal["digits", "fashion-mnist"]
     arch: Arch = "cnn"
     steps: Steps = 4
-    channels: SizePerBlock
-    strides: SizePerBlock
+    channels: SizePerBlock | None = None
+    strides: SizePerBlock | None = None
+    width: FiniteFloat = Field(default=1.0, gt=0, le=16)
+    neuron: NeuronSpec = NeuronSpec()
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=2)
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     lr: FiniteFloat = Field(gt=0)
     weight_decay: FiniteFloat = Field(default=1e-4, ge=0)
+    momentum: FiniteFloat = Field(default=0.9, ge=0, lt=1)
+    nesterov: bool = False
+    schedule: Literal["one-cycle", "cosine"] = "one-cycle"
+    warmup_epochs: FiniteFloat = Field(default=0, ge=0)
+    loss: Literal["cross-entropy", "tet"] = "cross-entropy"
+    tet_lambda: FiniteFloat = Field(default=0, ge=0, le=1)
+    label_smoothing: FiniteFloat = Field(default=0, ge=0, lt=1)
     shift: int = Field(default=0, ge=0)
-    neuron: NeuronSpec = NeuronSpec()
+    flip: bool = False
+    crop_padding: int = Field(default=0, ge=0, le=256)
+    cutout: int = Field(default=0, ge=0)
     seed: int = Field(default=0, ge=0, lt=1 << 63)
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainConfig:
-        require_a_stride_per_block(self.channels, self.strides)
+        if self.arch in NAMED:
+            if self.channels is not None or self.strides is not None:
+                raise ValueError(f"{self.arch} has its own channels and strides; scale them by width")
+        elif self.channels is None or self.strides is None:
+            raise ValueError(f"{self.arch} needs channels and strides")
+        else:
+            require_a_stride_per_block(self.channels, self.strides)
+            if self.width != 1:
+                raise ValueError(f"width scales the named architectures; {self.arch} has channels")
+        # what would silently do nothing is refused
+        if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0):
+            raise ValueError("nesterov needs the optimizer sgd with momentum")
+        if self.warmup_epochs and self.schedule != "cosine":
+            raise ValueError("warmup_epochs needs the schedule cosine; one-cycle has a rise of its own")
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs {self.warmup_epochs} must be less than epochs {self.epochs}")
+        if self.tet_lambda and self.loss != "tet":
+            raise ValueError("tet_lambda needs the loss tet")
         return self
 
     def network(self, input_shape: tuple[int, ...], classes: int) -> NetworkSpec:
@@ -56,6 +105,7 @@ class TrainConfig(BaseModel):
             classes=classes,
             channels=self.channels,
             strides=self.strides,
+            width=self.width,
             steps=self.steps,
             neuron=self.neuron,
         )

@@ -1,31 +1,72 @@
-"""The training loop."""
+"""A training from its data to the files it leaves."""
 
 from __future__ import annotations
 
 import json
 import platform
-import time
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from rich.console import Console
-from rich.progress import Progress
 
-from dalif_deploy.data import LabelledData, load_data
-from dalif_deploy.networks import SpikingNetwork, build_network
-from dalif_deploy.networks.checkpoint import save_checkpoint
+from dalif_deploy.data import load_data
+from dalif_deploy.networks import build_network
+from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig
+from dalif_deploy.training.epoch_log import EpochLog, require_tensorboard
+from dalif_deploy.training.fit import fit, steps_per_epoch
+from dalif_deploy.training.optimization import make_optimizer, make_schedule
+from dalif_deploy.training.processes import Processes, this_process
+from dalif_deploy.training.training_state import TrainingState, load_unfinished, require_same_config
 from hw_models.atomic_files import atomic_directory
 from hw_models.errors import UserError
 
+CHECKPOINT = "checkpoint.pt"
 
-def train(config: TrainConfig, out: str | Path, *, data_root: str | None = None, force: bool = False) -> dict[str, Any]:
-    """Trains, and writes `out`/model.pt and `out`/metrics.json, both or neither.
 
-    Progress goes to standard error. The test images are looked at after each epoch and decide nothing.
+def working_folder(out: str | Path) -> Path:
+    """Where an unfinished training keeps its checkpoint and logs: beside `out`, which appears only when all is done."""
+    out = Path(out)
+    return out.with_name(f"{out.name}.training")
+
+
+def unfinished_config(out: str | Path) -> dict[str, Any] | None:
+    """The configuration of the unfinished training of `out`, or of the finished one; None if there is neither.
+
+    Raises:
+        UserError: a damaged checkpoint.
+    """
+    path = working_folder(out) / CHECKPOINT
+    if (Path(out) / "metrics.json").is_file() and not path.is_file():
+        found = _metrics(Path(out)).get("config")
+    else:
+        found = load_checkpoint(path).info.get("config") if path.is_file() else None
+    return found if isinstance(found, dict) and isinstance(found.get("neuron"), dict) else None
+
+
+def train(
+    config: TrainConfig,
+    out: str | Path,
+    *,
+    data_root: str | None = None,
+    force: bool = False,
+    resume: bool = False,
+    checkpoint_every: int | None = None,
+    tensorboard: bool = False,
+) -> dict[str, Any]:
+    """Trains, and writes `out`/model.pt, metrics.json and metrics.jsonl, all or none.
+
+    A checkpoint is written after each epoch to `working_folder(out)`, from which `resume` goes on: on a CPU with the
+    same number of threads every bit of the result is that of an uninterrupted training. Progress goes to standard
+    error. The test images are looked at after each epoch and decide nothing. Under torchrun the processes share each
+    batch, and the first of them writes.
+
+    Args:
+        resume: go on from the checkpoint; begin where there is none; return the metrics where all is done.
+        checkpoint_every: write a checkpoint after each so many steps of an epoch as well.
+        tensorboard: write event files too, to the folder `tensorboard`.
 
     Returns:
         The metrics: `test_accuracy` at the end, `layers` (their names), `epochs` (an entry each: loss and accuracy on
@@ -33,93 +74,122 @@ def train(config: TrainConfig, out: str | Path, *, data_root: str | None = None,
         its end), `config`, `versions`.
 
     Raises:
-        UserError: data missing, `out` exists, or the loss is no number any more.
+        UserError: data missing, `out` or an unfinished training exists, the checkpoint to resume is of another
+            configuration, or the loss is no number any more.
     """
-    with atomic_directory(out, force=force) as folder:
-        training = load_data(f"{config.dataset}:train", data_root)
-        testing = load_data(f"{config.dataset}:test", data_root)
-        torch.manual_seed(config.seed)
-        network = build_network(config.network(training.inputs.shape[1:], int(training.labels.max()) + 1))
-        epochs = _fit(network, training, testing, config)
-        metrics = {
-            "test_accuracy": epochs[-1]["test_accuracy"],
-            "config": config.model_dump(mode="json"),
-            "layers": list(network.layers),
-            "epochs": epochs,
-            "versions": {
-                "torch": str(torch.__version__),
-                "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
-        }
-        info = {"dataset": config.dataset, "input_step": training.step, "test_accuracy": metrics["test_accuracy"]}
-        save_checkpoint(folder / "model.pt", network, info)
-        (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    out, working, processes = Path(out), working_folder(out), this_process()
+    if tensorboard:
+        require_tensorboard()
+    if config.batch_size % processes.count:
+        what = f"{config.batch_size} images are no equal parts for {processes.count} processes"
+        raise UserError(what, where="--batch-size", remedy="give a multiple of their number")
+    if resume and not force and (out / "metrics.json").is_file():
+        metrics = _metrics(out)
+        require_same_config(metrics.get("config"), config, out / "metrics.json")
+        if processes.rank == 0:  # killed between the last two renames
+            shutil.rmtree(working, ignore_errors=True)
+        return metrics
+    if processes.rank == 0:
+        _prepare(out, working, force=force, resume=resume)
+    try:
+        return _train(config, out, processes, data_root, force, resume, checkpoint_every, tensorboard)
+    finally:
+        # without a checkpoint it is of no use to anybody
+        if processes.rank == 0 and not (working / CHECKPOINT).exists():
+            shutil.rmtree(working, ignore_errors=True)
+
+
+def _metrics(out: Path) -> dict[str, Any]:
+    path = out / "metrics.json"
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError("no metrics of dalif-train", where=str(path), remedy="start anew with --force") from error
+    if not isinstance(metrics, dict):
+        raise UserError("no metrics of dalif-train", where=str(path), remedy="start anew with --force")
     return metrics
 
 
-def _fit(network: SpikingNetwork, training: LabelledData, testing: LabelledData, config: TrainConfig) -> list[dict]:
-    order = np.random.default_rng(config.seed)
-    inputs, labels = torch.from_numpy(training.inputs), torch.from_numpy(training.labels)
-    batches = len(labels) // config.batch_size
-    if batches == 0:
-        raise UserError("batch size is larger than the data", remedy="choose a smaller --batch-size")
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=config.lr, total_steps=config.epochs * batches, pct_start=0.2
+def _prepare(out: Path, working: Path, *, force: bool, resume: bool) -> None:
+    if out.exists() and not force:
+        raise UserError("already exists", where=str(out), remedy="choose another name or pass --force")
+    if (working / CHECKPOINT).exists() and not resume:
+        if not force:
+            remedy = "pass --resume to go on with it, or --force to begin anew"
+            raise UserError("an unfinished training stands there", where=str(working), remedy=remedy)
+        shutil.rmtree(working)
+    try:
+        working.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"cannot write ({error.strerror or error})"
+        raise UserError(what, where=str(working), remedy="choose a folder you can write to") from error
+
+
+def _train(
+    config: TrainConfig,
+    out: Path,
+    processes: Processes,
+    data_root: str | None,
+    force: bool,
+    resume: bool,
+    checkpoint_every: int | None,
+    tensorboard: bool,
+) -> dict[str, Any]:
+    working = working_folder(out)
+    path = working / CHECKPOINT
+    training = load_data(f"{config.dataset}:train", data_root)
+    testing = load_data(f"{config.dataset}:test", data_root)
+    torch.manual_seed(config.seed)
+    network = build_network(config.network(training.inputs.shape[1:], int(training.labels.max()) + 1))
+    optimizer = make_optimizer(network, config)
+    schedule = make_schedule(optimizer, config, steps_per_epoch(training, config))
+    state = TrainingState(network, optimizer, schedule, np.random.default_rng(config.seed))
+    checkpoint = load_unfinished(path, config) if resume else None
+    if checkpoint is not None:
+        state.restore(checkpoint, path)
+    log = (
+        EpochLog(working, state.epochs, list(network.layers), tensorboard=tensorboard) if processes.rank == 0 else None
     )
-    epochs = []
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("training", total=config.epochs * batches)
-        for epoch in range(1, config.epochs + 1):
-            began, training_loss, correct = time.perf_counter(), 0.0, 0
-            lr = schedule.get_last_lr()[0]
-            network.train()
-            permutation = torch.from_numpy(order.permutation(len(labels)))
-            for index in permutation[: batches * config.batch_size].split(config.batch_size):
-                x = _shifted(inputs[index], config.shift, order)
-                logits = network(x)
-                loss = F.cross_entropy(logits, labels[index])
-                if not torch.isfinite(loss):
-                    raise UserError(f"the loss became {loss.item()} in epoch {epoch}", remedy="use a smaller --lr")
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                training_loss += loss.item() / batches
-                correct += int((logits.argmax(1) == labels[index]).sum())
-                progress.update(bar, advance=1, description=f"epoch {epoch}, loss {loss.item():.3f}")
-            accuracy = evaluate(network, testing)
-            progress.console.print(f"epoch {epoch}: loss {training_loss:.4f}, test accuracy {100 * accuracy:.2f} %")
-            epochs.append(
-                {
-                    "epoch": epoch,
-                    "loss": training_loss,
-                    "training_accuracy": correct / (batches * config.batch_size),
-                    "test_accuracy": accuracy,
-                    "lr": lr,
-                    "seconds": round(time.perf_counter() - began, 3),
-                    "alpha": [b.neuron.alpha.item() for b in network.layers.values()],
-                    "beta": [b.neuron.beta.item() for b in network.layers.values()],
-                }
-            )
-    return epochs
+    info = {"dataset": config.dataset, "input_step": training.step, "config": config.model_dump(mode="json")}
 
+    def save() -> None:
+        if processes.rank == 0:
+            accuracy = state.epochs[-1]["test_accuracy"] if state.epochs else None
+            state.save(path, {**info, "test_accuracy": accuracy})
 
-def evaluate(network: SpikingNetwork, data: LabelledData, batch_size: int = 256) -> float:
-    """Share of samples whose largest logit is the label."""
-    network.eval()
-    correct = 0
-    with torch.no_grad():
-        for start in range(0, len(data.inputs), batch_size):
-            logits = network(torch.from_numpy(data.inputs[start : start + batch_size]))
-            correct += int((logits.argmax(1).numpy() == data.labels[start : start + batch_size]).sum())
-    return correct / len(data.inputs)
+    def after_step() -> None:
+        if checkpoint_every and state.batch % checkpoint_every == 0 and state.finite():
+            save()
 
+    def after_epoch(metrics: dict[str, Any]) -> None:
+        if log is not None:
+            log.write(metrics)
+        save()
 
-def _shifted(x: torch.Tensor, reach: int, rng: np.random.Generator) -> torch.Tensor:
-    """Images moved by up to `reach` pixels, a batch at a time, zeros moving in."""
-    if reach == 0:
-        return x
-    down, right = (int(n) for n in rng.integers(-reach, reach + 1, 2))
-    return F.pad(x, (right, -right, down, -down))
+    try:
+        fit(state, training, testing, config, processes, after_step=after_step, after_epoch=after_epoch)
+    except UserError as error:
+        if not path.exists():
+            raise
+        remedy = f"{error.remedy}; the last good checkpoint is {path}"
+        raise UserError(error.what, where=error.where, remedy=remedy) from error
+    finally:
+        if log is not None:
+            log.close()
+    metrics = {
+        "test_accuracy": state.epochs[-1]["test_accuracy"],
+        "config": info["config"],
+        "layers": list(network.layers),
+        "epochs": state.epochs,
+        "versions": {"torch": str(torch.__version__), "numpy": np.__version__, "python": platform.python_version()},
+    }
+    if processes.rank == 0:
+        with atomic_directory(out, force=force) as folder:
+            save_checkpoint(folder / "model.pt", network, {**info, "test_accuracy": metrics["test_accuracy"]})
+            (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+            # copies: until the folder has its name, a resumed training needs the originals
+            shutil.copy(working / "metrics.jsonl", folder)
+            if tensorboard:
+                shutil.copytree(working / "tensorboard", folder / "tensorboard")
+        shutil.rmtree(working)
+    return metrics

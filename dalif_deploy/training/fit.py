@@ -1,0 +1,110 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+
+from dalif_deploy.data import LabelledData
+from dalif_deploy.training.augmentation import augment
+from dalif_deploy.training.config import TrainConfig
+from dalif_deploy.training.evaluation import evaluate
+from dalif_deploy.training.losses import loss_and_logits
+from dalif_deploy.training.processes import Processes
+from dalif_deploy.training.training_state import TrainingState
+from hw_models.errors import UserError
+
+
+def fit(
+    state: TrainingState,
+    training: LabelledData,
+    testing: LabelledData,
+    config: TrainConfig,
+    processes: Processes,
+    *,
+    after_step: Callable[[], None],
+    after_epoch: Callable[[dict[str, Any]], None],
+) -> None:
+    """Trains from where `state` stands to the last epoch.
+
+    Args:
+        after_step: called after each step but an epoch's last.
+        after_epoch: called with the metrics of each epoch, which are in `state.epochs` by then.
+
+    Raises:
+        UserError: the loss or a weight is no number any more; neither function was called with such a state.
+    """
+    inputs, labels = torch.from_numpy(training.inputs), torch.from_numpy(training.labels)
+    batches = steps_per_epoch(training, config)
+    network, optimizer = processes.ready(state.network, state.optimizer)
+    share = config.batch_size // processes.count
+    mine = slice(processes.rank * share, (processes.rank + 1) * share)
+    console = Console(stderr=True, quiet=processes.rank > 0)
+    with Progress(console=console, transient=True, disable=processes.rank > 0) as progress:
+        bar = progress.add_task(
+            "training", total=config.epochs * batches, completed=len(state.epochs) * batches + state.batch
+        )
+        while len(state.epochs) < config.epochs:
+            epoch, earlier, began = len(state.epochs) + 1, state.seconds, time.perf_counter()
+            if state.permutation is None:
+                state.lr = state.schedule.get_last_lr()[0]
+                state.permutation = torch.from_numpy(state.rng.permutation(len(labels)))
+            state.network.train()
+            for index in state.permutation[: batches * config.batch_size].split(config.batch_size)[state.batch :]:
+                # the whole batch's augmentation is drawn in every process, so that it does not depend on their number
+                x, y = augment(inputs[index], config, state.rng)[mine], labels[index][mine]
+                loss, logits = loss_and_logits(network, x, y, config)
+                value, correct = processes.total([loss.item() / processes.count, int((logits.argmax(1) == y).sum())])
+                if not math.isfinite(value):
+                    raise _not_a_number(f"the loss became {value} in epoch {epoch}")
+                optimizer.zero_grad(set_to_none=True)
+                processes.backward(loss)
+                optimizer.step()
+                state.schedule.step()
+                state.loss += value / batches
+                state.correct += int(correct)
+                state.batch += 1
+                state.seconds = earlier + time.perf_counter() - began
+                progress.update(bar, advance=1, description=f"epoch {epoch}, loss {value:.3f}")
+                if state.batch < batches:
+                    after_step()
+            if not state.finite():
+                raise _not_a_number(f"a weight is no number any more in epoch {epoch}")
+            accuracy = evaluate(state.network, testing, processes=processes)
+            layers = state.network.layers.values()
+            metrics = {
+                "epoch": epoch,
+                "loss": state.loss,
+                "training_accuracy": state.correct / (batches * config.batch_size),
+                "test_accuracy": accuracy,
+                "lr": state.lr,
+                "seconds": round(earlier + time.perf_counter() - began, 3),
+                "alpha": [layer.neuron.alpha.item() for layer in layers],
+                "beta": [layer.neuron.beta.item() for layer in layers],
+            }
+            progress.console.print(f"epoch {epoch}: loss {metrics['loss']:.4f}, test accuracy {100 * accuracy:.2f} %")
+            state.epochs.append(metrics)
+            state.batch, state.permutation, state.loss, state.correct, state.seconds = 0, None, 0.0, 0, 0.0
+            after_epoch(metrics)
+
+
+def steps_per_epoch(training: LabelledData, config: TrainConfig) -> int:
+    """Whole batches in the data; a rest is left out.
+
+    Raises:
+        UserError: not even one.
+    """
+    batches = len(training.labels) // config.batch_size
+    if batches == 0:
+        raise UserError("batch size is larger than the data", remedy="choose a smaller --batch-size")
+    return batches
+
+
+def _not_a_number(what: str) -> UserError:
+    return UserError(what, remedy="use a smaller --lr")

@@ -1,0 +1,46 @@
+"""Batch norm over the batches of all processes together; torch's SyncBatchNorm does not run on a CPU."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.nn.functional import all_reduce
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class GlobalBatchNorm(_BatchNorm):
+    """In training the mean and variance of the global batch; else as torch's batch norm, whose parameters it has.
+
+    Each process must hold the same number of samples. Gradients flow through the statistics of all processes.
+    """
+
+    def _check_input_dim(self, input: torch.Tensor) -> None:
+        """Any shape [N, C, ...]."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[N, C, ...] to the same shape."""
+        if not self.training:
+            return super().forward(x)
+        others = [axis for axis in range(x.ndim) if axis != 1]
+        shape = [1, -1, *[1] * (x.ndim - 2)]
+        count = x.numel() // x.shape[1] * dist.get_world_size()
+        # the mean first: the difference of E[x^2] and E[x]^2 would cancel digits
+        mean = all_reduce(x.sum(others)) / count
+        centred = x - mean.view(shape)
+        variance = all_reduce(centred.square().sum(others)) / count
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+        return centred * ((variance + self.eps).rsqrt() * self.weight).view(shape) + self.bias.view(shape)
+
+
+def make_batch_norms_global(network: nn.Module) -> None:
+    """Replaces each batch norm by one that shares its parameters and averages."""
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, _BatchNorm):
+                other = GlobalBatchNorm(child.num_features, child.eps, child.momentum)
+                other._parameters, other._buffers = child._parameters, child._buffers
+                setattr(module, name, other)
