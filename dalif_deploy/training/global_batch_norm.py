@@ -5,8 +5,21 @@ from __future__ import annotations
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class _Total(torch.autograd.Function):
+    """Sum over the processes; its gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor) -> torch.Tensor:
+        x = x.clone()
+        dist.all_reduce(x)
+        return x
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
+        return _Total.forward(ctx, gradient)
 
 
 class GlobalBatchNorm(_BatchNorm):
@@ -26,9 +39,9 @@ class GlobalBatchNorm(_BatchNorm):
         shape = [1, -1, *[1] * (x.ndim - 2)]
         count = x.numel() // x.shape[1] * dist.get_world_size()
         # the mean first: the difference of E[x^2] and E[x]^2 would cancel digits
-        mean = all_reduce(x.sum(others)) / count
+        mean = _Total.apply(x.sum(others)) / count
         centred = x - mean.view(shape)
-        variance = all_reduce(centred.square().sum(others)) / count
+        variance = _Total.apply(centred.square().sum(others)) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)

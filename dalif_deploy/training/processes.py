@@ -57,8 +57,7 @@ class FabricProcesses:
             ) from error
 
         local = int(os.environ["LOCAL_WORLD_SIZE"])
-        # batch norm's averages are the same everywhere already, see GlobalBatchNorm
-        strategy = DDPStrategy(process_group_backend="gloo", broadcast_buffers=False)
+        strategy = DDPStrategy(process_group_backend="gloo")
         nodes = int(os.environ["WORLD_SIZE"]) // local
         self.fabric = Fabric(accelerator="cpu", strategy=strategy, devices=local, num_nodes=nodes)
         self.fabric.launch()
