@@ -171,9 +171,7 @@ def measure_lava(compiled: ChipNetwork, encoded: EncodedInput, per_sample: dict,
     ours = statistics.median(per_sample["outputs"]) / 1e3
     result |= {"lava_seconds": whole, "lava_steady_seconds": steady, "over_lava": steady / ours}
     result["holds"] &= result["over_lava"] >= LAVA_RATIO
-    print(
-        f"  Lava, {encoded.samples} samples: {1e3 * steady:.0f} ms a sample, {1e3 * whole:.0f} with its start"
-    )
+    print(f"  Lava, {encoded.samples} samples: {1e3 * steady:.0f} ms a sample, {1e3 * whole:.0f} with its start")
     print(f"  simulator's samples a second: {steady / ours:,.0f} times Lava's, {whole / ours:,.0f} times with start")
     print(f"  holds: {'yes' if result['holds'] else 'NO'}")
 
