@@ -17,7 +17,7 @@ from dalif_deploy.training.config import TrainConfig
 from dalif_deploy.training.evaluation import evaluate
 from dalif_deploy.training.losses import loss_and_logits
 from dalif_deploy.training.processes import Processes
-from dalif_deploy.training.training_state import TrainingState
+from dalif_deploy.training.training_state import TrainingState, not_a_number
 from hw_models.errors import UserError
 
 
@@ -38,7 +38,7 @@ def fit(
         after_epoch: called with the metrics of each epoch, which are in `state.epochs` by then.
 
     Raises:
-        UserError: the loss or a weight is no number any more; neither function was called with such a state.
+        UserError: the loss or a weight is no number any more; `after_epoch` was not called with such a state.
     """
     inputs, labels = torch.from_numpy(training.inputs), torch.from_numpy(training.labels)
     batches = steps_per_epoch(training, config)
@@ -62,7 +62,7 @@ def fit(
                 loss, logits = loss_and_logits(network, x, y, config)
                 value, correct = processes.total([loss.item() / processes.count, int((logits.argmax(1) == y).sum())])
                 if not math.isfinite(value):
-                    raise _not_a_number(f"the loss became {value} in epoch {epoch}")
+                    raise not_a_number(f"the loss became {value} in epoch {epoch}")
                 optimizer.zero_grad(set_to_none=True)
                 processes.backward(loss)
                 optimizer.step()
@@ -74,8 +74,7 @@ def fit(
                 progress.update(bar, advance=1, description=f"epoch {epoch}, loss {value:.3f}")
                 if state.batch < batches:
                     after_step()
-            if not state.finite():
-                raise _not_a_number(f"a weight is no number any more in epoch {epoch}")
+            state.require_finite()
             accuracy = evaluate(state.network, testing, processes=processes)
             layers = state.network.layers.values()
             metrics = {
@@ -104,7 +103,3 @@ def steps_per_epoch(training: LabelledData, config: TrainConfig) -> int:
     if batches == 0:
         raise UserError("batch size is larger than the data", remedy="choose a smaller --batch-size")
     return batches
-
-
-def _not_a_number(what: str) -> UserError:
-    return UserError(what, remedy="use a smaller --lr")

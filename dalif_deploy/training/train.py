@@ -158,7 +158,8 @@ def _train(
             state.save(path, {**info, "test_accuracy": accuracy})
 
     def after_step() -> None:
-        if checkpoint_every and state.batch % checkpoint_every == 0 and state.finite():
+        if checkpoint_every and state.batch % checkpoint_every == 0:
+            state.require_finite()
             save()
 
     def after_epoch(metrics: dict[str, Any]) -> None:

@@ -17,6 +17,11 @@ from dalif_deploy.training.config import TrainConfig
 from hw_models.errors import UserError
 
 
+def not_a_number(what: str) -> UserError:
+    """The error of a training that diverged."""
+    return UserError(what, remedy="use a smaller --lr")
+
+
 @dataclass
 class TrainingState:
     """All that changes from one step to the next.
@@ -44,9 +49,14 @@ class TrainingState:
 
     _PLAIN = ("batch", "permutation", "loss", "correct", "seconds", "lr", "epochs")
 
-    def finite(self) -> bool:
-        """Whether the weights and batch norm's averages are numbers."""
-        return all(bool(t.isfinite().all()) for t in self.network.state_dict().values())
+    def require_finite(self) -> None:
+        """Raises UserError where a weight or one of batch norm's averages is no number.
+
+        The loss can't tell: neurons whose input is NaN stay silent.
+        """
+        for name, tensor in self.network.state_dict().items():
+            if not tensor.isfinite().all():
+                raise not_a_number(f"{name} is no number any more in epoch {len(self.epochs) + 1}")
 
     def save(self, path: Path, info: dict[str, Any]) -> None:
         """Replaces the checkpoint at `path`, which dalif-export reads too; what stood there stays until then."""
