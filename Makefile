@@ -42,8 +42,9 @@ demo: $(VENV)/.package
 	$(BIN)/dalif-simulate $(RUN)/loihi1 --data digits:test --engine lava --check --limit 100
 	$(BIN)/dalif-energy $(RUN)/loihi1 --data digits:test
 
+# Two files at a time; one BLAS thread each, or they would fight over the cores
 test: install
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Random networks, simulator against Lava; other ones each time. SEED=... repeats what a mismatch names.
 NETWORKS ?= 5000

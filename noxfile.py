@@ -11,4 +11,4 @@ def tests(session: nox.Session) -> None:
     session.install(".[lava,test]")
     session.install("--no-deps", "--ignore-requires-python", "lava-nc==0.10.0")
     session.install("--no-deps", "sinabs==3.1.3")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs, env={"OMP_NUM_THREADS": "1"})
