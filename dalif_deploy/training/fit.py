@@ -40,7 +40,7 @@ def fit(
     Raises:
         UserError: the loss or a weight is no number any more; `after_epoch` was not called with such a state.
     """
-    inputs, labels = torch.from_numpy(training.inputs), torch.from_numpy(training.labels)
+    labels = torch.from_numpy(training.labels)
     batches = steps_per_epoch(training, config)
     network, optimizer = processes.ready(state.network, state.optimizer)
     share = config.batch_size // processes.count
@@ -58,7 +58,8 @@ def fit(
             state.network.train()
             for index in state.permutation[: batches * config.batch_size].split(config.batch_size)[state.batch :]:
                 # the whole batch's augmentation is drawn in every process, so that it does not depend on their number
-                x, y = augment(inputs[index], config, state.rng)[mine], labels[index][mine]
+                x = torch.from_numpy(training.inputs[index.numpy()])
+                x, y = augment(x, config, state.rng)[mine], labels[index][mine]
                 loss, logits = loss_and_logits(network, x, y, config)
                 value, correct = processes.total([loss.item() / processes.count, int((logits.argmax(1) == y).sum())])
                 if not math.isfinite(value):
