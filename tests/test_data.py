@@ -100,7 +100,7 @@ def test_damaged_fashion_mnist_is_refused(fashion, damage):
 
 @pytest.mark.parametrize(
     ("spec", "words"),
-    [("imagenet:test", "unknown data"), ("digits", "digits:train or digits:test"), ("digits:all", "unknown split")],
+    [("imagewoof:test", "unknown data"), ("digits", "digits:train or digits:test"), ("digits:all", "unknown split")],
 )
 def test_unknown_names_and_splits(spec, words):
     with pytest.raises(UserError, match=words):

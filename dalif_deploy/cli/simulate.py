@@ -9,11 +9,14 @@ from typing import Annotated
 import typer
 
 from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+from dalif_deploy.data.data_sets import NAMES
 
 
 def simulate(
     folder: Annotated[Path, typer.Argument(help="Folder that dalif-export wrote.")],
-    data: Annotated[str, typer.Option(help="NAME:SPLIT (digits:test, fashion-mnist:test) or an .npz file.")],
+    data: Annotated[
+        str, typer.Option(metavar="NAME:SPLIT|FILE.npz", help=f"Samples, for example digits:test; names: {NAMES}.")
+    ],
     engine: Annotated[str, typer.Option(help="fast, lava, torch or nir.")] = "fast",
     check: Annotated[
         bool, typer.Option("--check", help="Compare every layer with the counterpart: fast with lava, torch with nir.")

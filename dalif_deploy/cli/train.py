@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+from dalif_deploy.data.data_sets import NAMES
 
 if TYPE_CHECKING:
     from dalif_deploy.training import TrainConfig
@@ -29,7 +30,7 @@ def train(
     checkpoint_every: Annotated[
         int | None, typer.Option(min=1, help="Steps between checkpoints; one is written after each epoch anyway.")
     ] = None,
-    dataset: Annotated[str | None, typer.Option(help="digits (default, in the package) or fashion-mnist.")] = None,
+    dataset: Annotated[str | None, typer.Option(help=f"{NAMES}; digits, the default, is in the package.")] = None,
     arch: Annotated[
         str | None, typer.Option(help="cnn (default), resnet, resnet19, vgg11, vgg16, vggsnn, sew-resnet18 or 34.")
     ] = None,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from dalif_deploy.data.load import LabelledData
+from dalif_deploy.data.labelled_data import LabelledData
 
 SPLIT_SEED = 0
 
 
-def load_digits(split: str) -> LabelledData:
-    """Images [N, 1, 8, 8] in 0..1; a fixed stratified split of four fifths to one fifth."""
+def load_digits(split: str, data_root: str | None = None) -> LabelledData:
+    """Images [N, 1, 8, 8] in 0..1; a fixed stratified split of four fifths to one fifth. `data_root` is not needed."""
     from sklearn.datasets import load_digits as read_digits
     from sklearn.model_selection import train_test_split
 

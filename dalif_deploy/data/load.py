@@ -4,55 +4,28 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from dalif_deploy.data.lazy_samples import LazySamples
+from dalif_deploy.data.data_sets import find_data_set
+from dalif_deploy.data.labelled_data import LabelledData
 from hw_models.errors import UserError
-from hw_models.input_data import InputData
-
-
-@dataclass
-class LabelledData:
-    """Samples and, where known, their classes.
-
-    Attributes:
-        inputs: float32 [N, C, H, W] images in 0..1 (or whatever an .npz holds: [N, ...] or [N, T, ...], and for
-            arrays called `input.NAME` a dict by NAME); large sets come as LazySamples. No mean is subtracted: 0 is what
-            zero padding adds at a border.
-        labels: int64 [N], or None.
-        step: value of one integer level of the data, None if unknown.
-        name: the data set's name, or the file's stem.
-    """
-
-    inputs: InputData | LazySamples
-    labels: np.ndarray | None
-    step: float | None
-    name: str
 
 
 def load_data(spec: str, data_root: str | None = None) -> LabelledData:
-    """Loads `digits:train`, `digits:test`, `fashion-mnist:train`, `fashion-mnist:test`, or a .npz with `input`.
+    """Loads `NAME:SPLIT`, with a name of `DATA_SETS`, or a .npz with `input`.
 
     Args:
-        data_root: where fashion-mnist's idx files are looked for first, and where a download goes.
+        data_root: where a data set's files are looked for first, and where a download goes.
 
     Raises:
         UserError: unknown name or split, missing data, a damaged file.
     """
-    from dalif_deploy.data.digits import load_digits
-    from dalif_deploy.data.fashion_mnist import load_fashion_mnist
-
     if spec.endswith(".npz"):
         return _load_npz(Path(spec))
-    name, _, split = spec.partition(":")
-    if name not in ("digits", "fashion-mnist"):
-        raise UserError(f"unknown data {spec!r}", remedy="give digits:test, fashion-mnist:test or a .npz file")
-    if split not in ("train", "test"):
-        raise UserError(f"unknown split {split!r} of {name}", remedy=f"give {name}:train or {name}:test")
-    return load_digits(split) if name == "digits" else load_fashion_mnist(split, data_root)
+    data_set, split = find_data_set(spec)
+    return data_set.load(split, data_root)
 
 
 def _load_npz(path: Path) -> LabelledData:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
+from dalif_deploy.data.data_sets import DATA_SETS, NAMES
 from dalif_deploy.networks import NetworkSpec, NeuronSpec
 from dalif_deploy.networks.layers import NAMED
 from dalif_deploy.networks.spec import Arch, SizePerBlock, Steps, require_a_stride_per_block
@@ -17,18 +18,45 @@ DEFAULTS = {
     "fashion-mnist": {
         "channels": [48, 96, 128], "strides": [2, 2, 2], "epochs": 2, "batch_size": 64, "lr": 3e-3, "shift": 0,
     },
+    "mnist": {
+        "channels": [48, 96, 128], "strides": [2, 2, 2], "epochs": 2, "batch_size": 64, "lr": 3e-3, "shift": 0,
+    },
+    # for a small machine, as are those above; for the field's figures take resnet19 or vgg16, sgd and many epochs
+    "cifar10": {
+        "channels": [32, 64, 128, 256], "strides": [1, 2, 2, 2], "epochs": 20, "batch_size": 64, "lr": 3e-3,
+        "flip": True, "crop_padding": 4,
+    },
+    "cifar100": {
+        "channels": [32, 64, 128, 256], "strides": [1, 2, 2, 2], "epochs": 30, "batch_size": 64, "lr": 3e-3,
+        "flip": True, "crop_padding": 4,
+    },
+    # SEW-ResNet's (Fang et al., NeurIPS 2021) but for its 320 epochs and random resized crops
+    "imagenet": {
+        "arch": "sew-resnet18", "epochs": 90, "batch_size": 256, "optimizer": "sgd", "lr": 0.1, "schedule": "cosine",
+        "flip": True, "crop_padding": 16,
+    },
 }  # fmt: skip
 
 
 def with_defaults(options: dict[str, Any]) -> dict[str, Any]:
     """`options` over what their data set asks for, as fields of `TrainConfig`."""
     defaults = dict(DEFAULTS.get(options.get("dataset", "digits"), DEFAULTS["digits"]))
-    if options.get("arch") in NAMED:  # has channels and strides of its own
-        del defaults["channels"], defaults["strides"]
+    arch = options.get("arch", defaults.get("arch", "cnn"))
+    for field in ("channels", "strides") if arch in NAMED else ("width",):  # what the architecture does not know
+        defaults.pop(field, None)
     merged = {"dataset": "digits", **defaults, **options}
     if "channels" in options and "strides" not in options and "strides" in defaults and options["channels"]:
         merged["strides"] = [defaults["strides"][0]] + [2] * (len(options["channels"]) - 1)
     return merged
+
+
+def _known(name: str) -> str:
+    if name not in DATA_SETS:
+        raise ValueError(f"should be one of {NAMES}")
+    return name
+
+
+DataSetName = Annotated[str, AfterValidator(_known)]
 
 
 class TrainConfig(BaseModel):
@@ -50,7 +78,7 @@ class TrainConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid")
-    dataset: Literal["digits", "fashion-mnist"]
+    dataset: DataSetName
     arch: Arch = "cnn"
     steps: Steps = 4
     channels: SizePerBlock | None = None
