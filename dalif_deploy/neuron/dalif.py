@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from dalif_deploy.neuron.decay import ACTIVATIONS, free_parameter
+from dalif_deploy.neuron.sequence import Engine, Rule, Sequence
 from dalif_deploy.neuron.surrogate import SURROGATES, spike
 
 Learn = Literal["both", "spatial", "temporal", "none"]
@@ -35,6 +36,9 @@ class DALIF(nn.Module):
         alpha_init, beta_init: decays at the start; the decays for good where they are not learned.
         reset: "zero" (hard) or "subtract" (soft).
         surrogate, width: see `dalif_deploy.neuron.surrogate`.
+        engine: what runs sequences: "compile" (torch.compile, eager where that does not work), "eager", or "auto",
+            which compiles for inputs so large that it pays. Spikes are the same bits, gradients the same but for
+            rounding.
 
     Raises:
         ValueError: an unknown option, or a start that the activation does not reach.
@@ -51,16 +55,19 @@ class DALIF(nn.Module):
         reset: Literal["zero", "subtract"] = "zero",
         surrogate: str = "atan",
         width: float = 1.0,
+        engine: Engine = "auto",
     ):
         super().__init__()
         if activation not in ACTIVATIONS or surrogate not in SURROGATES or reset not in ("zero", "subtract"):
             raise ValueError(f"unknown activation {activation!r}, surrogate {surrogate!r} or reset {reset!r}")
         if learn not in ("both", "spatial", "temporal", "none"):
             raise ValueError(f"unknown learn {learn!r}")
+        if engine not in ("auto", "eager", "compile"):
+            raise ValueError(f"unknown engine {engine!r}")
         if not (v_threshold > 0 and width > 0):
             raise ValueError(f"v_threshold {v_threshold} and width {width} must be above 0")
         self.v_threshold, self.activation, self.learn, self.reset = v_threshold, activation, learn, reset
-        self.surrogate, self.width = surrogate, width
+        self.surrogate, self.width, self.engine = surrogate, width, engine
         self.tau_a, fixed_alpha = self._decay(alpha_init, learn in ("both", "spatial"))
         self.tau_b, fixed_beta = self._decay(beta_init, learn in ("both", "temporal"))
         self.register_buffer("fixed_alpha", fixed_alpha)
@@ -105,14 +112,16 @@ class DALIF(nn.Module):
         Returns:
             Spikes [T, N, ...].
         """
-        # what all steps share is computed once, and the state after the last step only for a record
+        if record is None and len(x) and x.is_floating_point() and not _is_traced():
+            rule = Rule(self.v_threshold, self.reset, self.surrogate, self.width)
+            return Sequence.apply(x, self.alpha, self.beta, rule, self.engine)
+        # what all steps share is computed once
         current, beta = self.alpha * x, self.beta
         state, spikes = None, []
-        for t, current_t in enumerate(current, start=1):
+        for current_t in current:
             v = self._charge(current_t, beta, state)
             spikes.append(self._fire(v))
-            if t < len(current) or record is not None:
-                state = self._release(v, spikes[-1])
+            state = self._release(v, spikes[-1])
             if record is not None:
                 record.append(state)
         return torch.stack(spikes) if spikes else current
@@ -131,3 +140,8 @@ class DALIF(nn.Module):
     def extra_repr(self) -> str:
         """What print shows."""
         return f"alpha={self.alpha.item():.4f}, beta={self.beta.item():.4f}, learn={self.learn}, reset={self.reset}"
+
+
+def _is_traced() -> bool:
+    """Whoever compiles or exports the whole network sees plain steps, and fuses them with what surrounds them."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()

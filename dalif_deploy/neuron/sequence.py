@@ -1,0 +1,155 @@
+"""A whole sequence of DA-LIF steps as one differentiable operation.
+
+Only the input is kept for the backward pass: membranes and spikes are computed again from it, which costs less than
+to write and read them. The gradient is the one that autograd finds for the steps of `DALIF.step`, written out, with
+G[t] the gradient that reaches V[t]:
+
+    G[t] = dL/dS[t] * bump(V[t]) + beta * G[t+1] * dH[t]/dV[t]      dH/dV = 1 - S (reset "zero"), 1 ("subtract")
+    dL/dX = alpha * G        dL/dalpha = sum of G[t] * X[t]        dL/dbeta = sum of G[t] * H[t-1]
+
+Two engines compute the same numbers: the one of this module, tensor operation by tensor operation, and the one of
+`dalif_deploy.neuron.compiled`. Spikes are the same bits in both; gradients differ by rounding.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+
+from dalif_deploy.neuron.surrogate import SURROGATES
+
+Engine = Literal["auto", "eager", "compile"]
+
+# Neurons that are taken through all steps at a time: what one operation hands to the next stays in the cache,
+# and torch still shares the operation among a few threads
+BLOCK = 2**18
+
+
+class Rule(NamedTuple):
+    """What a layer's steps have in common besides the decays, see `DALIF`."""
+
+    v_threshold: float
+    reset: str
+    surrogate: str
+    width: float
+
+
+class Sequence(torch.autograd.Function):
+    """Spikes of x [T, ...], T >= 1, from rest, given alpha and beta of shape ()."""
+
+    @staticmethod
+    def forward(
+        ctx, x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, rule: Rule, engine: Engine
+    ) -> torch.Tensor:
+        """Keeps x, alpha and beta."""
+        x = _dense(x)
+        ctx.save_for_backward(x, alpha, beta)
+        ctx.rule, ctx.engine = rule, engine
+        fire = _engine(engine, x, rule)[0]
+        return _shaped(fire(_rows(x), alpha.detach(), beta.detach(), rule), x)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: torch.Tensor):
+        """Of grad = dL/dS [T, ...]."""
+        x, alpha, beta = ctx.saved_tensors
+        if grad.stride()[1:] != x.stride()[1:]:
+            grad = torch.empty_strided(
+                x.shape, (x[0].numel(), *x.stride()[1:]), dtype=grad.dtype, device=x.device
+            ).copy_(grad)  # fmt: skip
+        gradient = _engine(ctx.engine, x, ctx.rule)[1]
+        grad_x, grad_alpha, grad_beta = gradient(_rows(x), alpha.detach(), beta.detach(), ctx.rule, _rows(grad))
+        _, alpha_learns, beta_learns, *_ = ctx.needs_input_grad
+        # one step alone never meets beta: no gradient, rather than one of zero that an optimizer would act on
+        beta_learns = beta_learns and len(x) > 1
+        return _shaped(grad_x, x), grad_alpha if alpha_learns else None, grad_beta if beta_learns else None, None, None
+
+
+def fire_rows(x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, rule: Rule) -> torch.Tensor:
+    """Spikes [T, M] of x [T, M]; alpha and beta of shape ()."""
+    spikes = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    size = min(BLOCK, x.shape[1])
+    membrane, held = x.new_empty(size), x.new_empty(size)
+    for start in range(0, x.shape[1], BLOCK):
+        x_part, s = x[:, start : start + BLOCK], spikes[:, start : start + BLOCK]
+        v, h = membrane[: s.shape[1]], held[: s.shape[1]]
+        for t in range(len(x)):
+            _charge(x_part[t], alpha, beta, h if t else None, v)
+            torch.ge(v, rule.v_threshold, out=s[t])
+            if t + 1 < len(x):
+                _release(v, s[t], rule, h)
+    return spikes
+
+
+def gradient_rows(
+    x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, rule: Rule, grad: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """dL/dX [T, M], dL/dalpha and dL/dbeta of shape (), of grad = dL/dS [T, M]."""
+    steps, width = x.shape
+    grad_x = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    grad_alpha, grad_beta = torch.zeros_like(alpha), torch.zeros_like(beta)
+    membrane, held, fired = (x.new_empty(steps, min(BLOCK, width)) for _ in range(3))
+    for start in range(0, width, BLOCK):
+        x_part, gx = x[:, start : start + BLOCK], grad_x[:, start : start + BLOCK]
+        v, h, s = (buffer[:, : gx.shape[1]] for buffer in (membrane, held, fired))
+        for t in range(steps):
+            _charge(x_part[t], alpha, beta, h[t - 1] if t else None, v[t])
+            if t + 1 < steps:
+                torch.ge(v[t], rule.v_threshold, out=s[t])
+                _release(v[t], s[t], rule, h[t])
+        arriving = grad[:, start : start + BLOCK]
+        g = v.sub_(rule.v_threshold)
+        if rule.width != 1:
+            g, arriving = g.div_(rule.width), arriving / rule.width
+        g = SURROGATES[rule.surrogate][1](g).mul_(arriving)
+        for t in range(steps - 2, -1, -1):
+            carry = torch.mul(g[t + 1], beta, out=v[t])
+            if rule.reset == "zero":
+                carry.addcmul_(carry, s[t], value=-1)
+            g[t].add_(carry)
+        torch.mul(g, alpha, out=gx)
+        grad_alpha += torch.mul(g, x_part, out=v).sum(dtype=alpha.dtype)
+        grad_beta += torch.mul(g[1:], h[:-1], out=v[1:]).sum(dtype=beta.dtype)
+    return grad_x, grad_alpha, grad_beta
+
+
+def _charge(
+    x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, held: torch.Tensor | None, out: torch.Tensor
+) -> None:
+    torch.mul(x, alpha, out=out)
+    if held is not None:
+        out.addcmul_(beta, held)
+
+
+def _release(v: torch.Tensor, s: torch.Tensor, rule: Rule, out: torch.Tensor) -> None:
+    if rule.reset == "zero":
+        torch.addcmul(v, v, s, value=-1, out=out)  # V - V * S is V * (1 - S), S being 0 or 1
+    else:
+        torch.sub(v, s, alpha=rule.v_threshold, out=out)
+
+
+def _engine(engine: Engine, x: torch.Tensor, rule: Rule):
+    if engine != "eager":
+        from dalif_deploy.neuron.compiled import COMPILE_FROM, compiled
+
+        if engine == "compile" or x.numel() >= COMPILE_FROM:
+            return compiled(len(x), rule)
+    return fire_rows, gradient_rows
+
+
+def _dense(x: torch.Tensor) -> torch.Tensor:
+    """x, copied if a step of it is neither contiguous nor channels-last. Steps may share memory (`expand`)."""
+    step = x[0]
+    channels_last = step.ndim == 4 and step.is_contiguous(memory_format=torch.channels_last)
+    return x if channels_last or step.is_contiguous() else x.contiguous()
+
+
+def _rows(x: torch.Tensor) -> torch.Tensor:
+    """[T, M] view of dense steps, in the order of memory: what a neuron does does not depend on its place."""
+    return x.as_strided((len(x), x[0].numel()), (x.stride(0), 1))
+
+
+def _shaped(flat: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """The way back from `_rows(x)`."""
+    return flat.as_strided(x.shape, (flat.stride(0), *x.stride()[1:]))
