@@ -15,6 +15,10 @@ import numpy as np
 # tonic's fields; t in microseconds
 EVENT = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", bool)])
 
+# On a closed path a pixel's light comes back to what it was, often a whole number of thresholds away: rounding shall
+# not decide whether it has passed the last of them.
+NEARLY = 1 - 1e-4
+
 
 @dataclass(frozen=True)
 class Motion:
@@ -109,7 +113,7 @@ def _fired(images: np.ndarray, motion: Motion) -> Iterator[tuple[np.ndarray, np.
     level = before.copy()  # that of each pixel's last event
     for (t0, _, _), (t1, right, down) in zip(views[:-1], views[1:], strict=True):
         now = _log_light(images, motion, right, down)
-        crossed = np.trunc((now - level) / motion.contrast)
+        crossed = np.trunc((now - level) / (motion.contrast * NEARLY))
         (pixel,) = np.nonzero(crossed.reshape(-1))
         count = crossed.reshape(-1)[pixel].astype(np.int64)
         times = np.abs(count)
