@@ -1,4 +1,4 @@
-"""The one list of data sets. A new one is a module with its loader, an entry here, and a recipe in training's DEFAULTS."""
+"""The one list of data sets. A new one: a module with its loader, an entry here, a recipe in training's DEFAULTS."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ DATA_SETS = {
     "digits": DataSet("digits:load_digits"),
     "fashion-mnist": DataSet("fashion_mnist:load_fashion_mnist"),
     "mnist": DataSet("mnist:load_mnist"),
+    "cifar10": DataSet("cifar:load_cifar10"),
+    "cifar100": DataSet("cifar:load_cifar100"),
+    "imagenet": DataSet("imagenet:load_imagenet", ("train", "val", "test")),
 }
 NAMES = ", ".join(DATA_SETS)
 
