@@ -31,8 +31,8 @@ def load_imagenet(split: str, data_root: str | None) -> LabelledData:
     folder = _find("train" if split == "train" else "val", data_root)
     try:
         images = ImageFolder(str(folder))
-    except FileNotFoundError as error:  # no folder of a class, or one without images
-        raise UserError("a folder without images", where=str(folder), remedy=_REMEDY) from error
+    except OSError as error:  # no folder of a class, one without images, one that may not be read
+        raise UserError(f"no folders of images ({error})", where=str(folder), remedy=_REMEDY) from error
     training = folder.with_name("train")
     if training.is_dir() and sorted(each.name for each in training.iterdir() if each.is_dir()) != images.classes:
         # labels are places in that list: they would mean other classes
