@@ -1,6 +1,7 @@
 """MNIST, CIFAR and ImageNet, from small files in the true formats."""
 
 import hashlib
+import io
 import os
 import pickle
 import shutil
@@ -259,7 +260,9 @@ def test_imagenet_reads_an_image_when_it_is_asked_for_and_names_a_damaged_one(im
     data = load_data("imagenet:val", str(imagenet))
     path = imagenet / "val" / "n00" / "1.JPEG"
     good = path.read_bytes()
-    for damage in (good[: len(good) // 2], b"", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"):
+    other_format = io.BytesIO()
+    Image.new("RGB", (300, 300)).save(other_format, format="GIF")
+    for damage in (good[: len(good) // 2], b"", other_format.getvalue()):
         path.write_bytes(damage)
         assert data.inputs[:1].shape == (1, 3, 224, 224)
         with pytest.raises(UserError, match="damaged image") as caught:
