@@ -23,7 +23,7 @@ $(VENV)/.package: pyproject.toml
 
 # What the tests want besides: their tools, and the frameworks that our reading of NIR is compared with
 $(VENV)/.tools: $(VENV)/.package
-	$(BIN)/python -m pip install --quiet --editable '.[lava,test]'
+	$(BIN)/python -m pip install --quiet --editable '.[lava,events,test]'
 	# sinabs asks for nir<=1.0.4 and for samna, a driver of its chips; neither is needed to read and write NIR
 	$(BIN)/python -m pip install --quiet --no-deps $(SINABS)
 	touch $@

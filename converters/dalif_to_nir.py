@@ -28,13 +28,19 @@ if TYPE_CHECKING:
 
 
 def network_to_nir(
-    network: SpikingNetwork, *, dt: float = DT_DEFAULT, input_step: float | None = None, dataset: str | None = None
+    network: SpikingNetwork,
+    *,
+    dt: float = DT_DEFAULT,
+    input_step: float | None = None,
+    input_highest: float | None = None,
+    dataset: str | None = None,
 ) -> nir.NIRGraph:
     """The graph of a trained network in evaluation mode.
 
     Args:
         dt: time step in seconds that tau refers to; written to the graph's metadata.
         input_step: value of one integer level of the data, where known (1/255 for 8-bit images).
+        input_highest: largest value of the data, where known.
 
     Returns:
         Graph input -> layers -> flatten -> affine -> output, each layer a LIF node of its name behind the sum of its
@@ -60,6 +66,8 @@ def network_to_nir(
     metadata = {"dt": float(dt), "steps": int(network.steps), "readout": "mean over steps"}
     if input_step is not None:
         metadata["input_step"] = float(input_step)
+    if input_highest is not None:
+        metadata["input_highest"] = float(input_highest)
     if dataset is not None:
         metadata["dataset"] = dataset
     return nir.NIRGraph(graph.nodes, graph.edges, metadata=metadata)

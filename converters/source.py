@@ -23,6 +23,7 @@ class Source:
         dt: time step in seconds; `dt_from` says where it was found.
         steps: steps a sample, None if the source does not say.
         input_step: value of one integer level of the data, None if unknown.
+        input_highest: largest value of the data.
         checkpoint: True if `path` is a checkpoint of dalif-train.
     """
 
@@ -34,6 +35,7 @@ class Source:
     input_step: float | None
     checkpoint: bool
     sha256: str
+    input_highest: float = 1.0
 
 
 def load_source(path: str | Path, *, dt: float | None = None) -> Source:
@@ -63,17 +65,22 @@ def load_source(path: str | Path, *, dt: float | None = None) -> Source:
 
 def _nir_source(path: Path, dt: float | None, digest: str) -> Source:
     graph = read_nir(path)
-    stated, steps, step = (graph_metadata(graph, key) for key in ("dt", "steps", "input_step"))
+    stated, steps, step, highest = (graph_metadata(graph, k) for k in ("dt", "steps", "input_step", "input_highest"))
     try:
         stated = None if stated is None else float(stated)
         steps = None if steps is None else int(steps)
         step = None if step is None else float(step)
+        highest = 1.0 if highest is None else float(highest)
+        if not 0 < highest < float("inf"):
+            raise ValueError(f"input_highest {highest}")
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"metadata is not a number ({error})", where=str(path), remedy="repair dt, steps and input_step"
+            f"metadata is not a number ({error})",
+            where=str(path),
+            remedy="repair dt, steps, input_step and input_highest",
         ) from error
     origin = "given" if dt is not None else "graph" if stated is not None else "assumed"
-    return Source(path, graph, dt or stated or DT_DEFAULT, origin, steps, step, False, digest)
+    return Source(path, graph, dt or stated or DT_DEFAULT, origin, steps, step, False, digest, highest)
 
 
 def _checkpoint_source(path: Path, dt: float | None, digest: str) -> Source:
@@ -81,9 +88,15 @@ def _checkpoint_source(path: Path, dt: float | None, digest: str) -> Source:
     from dalif_deploy.networks.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(path)
-    step = checkpoint.info.get("input_step")
+    step, highest = checkpoint.info.get("input_step"), checkpoint.info.get("input_highest", 1.0)
+    if not isinstance(highest, float) or not 0 < highest < float("inf"):
+        raise UserError("unusable info: input_highest", where=str(path), remedy="write one with dalif-train")
     graph = network_to_nir(
-        checkpoint.network, dt=dt or DT_DEFAULT, input_step=step, dataset=checkpoint.info.get("dataset")
+        checkpoint.network,
+        dt=dt or DT_DEFAULT,
+        input_step=step,
+        input_highest=highest,
+        dataset=checkpoint.info.get("dataset"),
     )
     origin = "given" if dt is not None else "chosen (the trained network has steps, not seconds)"
-    return Source(path, graph, dt or DT_DEFAULT, origin, int(checkpoint.network.steps), step, True, digest)
+    return Source(path, graph, dt or DT_DEFAULT, origin, int(checkpoint.network.steps), step, True, digest, highest)

@@ -63,6 +63,7 @@ def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> d
         dt=source.dt,
         input_mode=mode,
         input_step=source.input_step,
+        input_range=(0.0, source.input_highest),
         weight_bits=request.weight_bits,
         scale_rule=request.scale_rule,
         calibration=None if request.calibration is None else request.calibration.inputs,

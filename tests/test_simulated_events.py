@@ -1,6 +1,7 @@
 """Simulated camera motion: against a pixel-by-pixel loop, tonic's binning, and what is known of such events."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def pixel_by_pixel(image, motion):
         for column in range(width + 2 * motion.margin):
             x, y = column - motion.margin, row - motion.margin
             before = memory = light(x + stops[0][1], y + stops[0][2])
-            for (t0, _, _), (t1, right, down) in zip(stops[:-1], stops[1:], strict=True):
+            for (t0, _, _), (t1, right, down) in pairwise(stops):
                 now = light(x + right, y + down)
                 while abs(now - memory) >= motion.contrast * NEARLY:
                     memory += math.copysign(motion.contrast, now - memory)

@@ -40,7 +40,7 @@ def energy(
 
     _refuse_existing(json_file, force)
     network = load_artefact(folder).network
-    samples = load_data(data, data_root)
+    samples = load_data(data, data_root, steps=network.steps)
     encoded = encode_input(network, take_samples(samples.inputs, slice(limit)))
     progress_console = Console(stderr=True)
     with Progress(console=progress_console, transient=True, disable=not progress_console.is_terminal) as progress:

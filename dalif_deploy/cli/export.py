@@ -49,7 +49,7 @@ def export(
     from dalif_deploy.reports.export_table import print_export
     from hw_models.compiler.scale_problem import scale_rule
 
-    data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root)
+    data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root, steps, model)
     rule = scale_rule(scale or ("worst" if calibrate is None else "error"), scale_group)
     request = ExportRequest(
         chip=chip, steps=steps, input_mode=input_mode, weight_bits=weight_bits, scale_rule=rule, calibration=data
@@ -59,12 +59,14 @@ def export(
     write_json(artefact.export, json_file, force=force)
 
 
-def _calibration(spec: str, samples: int, data_root: str | None):
+def _calibration(spec: str, samples: int, data_root: str | None, steps: int | None, model: Path):
+    from converters.source import load_source
     from converters.targets import CalibrationData
     from dalif_deploy.data import load_data
     from hw_models.input_data import take_samples
 
-    return CalibrationData(spec, take_samples(load_data(spec, data_root).inputs, slice(samples)))
+    data = load_data(spec, data_root, steps=steps or load_source(model).steps)
+    return CalibrationData(spec, take_samples(data.inputs, slice(samples)))
 
 
 def main() -> None:

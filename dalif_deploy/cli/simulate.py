@@ -15,7 +15,12 @@ from dalif_deploy.data.data_sets import NAMES
 def simulate(
     folder: Annotated[Path, typer.Argument(help="Folder that dalif-export wrote.")],
     data: Annotated[
-        str, typer.Option(metavar="NAME:SPLIT|FILE.npz", help=f"Samples, for example digits:test; names: {NAMES}.")
+        str,
+        typer.Option(
+            metavar="NAME:SPLIT|FILE",
+            help=f"Samples, for example digits:test; names: {NAMES}. Or a .npz, or an event camera's recording "
+            "(.aedat4, .es, .raw, .dat).",
+        ),
     ],
     engine: Annotated[str, typer.Option(help="fast, lava, torch or nir.")] = "fast",
     check: Annotated[
@@ -24,6 +29,7 @@ def simulate(
     limit: Annotated[int | None, typer.Option(help="Use the first N samples.", min=1)] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of a sample, if not the exported ones.", min=1)] = None,
     record: Annotated[Path | None, typer.Option(help="Write spikes and membranes of every layer to this .npz.")] = None,
+    window_ms: Annotated[float, typer.Option(help="Of a recording: milliseconds that make a sample.")] = 300.0,
     workers: Annotated[int, typer.Option(help="Lava: interpreters that share the samples.", min=1)] = 1,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
     step_limit: Annotated[float, typer.Option(help="Lava: seconds a step may take.")] = 60.0,
@@ -45,6 +51,7 @@ def simulate(
         steps=steps,
         record=record,
         data_root=data_root,
+        window_ms=window_ms,
         step_limit=step_limit,
         total_limit=total_limit,
         workers=workers,

@@ -11,15 +11,16 @@ def data_folders(data_root: str | None, names: tuple[str, ...]) -> list[Path]:
 
     A folder of the data set's own name goes first: another data set may lie beside it under the same file names.
     """
-    roots = [Path(root) for root in (data_root, os.environ.get("DALIF_DATA"), _cache()) if root]
+    roots = [Path(root) for root in (data_root, os.environ.get("DALIF_DATA"), cache_folder()) if root]
     return [root / name for root in roots for name in (*names, "")]
 
 
 def download_folder(data_root: str | None) -> Path:
     """`data_root`, else $DALIF_DATA, else the user's cache."""
-    return Path(data_root or os.environ.get("DALIF_DATA") or _cache())
+    return Path(data_root or os.environ.get("DALIF_DATA") or cache_folder())
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """The user's cache, for downloads and for what is computed from data."""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return Path(cache) / "dalif-deploy"

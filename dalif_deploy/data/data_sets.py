@@ -19,15 +19,29 @@ class DataSet:
     Attributes:
         loader: "module:function", the module in this package; called as function(split, data_root).
         splits: the names that the loader takes; "train" and "test" are what a training asks for.
+        events: frames of events: the loader is called as function(split, data_root, steps).
     """
 
     loader: str
     splits: tuple[str, ...] = ("train", "test")
+    events: bool = False
 
-    def load(self, split: str, data_root: str | None) -> LabelledData:
-        """Imports the loader, and calls it."""
+    def load(self, split: str, data_root: str | None, steps: int | None = None) -> LabelledData:
+        """Imports the loader, and calls it.
+
+        Args:
+            steps: frames that a sample of events is counted in.
+
+        Raises:
+            UserError: events without `steps`, and what the loader raises.
+        """
         module, function = self.loader.split(":")
-        return getattr(import_module(f"dalif_deploy.data.{module}"), function)(split, data_root)
+        load = getattr(import_module(f"dalif_deploy.data.{module}"), function)
+        if not self.events:
+            return load(split, data_root)
+        if steps is None:
+            raise UserError("events are counted in as many frames as a sample has steps", remedy="give --steps")
+        return load(split, data_root, steps)
 
 
 DATA_SETS = {
@@ -37,6 +51,12 @@ DATA_SETS = {
     "cifar10": DataSet("cifar:load_cifar10"),
     "cifar100": DataSet("cifar:load_cifar100"),
     "imagenet": DataSet("imagenet:load_imagenet", ("train", "val", "test")),
+    # simulated events of a camera that moves before the images
+    "mnist-motion": DataSet("motion_sets:load_mnist_motion", events=True),
+    "fashion-motion": DataSet("motion_sets:load_fashion_motion", events=True),
+    "cifar10-motion": DataSet("motion_sets:load_cifar10_motion", events=True),
+    "cifar10-dvs": DataSet("event_sets:load_cifar10_dvs", events=True),
+    "dvs128-gesture": DataSet("event_sets:load_dvs128_gesture", events=True),
 }
 NAMES = ", ".join(DATA_SETS)
 

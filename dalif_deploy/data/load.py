@@ -13,19 +13,20 @@ from dalif_deploy.data.labelled_data import LabelledData
 from hw_models.errors import UserError
 
 
-def load_data(spec: str, data_root: str | None = None) -> LabelledData:
+def load_data(spec: str, data_root: str | None = None, *, steps: int | None = None) -> LabelledData:
     """Loads `NAME:SPLIT`, with a name of `DATA_SETS`, or a .npz with `input`.
 
     Args:
         data_root: where a data set's files are looked for first, and where a download goes.
+        steps: frames that events are counted in; nothing else needs it.
 
     Raises:
-        UserError: unknown name or split, missing data, a damaged file.
+        UserError: unknown name or split, missing data, a damaged file, events without `steps`.
     """
     if spec.endswith(".npz"):
         return _load_npz(Path(spec))
     data_set, split = find_data_set(spec)
-    return data_set.load(split, data_root)
+    return data_set.load(split, data_root, steps)
 
 
 def _load_npz(path: Path) -> LabelledData:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -48,7 +49,7 @@ class Motion:
     def views(self) -> list[tuple[float, float, float]]:
         """(microseconds, right, down) of each view, the first at 0."""
         found = [(0.0, *map(float, self.corners[0]))]
-        for leg, ((x0, y0), (x1, y1)) in enumerate(zip(self.corners[:-1], self.corners[1:], strict=True)):
+        for leg, ((x0, y0), (x1, y1)) in enumerate(pairwise(self.corners)):
             count = max(1, math.ceil(math.hypot(x1 - x0, y1 - y0) / self.stride))
             for part in (np.arange(count) + 1) / count:
                 found.append(((leg + part) * self.leg_us, x0 + part * (x1 - x0), y0 + part * (y1 - y0)))
@@ -111,7 +112,7 @@ def _fired(images: np.ndarray, motion: Motion) -> Iterator[tuple[np.ndarray, np.
     views = motion.views()
     before = _log_light(images, motion, *views[0][1:])
     level = before.copy()  # that of each pixel's last event
-    for (t0, _, _), (t1, right, down) in zip(views[:-1], views[1:], strict=True):
+    for (t0, _, _), (t1, right, down) in pairwise(views):
         now = _log_light(images, motion, right, down)
         crossed = np.trunc((now - level) / (motion.contrast * NEARLY))
         (pixel,) = np.nonzero(crossed.reshape(-1))

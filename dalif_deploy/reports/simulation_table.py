@@ -11,13 +11,15 @@ from rich.table import Table
 def print_simulation(figures: dict[str, Any], *, stream: TextIO) -> None:
     """Prints accuracy, firing rates and, after a check, the comparison a layer."""
     console = Console(file=stream, highlight=False, width=None if stream.isatty() else 120)
-    accuracy = (
-        "no accuracy (one output and labels give one)"
-        if figures["accuracy"] is None
-        else f"accuracy {100 * figures['accuracy']:.2f} %"
-    )
+    if figures["accuracy"] is not None:
+        accuracy = f"accuracy {100 * figures['accuracy']:.2f} %"
+    else:
+        accuracy = "no accuracy (one output and labels give one)"
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in figures["seconds"].items())
     console.print(f"engine {figures['engine']}: {figures['samples']} samples, {accuracy} ({spent})")
+    if figures["predicted"] is not None:
+        shown = ", ".join(map(str, figures["predicted"][:40]))
+        console.print(f"predicted classes: {shown}{', …' if len(figures['predicted']) > 40 else ''}")
     check = figures["check"]
     table = Table("layer", "firing rate", *(["values compared", "mismatches"] if check else []))
     for layer, rate in figures["firing_rate"].items():

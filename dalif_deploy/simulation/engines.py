@@ -19,7 +19,7 @@ from hw_models.chip_network import ChipNetwork
 from hw_models.encode_input import encode_input
 from hw_models.errors import UserError
 from hw_models.input_data import InputData, by_input, take_samples
-from hw_models.recording import EncodedInput, Recording
+from hw_models.recording import Recording
 
 OUTPUT = "output"  # what the one output of a network of dalif-train is called
 Progress = Callable[[int, int], None]
@@ -63,20 +63,21 @@ class FastEngine:
     name, counterpart, compares = "fast", "lava", ("spikes", "membrane")
 
     def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
-        self.network, self.encoded = _encoded(artefact, data, steps)
+        self.network, self.data = artefact.network, data
+        self.steps = encode_input(self.network, take_samples(data, slice(1)), steps=steps).steps
 
     def chunk_size(self, samples: int) -> int:
         """Bounded by what is kept of a sample."""
         neurons = sum(p.size for p in self.network.populations.values())
-        return max(1, min(samples, 1 << 10, (1 << 26) // max(1, neurons * self.encoded.steps)))
+        return max(1, min(samples, 1 << 10, (1 << 26) // max(1, neurons * self.steps)))
 
     def run(self, samples: slice, record: tuple[str, ...]) -> EngineRun:
         """See Engine."""
         from hw_models.simulator import simulate
 
-        return _from_integers(
-            self.network, self.encoded.steps, simulate(self.network, self.encoded.part(samples), record=record)
-        )
+        # a chunk at a time: all samples of a large set, and their messages, would not fit in memory
+        encoded = encode_input(self.network, take_samples(self.data, samples), steps=self.steps)
+        return _from_integers(self.network, self.steps, simulate(self.network, encoded, record=record))
 
 
 class LavaEngine:
@@ -98,7 +99,8 @@ class LavaEngine:
         from converters.lava.compat import require_lava
 
         require_lava()
-        self.network, self.encoded = _encoded(artefact, data, steps)
+        self.network = artefact.network
+        self.encoded = encode_input(self.network, data, steps=steps)
         self.options = {
             "workers": workers,
             "step_limit_seconds": step_limit,
@@ -190,11 +192,6 @@ def make_engine(name: str, artefact: Artefact, data: InputData, **options: objec
     if name not in ENGINES:
         raise UserError(f"unknown engine {name!r}", remedy=f"choose one of {', '.join(ENGINES)}")
     return ENGINES[name](artefact, data, **options)
-
-
-def _encoded(artefact: Artefact, data: InputData, steps: int | None) -> tuple[ChipNetwork, EncodedInput]:
-    network = artefact.network
-    return network, encode_input(network, data, steps=steps)
 
 
 def _from_integers(network: ChipNetwork, steps: int, recording: Recording) -> EngineRun:

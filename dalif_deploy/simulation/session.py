@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nir
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
 from converters.artefact import Artefact, load_artefact
-from dalif_deploy.data import load_data
+from dalif_deploy.data import LabelledData, load_data
+from dalif_deploy.data.event_recording import is_recording, load_recording
 from dalif_deploy.simulation.comparison import Comparison
 from dalif_deploy.simulation.engines import Engine, EngineRun, make_engine
 from hw_models.atomic_files import atomic_file
@@ -30,6 +32,7 @@ class SimulationRequest:
     steps: int | None = None
     record: Path | None = None
     data_root: str | None = None
+    window_ms: float = 300.0  # of a recording: a sample of N-MNIST, and of the simulated motion after it
     step_limit: float = 60.0
     total_limit: float = 3600.0
     workers: int = 1
@@ -40,19 +43,39 @@ def run_simulation(folder: str | Path, data_spec: str, request: SimulationReques
     """Runs the engine, and its counterpart where a check is asked for.
 
     Returns:
-        Plain figures: accuracy (None without labels), mean firing rate a layer (spikes a neuron and step), seconds,
-        and the result of the check.
+        Plain figures: accuracy (None without labels; `predicted` then has the class of each sample), mean firing rate a
+        layer (spikes a neuron and step), seconds, and the result of the check.
     """
     artefact = load_artefact(folder)
     if request.record is not None and request.record.exists() and not request.force:
         raise UserError("already exists", where=str(request.record), remedy="choose another name or pass --force")
-    loaded = load_data(data_spec, request.data_root)
+    loaded = _load(artefact, data_spec, request)
     inputs = take_samples(loaded.inputs, slice(request.limit))
     labels = None if loaded.labels is None else loaded.labels[: request.limit]
     with Progress(console=Console(stderr=True), transient=True) as progress:
         engine = _engine(request.engine, artefact, inputs, request, progress)
         other = _engine(engine.counterpart, artefact, inputs, request, progress) if request.check else None
         return _run(engine, other, inputs, labels, request, progress)
+
+
+def _load(artefact: Artefact, data_spec: str, request: SimulationRequest) -> LabelledData:
+    steps = request.steps or artefact.steps
+    if not is_recording(data_spec):
+        return load_data(data_spec, request.data_root, steps=steps)
+    shapes = list(_input_shapes(artefact))
+    if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][0] != 2 or steps is None:
+        raise UserError(
+            "a recording is for a network with steps and one input of 2 polarities",
+            where=str(artefact.folder),
+            remedy="train on frames of events, for example --dataset fashion-motion",
+        )
+    height, width = shapes[0][1:]
+    return load_recording(data_spec, size=(width, height), steps=steps, window_ms=request.window_ms)
+
+
+def _input_shapes(artefact: Artefact) -> list[tuple[int, ...]]:
+    nodes = artefact.reference.nodes.values()
+    return [tuple(map(int, node.output_type["output"])) for node in nodes if isinstance(node, nir.Input)]
 
 
 def _engine(name: str, artefact: Artefact, inputs: InputData, request: SimulationRequest, progress: Progress) -> Engine:
@@ -92,7 +115,7 @@ def _run(
     for start in range(0, samples_given, size):
         samples = slice(start, min(start + size, samples_given))
         run = _timed(engine, samples, record, seconds)
-        scores.append(_scores(run, labels))
+        scores.append(_scores(run))
         rates.add(run)
         if request.record is not None:
             kept.append(run)
@@ -102,10 +125,12 @@ def _run(
         progress.update(bar, completed=samples.stop)
     if request.record is not None:
         _write_record(request.record, kept, request.force)
+    predicted = None if scores[0] is None else np.concatenate(scores).argmax(axis=1)
     return {
         "engine": engine.name,
         "samples": samples_given,
-        "accuracy": _accuracy(scores, labels),
+        "accuracy": None if labels is None or predicted is None else float((predicted == labels).mean()),
+        "predicted": None if labels is not None or predicted is None else predicted.tolist(),
         "firing_rate": rates.mean(),
         "seconds": seconds,
         "check": None
@@ -120,18 +145,12 @@ def _run(
     }
 
 
-def _scores(run: EngineRun, labels: np.ndarray | None) -> np.ndarray | None:
-    """[N, classes], None without labels or where several outputs leave open which one they mean."""
-    if labels is None or len(run.outputs) != 1:
+def _scores(run: EngineRun) -> np.ndarray | None:
+    """[N, classes], None where several outputs leave open which one labels mean."""
+    if len(run.outputs) != 1:
         return None
     (output,) = run.outputs.values()
     return output.reshape(len(output), -1)
-
-
-def _accuracy(scores: list[np.ndarray | None], labels: np.ndarray | None) -> float | None:
-    if labels is None or scores[0] is None:
-        return None
-    return float((np.concatenate(scores).argmax(axis=1) == labels).mean())
 
 
 def _timed(engine: Engine, samples: slice, record: tuple[str, ...], seconds: dict[str, float]) -> EngineRun:

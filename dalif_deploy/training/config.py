@@ -11,6 +11,7 @@ from dalif_deploy.networks import NetworkSpec, NeuronSpec
 from dalif_deploy.networks.layers import NAMED
 from dalif_deploy.networks.spec import Arch, SizePerBlock, Steps, require_a_stride_per_block
 
+_MOTION = {"arch": "vggsnn", "width": 0.125, "steps": 10, "epochs": 2, "batch_size": 64, "lr": 3e-3}
 # `shift` is augmentation: images moved by up to so many pixels
 DEFAULTS = {
     "digits": {"channels": [16, 32], "strides": [1, 2], "epochs": 25, "batch_size": 64, "lr": 5e-3, "shift": 1},
@@ -35,6 +36,13 @@ DEFAULTS = {
         "arch": "sew-resnet18", "epochs": 90, "batch_size": 256, "optimizer": "sgd", "lr": 0.1, "schedule": "cosine",
         "flip": True, "crop_padding": 16,
     },
+    # VGGSNN on frames of events (Deng et al., ICLR 2022) with its translations and, where left and right mean the same,
+    # flips (Li et al., ECCV 2022, "NDA"); narrow, for a small machine
+    "mnist-motion": {**_MOTION, "crop_padding": 2},
+    "fashion-motion": {**_MOTION, "crop_padding": 2, "flip": True},
+    "cifar10-motion": {**_MOTION, "crop_padding": 2, "flip": True, "epochs": 20},
+    "cifar10-dvs": {**_MOTION, "crop_padding": 5, "flip": True, "epochs": 100, "batch_size": 32, "width": 0.25},
+    "dvs128-gesture": {**_MOTION, "crop_padding": 5, "epochs": 100, "batch_size": 16, "width": 0.25},
 }  # fmt: skip
 
 

@@ -9,6 +9,11 @@ from dalif_deploy.networks import SpikingNetwork
 from dalif_deploy.training.processes import OneProcess, Processes
 
 
+def time_first(x: torch.Tensor) -> torch.Tensor:
+    """As networks take samples: sequences [N, T, C, H, W] as [T, N, C, H, W]; images [N, C, H, W] stay as they are."""
+    return x.transpose(0, 1) if x.ndim == 5 else x
+
+
 def evaluate(
     network: SpikingNetwork, data: LabelledData, batch_size: int = 256, processes: Processes | None = None
 ) -> float:
@@ -16,8 +21,10 @@ def evaluate(
     processes = processes or OneProcess()
     network.eval()
     correct = 0
+    if len(data.inputs.shape) == 5:  # a sample has as many frames as images, at their size, pass the first layer once
+        batch_size = max(1, batch_size // data.inputs.shape[1])
     with torch.no_grad():
         for start in range(processes.rank * batch_size, len(data.inputs), processes.count * batch_size):
-            logits = network(torch.from_numpy(data.inputs[start : start + batch_size]))
+            logits = network(time_first(torch.from_numpy(data.inputs[start : start + batch_size])))
             correct += int((logits.argmax(1).numpy() == data.labels[start : start + batch_size]).sum())
     return processes.total([correct])[0] / len(data.inputs)

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from dalif_deploy.data import LabelledData
 from dalif_deploy.training.augmentation import augment
 from dalif_deploy.training.config import TrainConfig
-from dalif_deploy.training.evaluation import evaluate
+from dalif_deploy.training.evaluation import evaluate, time_first
 from dalif_deploy.training.losses import loss_and_logits
 from dalif_deploy.training.processes import Processes
 from dalif_deploy.training.training_state import TrainingState, not_a_number
@@ -60,7 +60,7 @@ def fit(
                 # the whole batch's augmentation is drawn in every process, so that it does not depend on their number
                 x = torch.from_numpy(training.inputs[index.numpy()])
                 x, y = augment(x, config, state.rng)[mine], labels[index][mine]
-                loss, logits = loss_and_logits(network, x, y, config)
+                loss, logits = loss_and_logits(network, time_first(x), y, config)
                 value, correct = processes.total([loss.item() / processes.count, int((logits.argmax(1) == y).sum())])
                 if not math.isfinite(value):
                     raise not_a_number(f"the loss became {value} in epoch {epoch}")

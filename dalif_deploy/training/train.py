@@ -137,10 +137,10 @@ def _train(
 ) -> dict[str, Any]:
     working = working_folder(out)
     path = working / CHECKPOINT
-    training = load_data(f"{config.dataset}:train", data_root)
-    testing = load_data(f"{config.dataset}:test", data_root)
+    training = load_data(f"{config.dataset}:train", data_root, steps=config.steps)
+    testing = load_data(f"{config.dataset}:test", data_root, steps=config.steps)
     torch.manual_seed(config.seed)
-    network = build_network(config.network(training.inputs.shape[1:], int(training.labels.max()) + 1))
+    network = build_network(config.network(training.inputs.shape[-3:], int(training.labels.max()) + 1))
     optimizer = make_optimizer(network, config)
     schedule = make_schedule(optimizer, config, steps_per_epoch(training, config))
     state = TrainingState(network, optimizer, schedule, np.random.default_rng(config.seed))
@@ -150,7 +150,12 @@ def _train(
     log = (
         EpochLog(working, state.epochs, list(network.layers), tensorboard=tensorboard) if processes.rank == 0 else None
     )
-    info = {"dataset": config.dataset, "input_step": training.step, "config": config.model_dump(mode="json")}
+    info = {
+        "dataset": config.dataset,
+        "input_step": training.step,
+        "input_highest": training.highest,
+        "config": config.model_dump(mode="json"),
+    }
 
     def save() -> None:
         if processes.rank == 0:

@@ -1,0 +1,86 @@
+"""A recording of an event camera, cut into samples of frames."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from dalif_deploy.data.event_frames import event_frames, require_events
+from dalif_deploy.data.labelled_data import LabelledData
+from hw_models.errors import UserError
+
+# iniVation; Event Stream; Prophesee EVT2, EVT3 and DAT. faery rather than aedat, expelliarmus or tonic: it alone reads
+# them all, and gives the sensor's size with the events. Its .csv is left out: there it has to guess that size.
+ENDINGS = (".aedat4", ".es", ".raw", ".dat")
+
+
+def is_recording(spec: str) -> bool:
+    """Whether the name is that of an event camera's file."""
+    return Path(spec).suffix.lower() in ENDINGS
+
+
+def load_recording(path: str | Path, *, size: tuple[int, int], steps: int, window_ms: float) -> LabelledData:
+    """Samples [N, T, 2, H, W] without labels: one a window, counted in `steps` equal parts; a rest is left out.
+
+    The largest part in the middle of the sensor that has the shape of `size` is looked at.
+
+    Args:
+        size: (width, height) of the frames.
+        window_ms: milliseconds of a sample.
+
+    Raises:
+        UserError: missing or damaged file, shorter than a window, or faery or tonic is not installed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError("no such file", where=str(path), remedy="check the path")
+    sensor, events = _read(path)
+    window = round(window_ms * 1000)
+    if window < steps:
+        raise UserError(f"{window_ms} ms are no {steps} frames", where="--window-ms", remedy="give a longer window")
+    if len(events) == 0:
+        raise UserError("no events", where=str(path), remedy="give a recording with events")
+    start = int(events["t"][0])
+    windows = (int(events["t"][-1]) - start + 1) // window
+    if windows == 0:
+        seconds = (int(events["t"][-1]) - start) / 1e6
+        raise UserError(
+            f"a recording of {seconds:.3f} s has no window of {window_ms:g} ms",
+            where=str(path),
+            remedy="give a shorter --window-ms",
+        )
+    scale = min(sensor[0] / size[0], sensor[1] / size[1])
+    part = tuple(max(1, round(n * scale)) for n in size)
+    for field, whole, kept in zip("xy", sensor, part, strict=True):
+        events[field] -= (whole - kept) // 2
+    bounds = np.searchsorted(events["t"], start + window * np.arange(windows + 1))
+    frames = np.stack([
+        event_frames(events[first:last], sensor=part, size=size, steps=steps, start_us=start + n * window,
+                     duration_us=window)
+        for n, (first, last) in enumerate(pairwise(bounds))
+    ])  # fmt: skip
+    return LabelledData(frames.astype(np.float32), None, 1.0, path.stem, float(max(1, frames.max())))
+
+
+def _read(path: Path) -> tuple[tuple[int, int], np.ndarray]:
+    """(width, height) of the sensor; events with x, y, t, p in order of time."""
+    require_events("tonic")
+    require_events("faery")
+    import faery
+
+    try:
+        stream = faery.events_stream_from_file(str(path))
+        packets = [packet.copy() for packet in stream]
+        sensor = stream.dimensions()
+    # faery raises plain RuntimeError and others for what it can't read
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"not a readable recording ({reason})", where=str(path), remedy=f"give one of {', '.join(ENDINGS)}"
+        ) from error
+    events = np.empty(sum(map(len, packets)), dtype=[("x", np.int32), ("y", np.int32), ("t", np.int64), ("p", np.int8)])
+    for field in events.dtype.names:
+        events[field] = np.concatenate([packet[field] for packet in packets]) if packets else 0
+    return sensor, events[np.argsort(events["t"], kind="stable")]
