@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
-from dalif_deploy.data.data_sets import NAMES
+from dalif_deploy.data.data_sets import DATA_SETS, NAMES
 
 if TYPE_CHECKING:
     from dalif_deploy.training import TrainConfig
@@ -125,6 +125,8 @@ def train(
     if int(os.environ.get("RANK", "0")) > 0:  # under torchrun the first process speaks for all
         return
     stream = sys.stderr if json_file == "-" else sys.stdout
+    if DATA_SETS[config.dataset].simulated:
+        print(f"{config.dataset}: simulated events", file=stream)
     print(f"test accuracy {100 * metrics['test_accuracy']:.2f} %, written to {out}/model.pt", file=stream)
     for layer, beta in zip(metrics["layers"], metrics["epochs"][-1]["beta"], strict=True):
         if beta < 0:

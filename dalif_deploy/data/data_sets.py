@@ -19,12 +19,14 @@ class DataSet:
     Attributes:
         loader: "module:function", the module in this package; called as function(split, data_root).
         splits: the names that the loader takes; "train" and "test" are what a training asks for.
+        simulated: computed, not recorded.
         events: frames of events: the loader is called as function(split, data_root, steps).
     """
 
     loader: str
     splits: tuple[str, ...] = ("train", "test")
     events: bool = False
+    simulated: bool = False
 
     def load(self, split: str, data_root: str | None, steps: int | None = None) -> LabelledData:
         """Imports the loader, and calls it.
@@ -52,13 +54,13 @@ DATA_SETS = {
     "cifar100": DataSet("cifar:load_cifar100"),
     "imagenet": DataSet("imagenet:load_imagenet", ("train", "val", "test")),
     # simulated events of a camera that moves before the images
-    "mnist-motion": DataSet("motion_sets:load_mnist_motion", events=True),
-    "fashion-motion": DataSet("motion_sets:load_fashion_motion", events=True),
-    "cifar10-motion": DataSet("motion_sets:load_cifar10_motion", events=True),
+    "mnist-motion": DataSet("motion_sets:load_mnist_motion", events=True, simulated=True),
+    "fashion-motion": DataSet("motion_sets:load_fashion_motion", events=True, simulated=True),
+    "cifar10-motion": DataSet("motion_sets:load_cifar10_motion", events=True, simulated=True),
     "cifar10-dvs": DataSet("event_sets:load_cifar10_dvs", events=True),
     "dvs128-gesture": DataSet("event_sets:load_dvs128_gesture", events=True),
 }
-NAMES = ", ".join(DATA_SETS)
+NAMES = ", ".join(f"{name} (simulated events)" if each.simulated else name for name, each in DATA_SETS.items())
 
 
 def find_data_set(spec: str) -> tuple[DataSet, str]:

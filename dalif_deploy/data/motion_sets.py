@@ -47,7 +47,8 @@ def _moved(images: LabelledData, motion: Motion, name: str, steps: int) -> Label
     shape = (len(images.inputs), steps, 2, height, width)
     counted = (simulated_frames(part, motion, steps) for part in _grey(images))
     frames = cached_frames(name, (digest.hexdigest(), motion, NEARLY), shape, counted)
-    return labelled_frames(frames, images.labels, name.rsplit("-", 1)[0])
+    # the word stands wherever the name is shown beside a figure
+    return labelled_frames(frames, images.labels, f"{name.rsplit('-', 1)[0]} (simulated events)")
 
 
 def _grey(images: LabelledData) -> Iterator[np.ndarray]:

@@ -16,7 +16,8 @@ def print_simulation(figures: dict[str, Any], *, stream: TextIO) -> None:
     else:
         accuracy = "no accuracy (one output and labels give one)"
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in figures["seconds"].items())
-    console.print(f"engine {figures['engine']}: {figures['samples']} samples, {accuracy} ({spent})")
+    samples = f"{figures['samples']} samples of {figures['data']}"
+    console.print(f"engine {figures['engine']}: {samples}, {accuracy} ({spent})")
     if figures["predicted"] is not None:
         shown = ", ".join(map(str, figures["predicted"][:40]))
         console.print(f"predicted classes: {shown}{', …' if len(figures['predicted']) > 40 else ''}")

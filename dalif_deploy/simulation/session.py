@@ -55,7 +55,7 @@ def run_simulation(folder: str | Path, data_spec: str, request: SimulationReques
     with Progress(console=Console(stderr=True), transient=True) as progress:
         engine = _engine(request.engine, artefact, inputs, request, progress)
         other = _engine(engine.counterpart, artefact, inputs, request, progress) if request.check else None
-        return _run(engine, other, inputs, labels, request, progress)
+        return {"data": loaded.name, **_run(engine, other, inputs, labels, request, progress)}
 
 
 def _load(artefact: Artefact, data_spec: str, request: SimulationRequest) -> LabelledData:
