@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import h5py
 import nir
@@ -24,6 +25,7 @@ class Source:
         steps: steps a sample, None if the source does not say.
         input_step: value of one integer level of the data, None if unknown.
         input_highest: largest value of the data.
+        trained_for: `quantize` (a chip) and `weight_bits` of hardware-aware training; empty without it.
         checkpoint: True if `path` is a checkpoint of dalif-train.
     """
 
@@ -36,6 +38,7 @@ class Source:
     checkpoint: bool
     sha256: str
     input_highest: float = 1.0
+    trained_for: dict[str, Any] = field(default_factory=dict)
 
 
 def load_source(path: str | Path, *, dt: float | None = None) -> Source:
@@ -99,4 +102,8 @@ def _checkpoint_source(path: Path, dt: float | None, digest: str) -> Source:
         dataset=checkpoint.info.get("dataset"),
     )
     origin = "given" if dt is not None else "chosen (the trained network has steps, not seconds)"
-    return Source(path, graph, dt or DT_DEFAULT, origin, int(checkpoint.network.steps), step, True, digest, highest)
+    steps, config = int(checkpoint.network.steps), checkpoint.info.get("config")
+    trained_for = {}
+    if isinstance(config, dict) and config.get("quantize"):
+        trained_for = {key: config.get(key) for key in ("quantize", "weight_bits")}
+    return Source(path, graph, dt or DT_DEFAULT, origin, steps, step, True, digest, highest, trained_for)

@@ -19,6 +19,8 @@ from hw_models.compiler import ScaleRule, compile_graph
 from hw_models.errors import UserError
 from hw_models.input_data import InputData, sample_count
 
+FULL_WEIGHT_BITS = 8
+
 
 @dataclass
 class CalibrationData:
@@ -30,12 +32,12 @@ class CalibrationData:
 
 @dataclass
 class ExportRequest:
-    """What the user asked for beside source and target."""
+    """What the user asked for beside source and target; None leaves it to what the network was trained for."""
 
-    chip: str = "loihi2"
+    chip: str | None = None
     steps: int | None = None
     input_mode: str | None = None
-    weight_bits: int = 8
+    weight_bits: int | None = None
     scale_rule: ScaleRule | None = None
     calibration: CalibrationData | None = None
 
@@ -55,27 +57,30 @@ def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> d
         raise UserError(
             "the graph does not say how many steps a sample has", where=str(source.path), remedy="give --steps"
         )
-    mode = request.input_mode or default_input_mode(source, request.chip)
+    trained_for = source.trained_for
+    chip = request.chip or trained_for.get("quantize") or "loihi2"
+    weight_bits = request.weight_bits or trained_for.get("weight_bits") or FULL_WEIGHT_BITS
+    mode = request.input_mode or (default_input_mode(chip) if source.checkpoint else "spikes")
     compiled = compile_graph(
         source.graph,
-        chip=request.chip,
+        chip=chip,
         steps=steps,
         dt=source.dt,
         input_mode=mode,
         input_step=source.input_step,
         input_range=(0.0, source.input_highest),
-        weight_bits=request.weight_bits,
+        weight_bits=weight_bits,
         scale_rule=request.scale_rule,
         calibration=None if request.calibration is None else request.calibration.inputs,
     )
     write_nir_target(source, request, folder)
     write_chip_network(folder / NETWORK_FILE, compiled.network)
     return {
-        "chip": request.chip,
+        "chip": chip,
         "steps": steps,
         "input": mode,
         "input_step": next(iter(compiled.network.inputs.values())).step if mode == "graded" else None,
-        "weight_bits": request.weight_bits,
+        "weight_bits": weight_bits,
         "scale_rule": asdict(compiled.rule),
         "calibration": None
         if request.calibration is None
@@ -85,10 +90,8 @@ def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> d
     }
 
 
-def default_input_mode(source: Source, chip: str) -> str:
-    """Networks of dalif-train see images, others spikes; images enter loihi1 as bias, loihi2 as graded spikes."""
-    if not source.checkpoint:
-        return "spikes"
+def default_input_mode(chip: str) -> str:
+    """Images, which networks of dalif-train see, enter loihi1 as bias, loihi2 as graded spikes."""
     return "bias" if chip == "loihi1" else "graded"
 
 

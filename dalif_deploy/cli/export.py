@@ -15,12 +15,16 @@ def export(
     model: Annotated[Path, typer.Argument(help="A checkpoint of dalif-train (model.pt) or a NIR graph (net.nir).")],
     target: Annotated[str, typer.Option(help="nir or lava.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
-    chip: Annotated[str, typer.Option(help="loihi1 or loihi2.")] = "loihi2",
+    chip: Annotated[
+        str | None, typer.Option(help="loihi1 or loihi2 (default, but for a network trained with --quantize).")
+    ] = None,
     input_mode: Annotated[
         str | None,
         typer.Option("--input", help="bias, graded or spikes; by default bias (loihi1) or graded (loihi2) for images."),
     ] = None,
-    weight_bits: Annotated[int, typer.Option(help="Bits of a weight, sign included, 1 to 8.")] = 8,
+    weight_bits: Annotated[
+        int | None, typer.Option(help="Bits of a weight, sign included, 1 to 8; 8, or what it was trained with.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of a sample, where the model does not say.")] = None,
     dt: Annotated[float | None, typer.Option(help="Time step in seconds; overrides the graph's own.")] = None,
     calibrate: Annotated[

@@ -60,6 +60,11 @@ def train(
     flip: Annotated[bool | None, typer.Option("--flip", help="Mirror images, left for right, at random.")] = None,
     crop_padding: Annotated[int | None, typer.Option(help="Crop each image at random from so much padding.")] = None,
     cutout: Annotated[int | None, typer.Option(help="Blank a square of this side in each image.")] = None,
+    quantize: Annotated[
+        str | None, typer.Option(help="loihi1 or loihi2: the last epochs' forward pass is the chip's own arithmetic.")
+    ] = None,
+    weight_bits: Annotated[int | None, typer.Option(help="With --quantize: bits of a weight, 1 to 8.")] = None,
+    quantize_epochs: Annotated[int | None, typer.Option(help="With --quantize: how many; by default half.")] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard's event files too.")] = False,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random choice; 0 by default.")] = None,
@@ -94,6 +99,9 @@ def train(
         "flip": flip,
         "crop_padding": crop_padding,
         "cutout": cutout,
+        "quantize": quantize,
+        "weight_bits": weight_bits,
+        "quantize_epochs": quantize_epochs,
         "seed": seed,
     }
     neuron = {"activation": activation, "learn": learn, "reset": reset, "surrogate": surrogate}
@@ -127,14 +135,8 @@ def train(
     stream = sys.stderr if json_file == "-" else sys.stdout
     if DATA_SETS[config.dataset].simulated:
         print(f"{config.dataset}: simulated events", file=stream)
-    print(f"test accuracy {100 * metrics['test_accuracy']:.2f} %, written to {out}/model.pt", file=stream)
-    for layer, beta in zip(metrics["layers"], metrics["epochs"][-1]["beta"], strict=True):
-        if beta < 0:
-            print(
-                f"note: beta of {layer} became {beta:.3f}; a chip's decay can't be negative: "
-                "train with --activation sigmoid or clamp to export it there",
-                file=sys.stderr,
-            )
+    how = "" if config.quantize is None else f" (computed as {config.quantize} does, {config.weight_bits}-bit weights)"
+    print(f"test accuracy {100 * metrics['test_accuracy']:.2f} %{how}, written to {out}/model.pt", file=stream)
     write_json(metrics, json_file, force=force)
 
 

@@ -88,6 +88,13 @@ class DALIF(nn.Module):
         """Temporal decay, shape ()."""
         return self.fixed_beta if self.tau_b is None else ACTIVATIONS[self.activation](self.tau_b)
 
+    @torch.no_grad()
+    def keep_beta_a_decay(self) -> None:
+        """Puts a learned beta back into 0..4095/4096, the decays that a chip's register holds."""
+        if self.tau_b is not None:
+            lowest = None if self.activation == "sigmoid" else 0.0
+            self.tau_b.clamp_(lowest, free_parameter(1 - 2**-12, self.activation))
+
     def step(self, x: torch.Tensor, state: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """One step.
 

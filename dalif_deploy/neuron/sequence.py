@@ -98,20 +98,28 @@ def gradient_rows(
             if t + 1 < steps:
                 torch.ge(v[t], rule.v_threshold, out=s[t])
                 _release(v[t], s[t], rule, h[t])
-        arriving = grad[:, start : start + BLOCK]
-        g = v.sub_(rule.v_threshold)
-        if rule.width != 1:
-            g, arriving = g.div_(rule.width), arriving / rule.width
-        g = SURROGATES[rule.surrogate][1](g).mul_(arriving)
-        for t in range(steps - 2, -1, -1):
-            carry = torch.mul(g[t + 1], beta, out=v[t])
-            if rule.reset == "zero":
-                carry.addcmul_(carry, s[t], value=-1)
-            g[t].add_(carry)
+        g = membrane_gradient(v, s, grad[:, start : start + BLOCK], beta, rule)
         torch.mul(g, alpha, out=gx)
         grad_alpha += torch.mul(g, x_part, out=v).sum(dtype=alpha.dtype)
         grad_beta += torch.mul(g[1:], h[:-1], out=v[1:]).sum(dtype=beta.dtype)
     return grad_x, grad_alpha, grad_beta
+
+
+def membrane_gradient(
+    v: torch.Tensor, s: torch.Tensor, grad: torch.Tensor, beta: torch.Tensor, rule: Rule
+) -> torch.Tensor:
+    """G [T, ...], see above, from V [T, ...], which is lost, and the spikes S of all steps but the last."""
+    carry = torch.empty_like(v[0])
+    g = v.sub_(rule.v_threshold)
+    if rule.width != 1:
+        g, grad = g.div_(rule.width), grad / rule.width
+    g = SURROGATES[rule.surrogate][1](g).mul_(grad)
+    for t in range(len(v) - 2, -1, -1):
+        torch.mul(g[t + 1], beta, out=carry)
+        if rule.reset == "zero":
+            carry.addcmul_(carry, s[t], value=-1)
+        g[t].add_(carry)
+    return g
 
 
 def _charge(

@@ -81,6 +81,9 @@ class TrainConfig(BaseModel):
         tet_lambda: share of the regulariser in the TET loss.
         shift: images are moved by up to so many pixels, a batch at a time.
         flip, crop_padding, cutout: an image at a time; see `dalif_deploy.training.augmentation`.
+        quantize: chip whose arithmetic the forward pass has in the last `quantize_epochs` epochs (by default half of
+            all), see `dalif_deploy.hardware_aware`.
+        weight_bits: of that chip's weights, sign included.
         seed: of the weights, the order of the samples and all augmentation; on a CPU with the same number of threads it
             determines every bit of the result.
     """
@@ -109,6 +112,9 @@ class TrainConfig(BaseModel):
     flip: bool = False
     crop_padding: int = Field(default=0, ge=0, le=256)
     cutout: int = Field(default=0, ge=0)
+    quantize: Literal["loihi1", "loihi2"] | None = None
+    weight_bits: int = Field(default=8, ge=1, le=8)
+    quantize_epochs: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0, lt=1 << 63)
 
     @model_validator(mode="after")
@@ -131,7 +137,18 @@ class TrainConfig(BaseModel):
             raise ValueError(f"warmup_epochs {self.warmup_epochs} must be less than epochs {self.epochs}")
         if self.tet_lambda and self.loss != "tet":
             raise ValueError("tet_lambda needs the loss tet")
+        if self.quantize is None and (self.quantize_epochs is not None or self.weight_bits != 8):
+            raise ValueError("weight_bits and quantize_epochs need quantize")
+        if self.quantize is not None and self.float_epochs < 1:
+            raise ValueError("quantize needs at least one epoch before it, in which batch norm sees the data")
         return self
+
+    @property
+    def float_epochs(self) -> int:
+        """Epochs before those that have the chip's arithmetic."""
+        if self.quantize is None:
+            return self.epochs
+        return self.epochs - (self.quantize_epochs or max(1, self.epochs // 2))
 
     def network(self, input_shape: tuple[int, ...], classes: int) -> NetworkSpec:
         """The network that this configuration trains."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from dalif_deploy.data import LabelledData
-from dalif_deploy.networks import SpikingNetwork
 from dalif_deploy.training.processes import OneProcess, Processes
 
 
@@ -15,7 +15,7 @@ def time_first(x: torch.Tensor) -> torch.Tensor:
 
 
 def evaluate(
-    network: SpikingNetwork, data: LabelledData, batch_size: int = 256, processes: Processes | None = None
+    network: nn.Module, data: LabelledData, batch_size: int = 256, processes: Processes | None = None
 ) -> float:
     """Share of samples whose largest logit is the label; each process looks at its share of the batches."""
     processes = processes or OneProcess()

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dalif_deploy.data import LabelledData
+from dalif_deploy.networks import SpikingNetwork
 from dalif_deploy.training.augmentation import augment
 from dalif_deploy.training.config import TrainConfig
 from dalif_deploy.training.evaluation import evaluate, time_first
@@ -42,7 +43,8 @@ def fit(
     """
     labels = torch.from_numpy(training.labels)
     batches = steps_per_epoch(training, config)
-    network, optimizer = processes.ready(state.network, state.optimizer)
+    trained = state.network if state.chip is None else state.chip
+    network, optimizer = processes.ready(trained, state.optimizer)
     share = config.batch_size // processes.count
     mine = slice(processes.rank * share, (processes.rank + 1) * share)
     console = Console(stderr=True, quiet=processes.rank > 0)
@@ -55,7 +57,9 @@ def fit(
             if state.permutation is None:
                 state.lr = state.schedule.get_last_lr()[0]
                 state.permutation = torch.from_numpy(state.rng.permutation(len(labels)))
-            state.network.train()
+            if state.chip is not None:
+                state.chip.active = epoch > config.float_epochs
+            trained.train()
             for index in state.permutation[: batches * config.batch_size].split(config.batch_size)[state.batch :]:
                 # the whole batch's augmentation is drawn in every process, so that it does not depend on their number
                 x = torch.from_numpy(training.inputs[index.numpy()])
@@ -67,6 +71,7 @@ def fit(
                 optimizer.zero_grad(set_to_none=True)
                 processes.backward(loss)
                 optimizer.step()
+                keep_betas_decays(state.network)
                 state.schedule.step()
                 state.loss += value / batches
                 state.correct += int(correct)
@@ -76,13 +81,14 @@ def fit(
                 if state.batch < batches:
                     after_step()
             state.require_finite()
-            accuracy = evaluate(state.network, testing, processes=processes)
+            accuracy = evaluate(trained, testing, processes=processes)
             layers = state.network.layers.values()
             metrics = {
                 "epoch": epoch,
                 "loss": state.loss,
                 "training_accuracy": state.correct / (batches * config.batch_size),
                 "test_accuracy": accuracy,
+                "arithmetic": "float" if epoch <= config.float_epochs else config.quantize,
                 "lr": state.lr,
                 "seconds": round(earlier + time.perf_counter() - began, 3),
                 "alpha": [layer.neuron.alpha.item() for layer in layers],
@@ -92,6 +98,12 @@ def fit(
             state.epochs.append(metrics)
             state.batch, state.permutation, state.loss, state.correct, state.seconds = 0, None, 0.0, 0, 0.0
             after_epoch(metrics)
+
+
+def keep_betas_decays(network: SpikingNetwork) -> None:
+    """Puts learned temporal decays back into [0, 1), where a step of the optimizer left it."""
+    for layer in network.layers.values():
+        layer.neuron.keep_beta_a_decay()
 
 
 def steps_per_epoch(training: LabelledData, config: TrainConfig) -> int:

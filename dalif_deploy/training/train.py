@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from dalif_deploy.data import load_data
+from converters.targets import default_input_mode
+from dalif_deploy.data import LabelledData, load_data
+from dalif_deploy.hardware_aware import ChipForward, ChipTarget
 from dalif_deploy.networks import build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig
@@ -99,6 +101,12 @@ def train(
             shutil.rmtree(working, ignore_errors=True)
 
 
+def chip_target(config: TrainConfig, data: LabelledData) -> ChipTarget:
+    """How dalif-export compiles what this configuration trains."""
+    mode = default_input_mode(config.quantize)
+    return ChipTarget(config.quantize, mode, data.step, data.highest, config.weight_bits)
+
+
 def _metrics(out: Path) -> dict[str, Any]:
     path = out / "metrics.json"
     try:
@@ -143,7 +151,8 @@ def _train(
     network = build_network(config.network(training.inputs.shape[-3:], int(training.labels.max()) + 1))
     optimizer = make_optimizer(network, config)
     schedule = make_schedule(optimizer, config, steps_per_epoch(training, config))
-    state = TrainingState(network, optimizer, schedule, np.random.default_rng(config.seed))
+    chip = None if config.quantize is None else ChipForward(network, chip_target(config, training))
+    state = TrainingState(network, optimizer, schedule, np.random.default_rng(config.seed), chip)
     checkpoint = load_unfinished(path, config) if resume else None
     if checkpoint is not None:
         state.restore(checkpoint, path)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
+from dalif_deploy.hardware_aware import ChipForward
 from dalif_deploy.networks import SpikingNetwork
 from dalif_deploy.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig
@@ -27,6 +28,7 @@ class TrainingState:
     """All that changes from one step to the next.
 
     Attributes:
+        chip: the network as the chip computes it, for the epochs that train so; None without them.
         rng: decides the order of the samples and the augmentation.
         batch: steps done in the current epoch.
         permutation: the current epoch's order of samples; None between epochs.
@@ -39,6 +41,7 @@ class TrainingState:
     optimizer: torch.optim.Optimizer
     schedule: LRScheduler
     rng: np.random.Generator
+    chip: ChipForward | None = None
     batch: int = 0
     permutation: torch.Tensor | None = None
     loss: float = 0.0

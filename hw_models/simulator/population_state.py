@@ -109,9 +109,15 @@ class PopulationState:
             spikes: float32 [N, *shape], becomes 1 where the population fires; of one that never fires it is left.
             overwrite: True if the memory of `drive` may become the membrane's.
         """
-        self._integrate(drive, overwrite)
-        if self.bounds.clips:
-            self._membrane.clamp_(-V_LIMIT * UNIT, V_LIMIT * UNIT)
+        self.integrate(drive, overwrite=overwrite)
+        self.fire(spikes)
+
+    def membrane(self) -> torch.Tensor:
+        """The membrane in units of 4096, float32 [N, *shape]; the state's own memory."""
+        return self._membrane
+
+    def fire(self, spikes: torch.Tensor) -> None:
+        """Spikes and reset of one step; `spikes` as for `step`."""
         if not self._can_fire:
             return
         torch.gt(self._membrane, self._threshold, out=spikes)
@@ -123,7 +129,8 @@ class PopulationState:
         else:
             self._membrane.addcmul_(spikes, self._threshold, value=-1)
 
-    def _integrate(self, drive: torch.Tensor | None, overwrite: bool) -> None:
+    def integrate(self, drive: torch.Tensor | None, *, overwrite: bool) -> None:
+        """Decay, drive and clip of one step; arguments as for `step`."""
         target = drive if overwrite and drive is not None else self._membrane
         if self._at_rest:
             if drive is not None and target is not drive:
@@ -133,6 +140,8 @@ class PopulationState:
         elif drive is not None:
             torch.add(self._membrane, drive, out=target)
         self._membrane, self._at_rest = target, False
+        if self.bounds.clips:
+            self._membrane.clamp_(-V_LIMIT * UNIT, V_LIMIT * UNIT)
 
     def _decay_and_add(
         self, state: torch.Tensor, keep: Register, added: torch.Tensor | None, target: torch.Tensor

@@ -1,0 +1,198 @@
+"""A network in training whose forward pass is the compiled network's: what is learned is what the chip computes.
+
+At each change of the weights the compiler makes the chip's integers anew, batch norm folded with its running averages,
+and the simulator's own code runs them, layer by layer. Gradients pass straight through to the float weights: each
+layer's current has the value that the chip gives it and the gradient that the float layer has there, for the same
+spikes. So the exported network, compiled with the same options, is the one that was trained, to the bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from converters.dalif_to_nir import network_to_nir
+from dalif_deploy.hardware_aware.chip_sequence import ChipSequence
+from dalif_deploy.networks.layers import INPUT
+from dalif_deploy.networks.spiking_network import SpikingLayer, SpikingNetwork
+from dalif_deploy.neuron.sequence import Rule
+from hw_models.chip_network import DECAY_UNITY, ChipNetwork
+from hw_models.compiler import compile_graph
+from hw_models.encode_input import encode_input
+from hw_models.graph.neuron_dynamics import DT_DEFAULT
+from hw_models.recording import EncodedInput
+from hw_models.simulator.exact_float import exact_float32
+from hw_models.simulator.exactness import Bounds, population_bounds
+from hw_models.simulator.memory_layout import laid_out
+from hw_models.simulator.population_state import PopulationState
+from hw_models.simulator.synaptic_input import SynapticInput
+
+
+@dataclass(frozen=True)
+class ChipTarget:
+    """How the network will be compiled.
+
+    Attributes:
+        chip: name of a description in `hw_models/chips`.
+        input_mode: "graded" or "bias", see `ChipInput`.
+        input_step: value of one integer level of the data; None if unknown.
+        input_highest: largest value of the data.
+        weight_bits: sign included.
+    """
+
+    chip: str
+    input_mode: str
+    input_step: float | None = None
+    input_highest: float = 1.0
+    weight_bits: int = 8
+
+
+class ChipForward(nn.Module):
+    """Shares the parameters of `network`, and is called like it. Batch norm keeps its averages, in training too.
+
+    Args:
+        network: as built by `build_network`, and trained so far that its batch norms have seen the data.
+
+    Attributes:
+        active: False lets the float network through as it is, for the epochs before.
+
+    Raises:
+        UserError: in a forward pass, where the network cannot be compiled.
+    """
+
+    def __init__(self, network: SpikingNetwork, target: ChipTarget):
+        super().__init__()
+        self.network, self.target, self.active = network, target, True
+        self._seen: tuple[int, ...] | None = None
+        self._made: dict[int, _Compiled] = {}
+
+    def train(self, mode: bool = True) -> ChipForward:
+        """Batch norm's averages are part of the integers: they stay as they are."""
+        super().train(mode)
+        self.network.train(mode and not self.active)
+        return self
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits [N, classes], averaged over time; x as for `SpikingNetwork`."""
+        return self.logits_per_step(x).mean(0) if self.active else self.network(x)
+
+    def logits_per_step(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits [T, N, classes] of each step's spikes."""
+        return self._run(x)[0] if self.active else self.network.logits_per_step(x)
+
+    def forward_recorded(self, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """As forward, and the spikes [T, N, ...] of each layer."""
+        logits, fired = self._run(x)
+        return logits.mean(0), {name: spikes for name, spikes in fired.items() if name != INPUT}
+
+    def compiled(self, steps: int | None = None) -> ChipNetwork:
+        """The chip's network of the present weights."""
+        return self._compiled(steps or self.network.steps).network
+
+    def _compiled(self, steps: int) -> _Compiled:
+        tensors = (*self.network.parameters(), *self.network.buffers())
+        versions = tuple(number for t in tensors for number in (t.data_ptr(), t._version))
+        if versions != self._seen:
+            self._made, self._seen = {}, versions
+        if steps not in self._made:
+            self._made[steps] = _Compiled(self.network, self.target, steps)
+        return self._made[steps]
+
+    def _run(self, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        still = x.ndim == 4
+        steps = self.network.steps if still else len(x)
+        made = self._compiled(steps)
+        data = x.detach().cpu().numpy()
+        encoded = encode_input(made.network, data if still else np.moveaxis(data, 0, 1))
+        sent = {name: torch.from_numpy(m).transpose(0, 1).to(torch.float32) for name, m in encoded.messages.items()}
+        fired, flat = {}, {INPUT: x if still else x.flatten(0, 1)}
+        for name, layer in self.network.layers.items():
+            current = _float_current(layer, flat, steps, still)
+            fired[name] = sent[name] = made.fire(name, layer, current, sent, encoded)
+            flat[name] = fired[name].flatten(0, 1)
+        reads = self.network.reads
+        pooled = reads.pooled([flat[source] for source in reads.branch.sources])
+        logits = self.network.readout(pooled.flatten(1)).unflatten(0, (steps, -1))
+        return logits + (made.readout(sent) - logits).detach(), fired
+
+
+class _Compiled:
+    """A compiled network's parts, for runs layer by layer."""
+
+    def __init__(self, network: SpikingNetwork, target: ChipTarget, steps: int):
+        graph = network_to_nir(network, input_step=target.input_step)
+        self.network = compile_graph(
+            graph,
+            chip=target.chip,
+            steps=steps,
+            dt=DT_DEFAULT,
+            input_mode=target.input_mode,
+            input_step=target.input_step,
+            input_range=(0.0, target.input_highest),
+            weight_bits=target.weight_bits,
+        ).network
+        self.bounds: dict[str, Bounds] = {}
+        self.synapses: dict[str, SynapticInput] = {}
+        for name, population in self.network.populations.items():
+            incoming = self.network.incoming(name)
+            shapes = [self.network.source_shape(p.source) for p in incoming]
+            self.bounds[name] = population_bounds(self.network, population, steps)
+            self.synapses[name] = SynapticInput(population, incoming, shapes, self.bounds[name], torch.device("cpu"))
+
+    def fire(
+        self,
+        name: str,
+        layer: SpikingLayer,
+        current: torch.Tensor,
+        sent: dict[str, torch.Tensor],
+        encoded: EncodedInput,
+    ) -> torch.Tensor:
+        """Spikes [T, N, ...] of a layer, given the messages that its sources sent."""
+        population, samples = self.network.populations[name], current.shape[1]
+
+        def at_rest() -> PopulationState:
+            mant_exp = encoded.bias.get(name)
+            bias = None if mant_exp is None else mant_exp[0].astype(np.int32) << mant_exp[1].astype(np.int32)
+            return PopulationState(population, self.bounds[name], samples, torch.device("cpu"), bias)
+
+        with torch.no_grad(), exact_float32():
+            drive = at_rest().drive(self._current(name, sent))
+        if drive is None:  # nothing drives the layer
+            drive = torch.zeros_like(current[0])
+        elif drive.ndim == current.ndim and len(drive) == 1:
+            drive = drive[0]
+        neuron = layer.neuron
+        scale = laid_out(torch.as_tensor(population.scale, dtype=torch.float32), population.shape)
+        rule = Rule(neuron.v_threshold, neuron.reset, neuron.surrogate, neuron.width)
+        return ChipSequence.apply(current, neuron.beta, drive, at_rest, scale, rule)
+
+    def readout(self, sent: dict[str, torch.Tensor]) -> torch.Tensor:
+        """What each step adds to the readout's membrane, [T, N, classes] in units of the float network."""
+        (output,) = self.network.outputs.values()
+        population = self.network.populations[output.population]
+        with torch.no_grad(), exact_float32():
+            samples = next(iter(sent.values())).shape[1]
+            state = PopulationState(population, self.bounds[population.name], samples, torch.device("cpu"))
+            drive = state.drive(self._current(population.name, sent))
+            return drive * (DECAY_UNITY / torch.as_tensor(population.scale, dtype=torch.float32))
+
+    def _current(self, name: str, sent: dict[str, torch.Tensor]) -> torch.Tensor | None:
+        synapses, static, moving = self.synapses[name], {}, {}
+        for index, projection in enumerate(self.network.incoming(name)):
+            messages = sent[projection.source]
+            (static if len(messages) == 1 else moving)[index] = messages
+        total = synapses.sum(static)
+        if moving:
+            total = synapses.sum(moving, None if total is None else total[0])
+        return synapses.current(total)
+
+
+def _float_current(layer: SpikingLayer, flat: dict[str, torch.Tensor], steps: int, still: bool) -> torch.Tensor:
+    """alpha * X of the float layer, [T, N, ...]."""
+    current = layer.neuron.alpha * layer.current(flat)
+    if still and layer.sources == {INPUT}:
+        return current.expand(steps, *current.shape)
+    return current.unflatten(0, (steps, -1))
