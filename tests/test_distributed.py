@@ -22,6 +22,7 @@ from hw_models.errors import UserError
 MODULE = ["-m", "dalif_deploy.cli.train"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 TET = ["--loss", "tet", "--tet-lambda", "0.05", "--optimizer", "sgd", "--nesterov", "--lr", "0.1", "--flip"]
+QUANTIZE = ["--quantize", "loihi2", "--weight-bits", "4"]
 
 
 def run(launcher, out, options):
@@ -33,7 +34,7 @@ def run(launcher, out, options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", [[], TET], ids=["default", "tet"])
+@pytest.mark.parametrize("recipe", [[], TET, QUANTIZE], ids=["default", "tet", "quantize"])
 def test_two_processes_give_the_losses_of_one(tmp_path, recipe):
     one, single = run([sys.executable], tmp_path / "one", recipe)
     two, double = run(TORCHRUN, tmp_path / "two", recipe)

@@ -20,6 +20,7 @@ COMMAND = [sys.executable, "-c", "from dalif_deploy.cli.train import main; main(
 RECIPES = [
     {},
     {"optimizer": "sgd", "nesterov": True, "schedule": "cosine", "warmup_epochs": 0.5, "flip": True, "cutout": 2},
+    {"quantize": "loihi2", "weight_bits": 4},  # the second epoch
 ]
 
 
@@ -59,7 +60,7 @@ def stop_after(monkeypatch, saves):
     monkeypatch.setattr(TrainingState, "save", counted)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=["default", "sgd"])
+@pytest.mark.parametrize("recipe", RECIPES, ids=["default", "sgd", "quantize"])
 def test_it_goes_on_from_any_step_to_the_same_bits(tmp_path, recipe):
     whole = train(config(**recipe), tmp_path / "whole")
     expected = weights(tmp_path / "whole")
