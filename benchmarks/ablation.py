@@ -111,8 +111,8 @@ def report(runs: dict, arguments: argparse.Namespace) -> str:
         "# The paper's ablation, as measured here",
         "",
         f"Written by `python benchmarks/ablation.py --data {arguments.data} --epochs {arguments.epochs} --seeds "
-        f"{arguments.seeds}` (torch {torch.__version__}, Python {platform.python_version()}, {arguments.threads} thread"
-        f"{'s' * (arguments.threads > 1)}). Network: cnn, channels {NETWORK['channels']}, strides {NETWORK['strides']}; "
+        f"{arguments.seeds}` (torch {torch.__version__}, Python {platform.python_version()}, threads: "
+        f"{arguments.threads}). Network: cnn, channels {NETWORK['channels']}, strides {NETWORK['strides']}; "
         f"AdamW, batch {RECIPE['batch_size']}, largest rate {RECIPE['lr']}; no augmentation. LIF: alpha 0.9 and beta "
         "0.5, fixed; where one is learned it starts there.",
         "",
