@@ -16,10 +16,9 @@ from converters.nir_file import write_nir
 from converters.source import Source
 from hw_models.chip_network_file import write_chip_network
 from hw_models.compiler import ScaleRule, compile_graph
+from hw_models.compiler.quantize import FULL_WEIGHT_BITS
 from hw_models.errors import UserError
 from hw_models.input_data import InputData, sample_count
-
-FULL_WEIGHT_BITS = 8
 
 
 @dataclass

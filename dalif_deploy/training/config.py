@@ -138,9 +138,11 @@ class TrainConfig(BaseModel):
         if self.tet_lambda and self.loss != "tet":
             raise ValueError("tet_lambda needs the loss tet")
         if self.quantize is None and (self.quantize_epochs is not None or self.weight_bits != 8):
-            raise ValueError("weight_bits and quantize_epochs need quantize")
+            raise ValueError("weight_bits and quantize_epochs need quantize: loihi1 or loihi2")
         if self.quantize is not None and self.float_epochs < 1:
-            raise ValueError("quantize needs at least one epoch before it, in which batch norm sees the data")
+            raise ValueError(
+                "quantize needs at least one epoch before it, in which batch norm sees the data: more epochs"
+            )
         return self
 
     @property
