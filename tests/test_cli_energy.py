@@ -27,7 +27,7 @@ def environment():
 def exported(tmp_path_factory):
     """A small spiking network exported for loihi1, and data for it."""
     from converters.export import export_network
-    from converters.targets import ExportRequest
+    from converters.targets.request import ExportRequest
 
     folder = tmp_path_factory.mktemp("energy")
     rng = np.random.default_rng(3)

@@ -5,7 +5,7 @@ import pytest
 
 from converters.artefact import load_artefact
 from converters.export import export_network
-from converters.targets import ExportRequest
+from converters.targets.request import ExportRequest
 from dalif_deploy.data import load_data
 from dalif_deploy.networks.checkpoint import load_checkpoint
 from dalif_deploy.simulation.session import SimulationRequest, run_simulation

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from converters.export import export_network
 from converters.lava.session import run_lava
-from converters.targets import ExportRequest
+from converters.targets.request import ExportRequest
 from dalif_deploy.data import load_data
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget
 from dalif_deploy.hardware_aware.chip_sequence import ChipSequence

@@ -49,7 +49,7 @@ def export(
     Example: dalif-export runs/x/model.pt --target lava --chip loihi2 -o exported
     """
     from converters.export import export_network
-    from converters.targets import ExportRequest
+    from converters.targets.request import ExportRequest
     from dalif_deploy.reports.export_table import print_export
     from hw_models.compiler.scale_problem import scale_rule
 
@@ -65,7 +65,7 @@ def export(
 
 def _calibration(spec: str, samples: int, data_root: str | None, steps: int | None, model: Path):
     from converters.source import load_source
-    from converters.targets import CalibrationData
+    from converters.targets.request import CalibrationData
     from dalif_deploy.data import load_data
     from hw_models.input_data import take_samples
 

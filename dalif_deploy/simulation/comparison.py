@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dalif_deploy.simulation.engines import EngineRun
+from dalif_deploy.simulation.engines.engine import EngineRun
 
 
 @dataclass

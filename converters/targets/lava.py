@@ -1,52 +1,20 @@
-"""The targets of dalif-export: one function each, and the table that names them.
-
-A target writes its files into a fresh folder and returns what export.json shall say of it.
-"""
+"""Target "lava": the compiled network, which Lava, the batched simulator and every target on a chip start from."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from converters.artefact import CHECKPOINT_FILE, NETWORK_FILE, REFERENCE_FILE
-from converters.nir_file import write_nir
+from converters.artefact import NETWORK_FILE
 from converters.source import Source
+from converters.targets.nir import write_nir_target
+from converters.targets.request import ExportRequest
 from hw_models.chip_network_file import write_chip_network
-from hw_models.compiler import ScaleRule, compile_graph
+from hw_models.compiler import compile_graph
 from hw_models.compiler.quantize import FULL_WEIGHT_BITS
 from hw_models.errors import UserError
-from hw_models.input_data import InputData, sample_count
-
-
-@dataclass
-class CalibrationData:
-    """Samples that scales are chosen by, and the name that export.json gives them."""
-
-    name: str
-    inputs: InputData
-
-
-@dataclass
-class ExportRequest:
-    """What the user asked for beside source and target; None leaves it to what the network was trained for."""
-
-    chip: str | None = None
-    steps: int | None = None
-    input_mode: str | None = None
-    weight_bits: int | None = None
-    scale_rule: ScaleRule | None = None
-    calibration: CalibrationData | None = None
-
-
-def write_nir_target(source: Source, request: ExportRequest, folder: Path) -> dict[str, Any]:
-    """The float graph, with the checkpoint beside it if there is one."""
-    write_nir(folder / REFERENCE_FILE, source.graph)
-    if source.checkpoint:
-        shutil.copyfile(source.path, folder / CHECKPOINT_FILE)
-    return {"steps": request.steps or source.steps}
+from hw_models.input_data import sample_count
 
 
 def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> dict[str, Any]:
@@ -92,9 +60,3 @@ def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> d
 def default_input_mode(chip: str) -> str:
     """Images, which networks of dalif-train see, enter loihi1 as bias, loihi2 as graded spikes."""
     return "bias" if chip == "loihi1" else "graded"
-
-
-TARGETS: dict[str, Callable[[Source, ExportRequest, Path], dict[str, Any]]] = {
-    "nir": write_nir_target,
-    "lava": write_lava_target,
-}

@@ -1,0 +1,20 @@
+"""The targets of dalif-export: a file each, and the table that names them.
+
+A target writes its files into a fresh folder and returns what export.json shall say of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from converters.source import Source
+from converters.targets.lava import write_lava_target
+from converters.targets.nir import write_nir_target
+from converters.targets.request import ExportRequest
+
+TARGETS: dict[str, Callable[[Source, ExportRequest, Path], dict[str, Any]]] = {
+    "nir": write_nir_target,
+    "lava": write_lava_target,
+}

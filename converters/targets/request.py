@@ -1,0 +1,28 @@
+"""What the user of dalif-export asked for beside source and target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hw_models.compiler import ScaleRule
+from hw_models.input_data import InputData
+
+
+@dataclass
+class CalibrationData:
+    """Samples that scales are chosen by, and the name that export.json gives them."""
+
+    name: str
+    inputs: InputData
+
+
+@dataclass
+class ExportRequest:
+    """What the user asked for beside source and target; None leaves it to what the network was trained for."""
+
+    chip: str | None = None
+    steps: int | None = None
+    input_mode: str | None = None
+    weight_bits: int | None = None
+    scale_rule: ScaleRule | None = None
+    calibration: CalibrationData | None = None

@@ -1,0 +1,27 @@
+"""The engines of dalif-simulate: a file each, and the table that names them."""
+
+from __future__ import annotations
+
+from converters.artefact import Artefact
+from dalif_deploy.simulation.engines.engine import Engine, EngineRun
+from dalif_deploy.simulation.engines.fast import FastEngine
+from dalif_deploy.simulation.engines.lava import LavaEngine
+from dalif_deploy.simulation.engines.nir import NirEngine
+from dalif_deploy.simulation.engines.torch import TorchEngine
+from hw_models.errors import UserError
+from hw_models.input_data import InputData
+
+__all__ = ["ENGINES", "Engine", "EngineRun", "make_engine"]
+
+ENGINES: dict[str, type] = {e.name: e for e in (FastEngine, LavaEngine, TorchEngine, NirEngine)}
+
+
+def make_engine(name: str, artefact: Artefact, data: InputData, **options: object) -> Engine:
+    """The engine of that name, ready to run `data` ([N, *shape] or [N, T, *shape]).
+
+    Raises:
+        UserError: no such engine, or the exported folder lacks what it needs.
+    """
+    if name not in ENGINES:
+        raise UserError(f"unknown engine {name!r}", remedy=f"choose one of {', '.join(ENGINES)}")
+    return ENGINES[name](artefact, data, **options)

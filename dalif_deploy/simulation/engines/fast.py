@@ -1,0 +1,31 @@
+"""Engine "fast": the batched exact simulator, chip integers."""
+
+from __future__ import annotations
+
+from converters.artefact import Artefact
+from dalif_deploy.simulation.engines.engine import EngineRun, from_integers
+from hw_models.encode_input import encode_input
+from hw_models.input_data import InputData, take_samples
+
+
+class FastEngine:
+    """The batched exact simulator."""
+
+    name, counterpart, compares = "fast", "lava", ("spikes", "membrane")
+
+    def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
+        self.network, self.data = artefact.network, data
+        self.steps = encode_input(self.network, take_samples(data, slice(1)), steps=steps).steps
+
+    def chunk_size(self, samples: int) -> int:
+        """Bounded by what is kept of a sample."""
+        neurons = sum(p.size for p in self.network.populations.values())
+        return max(1, min(samples, 1 << 10, (1 << 26) // max(1, neurons * self.steps)))
+
+    def run(self, samples: slice, record: tuple[str, ...]) -> EngineRun:
+        """See Engine."""
+        from hw_models.simulator import simulate
+
+        # a chunk at a time: all samples of a large set, and their messages, would not fit in memory
+        encoded = encode_input(self.network, take_samples(self.data, samples), steps=self.steps)
+        return from_integers(self.network, self.steps, simulate(self.network, encoded, record=record))

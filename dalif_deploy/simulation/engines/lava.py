@@ -1,0 +1,48 @@
+"""Engine "lava": Lava's bit-accurate processes, chip integers."""
+
+from __future__ import annotations
+
+from converters.artefact import Artefact
+from dalif_deploy.simulation.engines.engine import EngineRun, Progress, from_integers
+from hw_models.encode_input import encode_input
+from hw_models.input_data import InputData
+
+
+class LavaEngine:
+    """Lava's processes, in a child process under a time limit."""
+
+    name, counterpart, compares = "lava", "fast", ("spikes", "membrane")
+
+    def __init__(
+        self,
+        artefact: Artefact,
+        data: InputData,
+        steps: int | None = None,
+        *,
+        step_limit: float = 60.0,
+        total_limit: float = 3600.0,
+        workers: int = 1,
+        progress: Progress | None = None,
+    ):
+        from converters.lava.compat import require_lava
+
+        require_lava()
+        self.network = artefact.network
+        self.encoded = encode_input(self.network, data, steps=steps)
+        self.options = {
+            "workers": workers,
+            "step_limit_seconds": step_limit,
+            "total_limit_seconds": total_limit,
+            "progress": progress,
+        }
+
+    def chunk_size(self, samples: int) -> int:
+        """All samples stream through one Lava session."""
+        return samples
+
+    def run(self, samples: slice, record: tuple[str, ...]) -> EngineRun:
+        """See Engine."""
+        from converters.lava.session import run_lava
+
+        recording = run_lava(self.network, self.encoded.part(samples), record=record, **self.options)
+        return from_integers(self.network, self.encoded.steps, recording)
