@@ -11,15 +11,13 @@ from dataclasses import dataclass, field
 import nir
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from hw_models.errors import UserError
-from hw_models.graph.conv_geometry import pool_geometry, read_convolution
 from hw_models.graph.flat_graph import NEURONS, SPIKING, FlatGraph, flatten_graph
+from hw_models.graph.graph_step import GraphStep
 from hw_models.graph.neuron_dynamics import neuron_dynamics
-from hw_models.graph.node_delay import delay_steps
 from hw_models.input_data import InputData, by_input, sample_count, steps_of
-from hw_models.linear_operator import apply_weight
+from hw_models.reference.linear_map import linear_map
 
 BATCH = 256
 
@@ -81,38 +79,34 @@ def run_reference(
 def _run_batch(
     flat: FlatGraph, data: dict[str, tuple[torch.Tensor, bool]], steps: int, dt: float, record: tuple[str, ...]
 ) -> FloatRecording:
-    order = flat.order()
     like = next(iter(data.values()))[0]
+    graph_step = GraphStep(flat, len(like), like.dtype)
     cells = {
-        n: _NeuronCell(n, flat.nodes[n], flat.shapes[n], dt, like) for n in order if isinstance(flat.nodes[n], NEURONS)
+        n: _NeuronCell(n, flat.nodes[n], flat.shapes[n], dt, like)
+        for n in graph_step.order
+        if isinstance(flat.nodes[n], NEURONS)
     }
-    maps = {n: _linear_map(n, flat, dt, like.dtype) for n in order if n not in cells}
-    before = {edge: torch.zeros(len(like), *flat.shapes[edge[0]], dtype=like.dtype) for edge in flat.back_edges}
-    predecessors = {n: flat.predecessors(n) for n in order}
+    maps = {n: linear_map(n, flat, dt, like.dtype) for n in graph_step.order if n not in cells}
     spikes = {n: [] for n in cells if isinstance(flat.nodes[n], SPIKING) and "spikes" in record}
     membrane = {n: [] for n in cells if "membrane" in record}
     current = {n: [] for n in cells if "current" in record}
     outputs = {n: [] for n in flat.outputs}
+
+    def compute(name: str, total: torch.Tensor) -> torch.Tensor:
+        return cells[name].step(total) if name in cells else maps[name](total)
+
     with torch.no_grad():
         for t in range(steps):
-            value: dict[str, torch.Tensor] = {}
-            for name in order:
-                if name in data:
-                    samples, moving = data[name]
-                    value[name] = samples[:, t] if moving else samples
-                    continue
-                arriving = [before[(a, name)] if (a, name) in before else value[a] for a in predecessors[name]]
-                total = sum(arriving[1:], arriving[0])
-                value[name] = cells[name].step(total) if name in cells else maps[name](total)
-                if name in spikes:
-                    spikes[name].append(value[name].to(torch.uint8))
-                if name in membrane:
-                    membrane[name].append(cells[name].v.clone())
-                if name in current:
-                    current[name].append(cells[name].current)
-                if name in outputs:
-                    outputs[name].append(value[name])
-            before = {edge: value[edge[0]] for edge in before}
+            inputs = {name: samples[:, t] if moving else samples for name, (samples, moving) in data.items()}
+            value = graph_step(inputs, compute)
+            for name in spikes:
+                spikes[name].append(value[name].to(torch.uint8))
+            for name in membrane:
+                membrane[name].append(cells[name].v.clone())
+            for name in current:
+                current[name].append(cells[name].current)
+            for name in outputs:
+                outputs[name].append(value[name])
 
     def stacked(parts: dict[str, list[torch.Tensor]]) -> dict[str, np.ndarray]:
         return {name: torch.stack(each, 1).numpy() for name, each in parts.items()}
@@ -145,38 +139,3 @@ class _NeuronCell:
         else:
             self.v = torch.where(fired, self.reset_value, self.v)
         return fired.to(x.dtype)
-
-
-def _linear_map(name: str, flat: FlatGraph, dt: float, dtype: torch.dtype):
-    node, shape = flat.nodes[name], flat.shapes[name]
-    if isinstance(node, nir.Input | nir.Output):
-        return lambda x: x
-    if isinstance(node, nir.Flatten):
-        return lambda x: x.reshape(len(x), *shape)
-    if isinstance(node, nir.Scale):
-        scale = torch.as_tensor(node.scale, dtype=dtype)
-        return lambda x: x * scale
-    if isinstance(node, nir.Delay):
-        return _DelayLine(name, node, dt)
-    if isinstance(node, nir.SumPool2d | nir.AvgPool2d):
-        kernel, geometry = pool_geometry(node, shape[0])
-        factor = 1 if isinstance(node, nir.AvgPool2d) else kernel[0] * kernel[1]
-        return lambda x: F.avg_pool2d(x, kernel, geometry.stride, geometry.padding) * factor
-    is_conv = isinstance(node, nir.Conv1d | nir.Conv2d)
-    kernel, geometry = read_convolution(name, node) if is_conv else (node.weight, None)
-    weight = torch.as_tensor(kernel, dtype=dtype)
-    bias = torch.as_tensor(node.bias, dtype=dtype) if getattr(node, "bias", None) is not None else None
-    return lambda x: apply_weight(x, weight, geometry, bias)
-
-
-class _DelayLine:
-    def __init__(self, name: str, node: nir.Delay, dt: float):
-        self.steps = torch.from_numpy(delay_steps(name, node, dt))
-        self.line: list[torch.Tensor] = []
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        self.line = [x, *self.line[: int(self.steps.max())]]
-        late = torch.zeros_like(x)
-        for age, value in enumerate(self.line):
-            late = torch.where(self.steps == age, value, late)
-        return late

@@ -1,0 +1,1 @@
+"""A NIR graph as a module made of Norse's neurons."""
