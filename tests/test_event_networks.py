@@ -68,7 +68,7 @@ def test_the_exported_network_takes_its_steps_from_the_folder(exported):
     figures = run_simulation(root / "exported", "fashion-motion:test", request)
     assert figures["samples"] == 24 and abs(figures["accuracy"] - metrics["test_accuracy"]) < 0.1
     checked = run_simulation(
-        root / "exported", "fashion-motion:test", SimulationRequest("torch", check=True, data_root=str(root))
+        root / "exported", "fashion-motion:test", SimulationRequest("torch", check="counterpart", data_root=str(root))
     )
     assert checked["check"]["mismatches"] == 0 and checked["accuracy"] == metrics["test_accuracy"]
 
@@ -76,7 +76,7 @@ def test_the_exported_network_takes_its_steps_from_the_folder(exported):
 def test_frames_and_a_recording_give_the_same_bits_in_lava(exported, tmp_path):
     faery = pytest.importorskip("faery")
     root, _ = exported
-    request = SimulationRequest("lava", check=True, limit=3, data_root=str(root))
+    request = SimulationRequest("lava", check="counterpart", limit=3, data_root=str(root))
     assert run_simulation(root / "exported", "fashion-motion:test", request)["check"]["mismatches"] == 0
     rng = np.random.default_rng(1)
     events = np.zeros(20_000, dtype=faery.EVENTS_DTYPE)
@@ -84,7 +84,7 @@ def test_frames_and_a_recording_give_the_same_bits_in_lava(exported, tmp_path):
     events["x"], events["y"] = rng.integers(0, 80, len(events)), rng.integers(0, 60, len(events))
     events["p"] = rng.random(len(events)) < 0.5
     faery.events_stream_from_array(events, (80, 60)).to_file(str(tmp_path / "some.aedat4"))
-    request = SimulationRequest("lava", check=True, window_ms=50)
+    request = SimulationRequest("lava", check="counterpart", window_ms=50)
     figures = run_simulation(root / "exported", str(tmp_path / "some.aedat4"), request)
     assert figures["check"]["mismatches"] == 0 and figures["accuracy"] is None
     assert len(figures["predicted"]) == figures["samples"] == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import nir
@@ -20,7 +21,9 @@ from hw_models.reference.linear_map import linear_map
 def require_norse() -> None:
     """Raises UserError if Norse is not installed."""
     try:
-        import norse.torch  # noqa: F401
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # Norse 1.1 uses torch.jit
+            import norse.torch  # noqa: F401
     except ImportError as error:
         raise UserError(f"needs Norse ({error})", remedy="pip install 'norse>=1.1'") from error
 

@@ -23,8 +23,8 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what is al
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of every random choice.")]
 
 
-def run_command(function: Callable[..., None]) -> None:
-    """Runs `function` as a typer command and ends the process with the promised exit code.
+def run_command(function: Callable[..., None], arguments: list[str] | None = None) -> None:
+    """Runs `function` as a typer command over `arguments` (the command line's) and ends the process with its exit code.
 
     A fault of the user's input is one line on standard error; its traceback shows only under --debug.
     """
@@ -32,7 +32,7 @@ def run_command(function: Callable[..., None]) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(function)
     try:
-        app()
+        app(arguments)
     except UserError as error:
         if debug:
             raise

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from enum import Enum
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,13 @@ import typer
 
 from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
 from dalif_deploy.data.data_sets import NAMES
+
+
+class CheckKind(str, Enum):
+    """What an engine is held against."""
+
+    counterpart = "counterpart"
+    all = "all"
 
 
 def simulate(
@@ -22,10 +31,14 @@ def simulate(
             "(.aedat4, .es, .raw, .dat).",
         ),
     ],
-    engine: Annotated[str, typer.Option(help="fast, lava, torch or nir.")] = "fast",
+    engine: Annotated[str, typer.Option(help="fast, lava, torch, nir or norse.")] = "fast",
     check: Annotated[
-        bool, typer.Option("--check", help="Compare every layer with the counterpart: fast with lava, torch with nir.")
-    ] = False,
+        CheckKind | None,
+        typer.Option(
+            help="Compare every layer with the engine's counterpart (fast with lava, torch with nir), or, with "
+            "--check all, run all engines at hand against each other.",
+        ),
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="Use the first N samples.", min=1)] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of a sample, if not the exported ones.", min=1)] = None,
     record: Annotated[Path | None, typer.Option(help="Write spikes and membranes of every layer to this .npz.")] = None,
@@ -46,7 +59,7 @@ def simulate(
 
     request = SimulationRequest(
         engine=engine,
-        check=check,
+        check=None if check is None else check.value,
         limit=limit,
         steps=steps,
         record=record,
@@ -57,14 +70,18 @@ def simulate(
         workers=workers,
         force=force,
     )
+    from dalif_deploy.reports.agreement_table import print_agreement
     from dalif_deploy.reports.simulation_table import print_simulation
+    from hw_models.errors import CheckFailed
 
     figures = run_simulation(folder, data, request)
-    print_simulation(figures, stream=sys.stderr if json_file == "-" else sys.stdout)
+    printed = print_agreement if check is CheckKind.all else print_simulation
+    printed(figures, stream=sys.stderr if json_file == "-" else sys.stdout)
     write_json(figures, json_file, force=force)
-    if figures["check"] and figures["check"]["mismatches"]:
-        from hw_models.errors import CheckFailed
-
+    if check is CheckKind.all:
+        if figures["bit_exact"] is False:
+            raise CheckFailed("integer engines differ", where=str(folder), remedy="see the table")
+    elif figures["check"] and figures["check"]["mismatches"]:
         raise CheckFailed(
             f"{figures['check']['mismatches']} mismatches; first: {figures['check']['first']}", where=str(folder)
         )
@@ -72,4 +89,13 @@ def simulate(
 
 def main() -> None:
     """Entry point of the command."""
-    run_command(simulate)
+    run_command(simulate, arguments=with_check_kind(sys.argv[1:]))
+
+
+def with_check_kind(arguments: list[str]) -> list[str]:
+    """`--check` alone means `--check counterpart`; an option that may stand alone is nothing that typer knows."""
+    spelt = []
+    for argument, following in zip_longest(arguments, arguments[1:], fillvalue=""):
+        alone = argument == "--check" and following not in [kind.value for kind in CheckKind]
+        spelt += [argument, CheckKind.counterpart.value] if alone else [argument]
+    return spelt

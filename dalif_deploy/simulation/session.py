@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nir
 import numpy as np
@@ -15,6 +15,7 @@ from rich.progress import Progress
 from converters.artefact import Artefact, load_artefact
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.data.event_recording import is_recording, load_recording
+from dalif_deploy.simulation.agreement import run_agreement
 from dalif_deploy.simulation.comparison import Comparison
 from dalif_deploy.simulation.engines import Engine, EngineRun, make_engine
 from hw_models.atomic_files import atomic_file
@@ -27,7 +28,7 @@ class SimulationRequest:
     """What the user asked for beside the folder and the data."""
 
     engine: str = "fast"
-    check: bool = False
+    check: Literal["counterpart", "all"] | None = None
     limit: int | None = None
     steps: int | None = None
     record: Path | None = None
@@ -44,7 +45,8 @@ def run_simulation(folder: str | Path, data_spec: str, request: SimulationReques
 
     Returns:
         Plain figures: accuracy (None without labels; `predicted` then has the class of each sample), mean firing rate a
-        layer (spikes a neuron and step), seconds, and the result of the check.
+        layer (spikes a neuron and step), seconds, and the result of the check. With check "all", what
+        `run_agreement` returns.
     """
     artefact = load_artefact(folder)
     if request.record is not None and request.record.exists() and not request.force:
@@ -52,10 +54,26 @@ def run_simulation(folder: str | Path, data_spec: str, request: SimulationReques
     loaded = _load(artefact, data_spec, request)
     inputs = take_samples(loaded.inputs, slice(request.limit))
     labels = None if loaded.labels is None else loaded.labels[: request.limit]
+    return {"data": loaded.name, **simulate_samples(artefact, inputs, labels, request)}
+
+
+def simulate_samples(
+    artefact: Artefact, inputs: InputData, labels: np.ndarray | None, request: SimulationRequest
+) -> dict[str, Any]:
+    """As `run_simulation`, on samples at hand; with check "all" also `agreement`, see `run_agreement`."""
     with Progress(console=Console(stderr=True), transient=True) as progress:
+        if request.check == "all":
+            bar = progress.add_task("engines", total=None)
+            return run_agreement(
+                artefact,
+                inputs,
+                labels,
+                options=lambda name: _options(name, request, progress),
+                progress=lambda name, done: progress.update(bar, advance=done, description=name),
+            )
         engine = _engine(request.engine, artefact, inputs, request, progress)
         other = _engine(engine.counterpart, artefact, inputs, request, progress) if request.check else None
-        return {"data": loaded.name, **_run(engine, other, inputs, labels, request, progress)}
+        return _run(engine, other, inputs, labels, request, progress)
 
 
 def _load(artefact: Artefact, data_spec: str, request: SimulationRequest) -> LabelledData:
@@ -79,16 +97,20 @@ def _input_shapes(artefact: Artefact) -> list[tuple[int, ...]]:
 
 
 def _engine(name: str, artefact: Artefact, inputs: InputData, request: SimulationRequest, progress: Progress) -> Engine:
-    options: dict[str, Any] = {"steps": request.steps}
-    if name == "lava":
-        bar = progress.add_task("lava, steps", total=None)
-        options.update(
-            step_limit=request.step_limit,
-            total_limit=request.total_limit,
-            workers=request.workers,
-            progress=lambda done, total: progress.update(bar, completed=done, total=total),
-        )
-    return make_engine(name, artefact, inputs, **options)
+    return make_engine(name, artefact, inputs, **_options(name, request, progress))
+
+
+def _options(name: str, request: SimulationRequest, progress: Progress) -> dict[str, Any]:
+    if name != "lava":
+        return {"steps": request.steps}
+    bar = progress.add_task("lava, steps", total=None)
+    return {
+        "steps": request.steps,
+        "step_limit": request.step_limit,
+        "total_limit": request.total_limit,
+        "workers": request.workers,
+        "progress": lambda done, total: progress.update(bar, completed=done, total=total),
+    }
 
 
 def _run(

@@ -33,12 +33,14 @@ class EngineRun:
 class Engine(Protocol):
     """One way to run an exported network.
 
-    `counterpart` is the engine it is checked against, `compares` what must agree between the two.
+    `counterpart` is the engine it is checked against, `compares` what must agree between the two; `arithmetic` is
+    "integer", "float64" or "float32".
     """
 
     name: str
     counterpart: str
     compares: tuple[str, ...]
+    arithmetic: str
 
     def chunk_size(self, samples: int) -> int:
         """Samples that are best run in one call."""

@@ -12,6 +12,7 @@ class FastEngine:
     """The batched exact simulator."""
 
     name, counterpart, compares = "fast", "lava", ("spikes", "membrane")
+    arithmetic = "integer"
 
     def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
         self.network, self.data = artefact.network, data

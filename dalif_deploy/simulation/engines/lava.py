@@ -12,6 +12,7 @@ class LavaEngine:
     """Lava's processes, in a child process under a time limit."""
 
     name, counterpart, compares = "lava", "fast", ("spikes", "membrane")
+    arithmetic = "integer"
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ class NirEngine:
     """The exported NIR graph, stepped by the float reference."""
 
     name, counterpart, compares = "nir", "torch", ("spikes",)
+    arithmetic = "float64"
 
     def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
         self.graph, self.dt, self.data = artefact.reference, artefact.dt, data

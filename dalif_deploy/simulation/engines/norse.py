@@ -16,6 +16,7 @@ class NorseEngine:
     """Float, and independent of ours in everything that a neuron does."""
 
     name, counterpart, compares = "norse", "nir", ("spikes",)
+    arithmetic = "float64"
 
     def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
         self.network = NorseNetwork(artefact.reference, artefact.dt)

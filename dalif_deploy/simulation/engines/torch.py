@@ -13,6 +13,7 @@ class TorchEngine:
     """The trained network, in float64 so that rounding does not decide a spike."""
 
     name, counterpart, compares = "torch", "nir", ("spikes",)
+    arithmetic = "float64"
 
     def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
         from dalif_deploy.networks.checkpoint import load_checkpoint

@@ -1,0 +1,83 @@
+"""`--check all`: every engine on the same samples, and what happens when one is wrong."""
+
+import json
+
+import numpy as np
+import pytest
+
+from converters.export import export_network
+from dalif_deploy.cli.simulate import with_check_kind
+from dalif_deploy.simulation import agreement
+from dalif_deploy.simulation.engines import ENGINES
+from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
+from tests.test_commands import checkpoint, run
+
+SAMPLES = 130  # more than a chunk
+
+
+@pytest.fixture(scope="module")
+def artefact(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("agreement")
+    return export_network(checkpoint(folder / "model.pt", channels=[4, 6], strides=[1, 2]), "lava", folder / "out")
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 17, (SAMPLES, 1, 8, 8)) / 16, rng.integers(0, 10, SAMPLES)
+
+
+def agree(artefact, data, monkeypatch, **engines):
+    """Without Lava and what else is slow to start."""
+    monkeypatch.setattr(agreement, "ENGINES", engines)
+    return simulate_samples(artefact, *data, SimulationRequest(check="all"))
+
+
+def test_float_engines_agree_and_the_integers_are_near(artefact, data, monkeypatch):
+    names = ("torch", "nir", "norse", "fast")
+    found = agree(artefact, data, monkeypatch, **{name: ENGINES[name] for name in names})
+    rows = found["engines"]
+    assert list(rows) == list(names) and not found["not_run"] and found["bit_exact"] is None
+    for name in ("torch", "norse"):
+        assert sum(rows[name]["mismatches"].values()) == 0
+        assert sum(rows[name]["compared"].values()) == SAMPLES * 4 * (4 * 64 + 6 * 16)
+    # quantised: near, and not the same
+    assert 0.9 < rows["fast"]["float_agreement"]["block1"] < 1
+    assert rows["nir"]["float_agreement"] == {"block1": 1, "block2": 1}
+    assert rows["torch"]["accuracy"] == rows["nir"]["accuracy"]
+
+
+def test_one_flipped_bit_of_an_integer_engine_is_found(artefact, data, monkeypatch):
+    class Wrong(ENGINES["fast"]):
+        name = "wrong"
+
+        def run(self, samples, record):
+            run = super().run(samples, record)
+            if samples.stop == SAMPLES:
+                run.membrane["block2"][-1, -1, 0, 0, 0] ^= 1
+            return run
+
+    monkeypatch.setitem(ENGINES, "wrong", Wrong)
+    found = agree(artefact, data, monkeypatch, fast=ENGINES["fast"], wrong=Wrong)
+    assert found["bit_exact"] is False
+    wrong = found["engines"]["wrong"]["mismatches"]
+    assert {key for key, count in wrong.items() if count} == {"block2.membrane"} and sum(wrong.values()) == 1
+
+
+def test_command_runs_all_engines_and_names_those_it_can_not(tmp_path):
+    source = checkpoint(tmp_path / "model.pt")
+    out = export_network(source, "nir", tmp_path / "nir").folder
+    result = run(
+        "simulate", out, "--data", "digits:test", "--limit", 5, "--check", "all", "--json", tmp_path / "all.json"
+    )
+    assert result.returncode == 0, result.stderr
+    figures = json.loads((tmp_path / "all.json").read_text())
+    assert {"torch", "nir", "norse"} <= figures["engines"].keys()
+    assert "export with --target lava" in figures["not_run"]["fast"]
+    assert "fast not run" in result.stdout
+
+
+def test_check_may_stand_alone():
+    assert with_check_kind(["d", "--check", "--limit", "3"]) == ["d", "--check", "counterpart", "--limit", "3"]
+    assert with_check_kind(["d", "--check", "all"]) == ["d", "--check", "all"]
+    assert with_check_kind(["d", "--check"]) == ["d", "--check", "counterpart"]
