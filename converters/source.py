@@ -25,7 +25,7 @@ class Source:
         steps: steps a sample, None if the source does not say.
         input_step: value of one integer level of the data, None if unknown.
         input_highest: largest value of the data.
-        trained_for: `quantize` (a chip) and `weight_bits` of hardware-aware training; empty without it.
+        trained_for: `quantize` (a chip), `weight_bits` and `scale_group` of hardware-aware training; empty without it.
         checkpoint: True if `path` is a checkpoint of dalif-train.
     """
 
@@ -105,5 +105,5 @@ def _checkpoint_source(path: Path, dt: float | None, digest: str) -> Source:
     steps, config = int(checkpoint.network.steps), checkpoint.info.get("config")
     trained_for = {}
     if isinstance(config, dict) and config.get("quantize"):
-        trained_for = {key: config.get(key) for key in ("quantize", "weight_bits")}
+        trained_for = {key: config.get(key) for key in ("quantize", "weight_bits", "scale_group")}
     return Source(path, graph, dt or DT_DEFAULT, origin, steps, step, True, digest, highest, trained_for)

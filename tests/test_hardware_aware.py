@@ -27,12 +27,12 @@ RESNET = {"arch": "resnet", "channels": [4, 6], "strides": [1, 2], "input_shape"
 VGG = {"arch": "vgg11", "width": 1 / 16, "input_shape": (1, 32, 32)}
 SEW = {"arch": "sew-resnet18", "width": 1 / 16, "input_shape": (3, 33, 32)}
 CASES = [
-    (CNN, "loihi2", "graded", 8, "zero"),
-    (CNN, "loihi2", "graded", 3, "subtract"),
-    (CNN, "loihi1", "bias", 4, "zero"),
-    (RESNET, "loihi2", "bias", 5, "zero"),
-    (VGG, "loihi2", "graded", 4, "zero"),
-    (SEW, "loihi2", "graded", 6, "zero"),
+    (CNN, "loihi2", "graded", 8, "zero", "layer"),
+    (CNN, "loihi2", "graded", 3, "subtract", "channel"),
+    (CNN, "loihi1", "bias", 4, "zero", "channel"),
+    (RESNET, "loihi2", "bias", 5, "zero", "layer"),
+    (VGG, "loihi2", "graded", 4, "zero", "channel"),
+    (SEW, "loihi2", "graded", 6, "zero", "layer"),
 ]
 
 
@@ -41,11 +41,11 @@ def network_of(shape, reset="zero", steps=3):
     return lively(spec).float()
 
 
-@pytest.mark.parametrize(("shape", "chip", "mode", "bits", "reset"), CASES)
+@pytest.mark.parametrize(("shape", "chip", "mode", "bits", "reset", "group"), CASES)
 @torch.no_grad()
-def test_spikes_and_logits_are_those_of_the_exported_network(shape, chip, mode, bits, reset, tmp_path):
+def test_spikes_and_logits_are_those_of_the_exported_network(shape, chip, mode, bits, reset, group):
     network = network_of(shape, reset)
-    forward = ChipForward(network, ChipTarget(chip, mode, 1 / 16, weight_bits=bits)).eval()
+    forward = ChipForward(network, ChipTarget(chip, mode, 1 / 16, weight_bits=bits, scale_group=group)).eval()
     still = torch.randint(0, 17, (3, *shape["input_shape"])) / 16
     given = [still] if mode == "bias" else [still, torch.randint(0, 17, (4, 3, *shape["input_shape"])) / 16]
     for x in given:
@@ -155,12 +155,13 @@ SMALL = {"dataset": "digits", "channels": [6, 8], "strides": [2, 1], "steps": 2,
 
 
 def test_trained_so_the_exported_network_has_the_accuracy_that_training_ended_with(tmp_path):
-    config = TrainConfig(**SMALL, epochs=4, quantize="loihi2", weight_bits=4, quantize_epochs=2)
+    config = TrainConfig(**SMALL, epochs=4, quantize="loihi2", weight_bits=4, scale_group="channel", quantize_epochs=2)
     metrics = train(config, tmp_path / "run")
     assert [epoch["arithmetic"] for epoch in metrics["epochs"]] == ["float", "float", "loihi2", "loihi2"]
     # chip and bits are those that it was trained for, unless told others
     artefact = export_network(tmp_path / "run" / "model.pt", "lava", tmp_path / "out")
     assert artefact.export["chip"] == "loihi2" and artefact.export["weight_bits"] == 4
+    assert artefact.export["scale_rule"] == {"name": "worst", "group": "channel"}
     test = load_data("digits:test")
     run = simulate(artefact.network, encode_input(artefact.network, test.inputs))
     (output,) = run.outputs.values()

@@ -11,7 +11,7 @@ from converters.source import Source
 from converters.targets.nir import write_nir_target
 from converters.targets.request import ExportRequest
 from hw_models.chip_network_file import write_chip_network
-from hw_models.compiler import compile_graph
+from hw_models.compiler import ScaleRule, compile_graph
 from hw_models.compiler.quantize import FULL_WEIGHT_BITS
 from hw_models.errors import UserError
 from hw_models.input_data import sample_count
@@ -27,6 +27,9 @@ def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> d
     trained_for = source.trained_for
     chip = request.chip or trained_for.get("quantize") or "loihi2"
     weight_bits = request.weight_bits or trained_for.get("weight_bits") or FULL_WEIGHT_BITS
+    rule = request.scale_rule
+    if rule is None and request.calibration is None:
+        rule = ScaleRule(group=trained_for.get("scale_group") or "layer")
     mode = request.input_mode or (default_input_mode(chip) if source.checkpoint else "spikes")
     compiled = compile_graph(
         source.graph,
@@ -37,7 +40,7 @@ def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> d
         input_step=source.input_step,
         input_range=(0.0, source.input_highest),
         weight_bits=weight_bits,
-        scale_rule=request.scale_rule,
+        scale_rule=rule,
         calibration=None if request.calibration is None else request.calibration.inputs,
     )
     write_nir_target(source, request, folder)

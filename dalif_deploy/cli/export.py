@@ -38,7 +38,10 @@ def export(
             "that makes currents most accurate; percentile covers weights and ranges up to the 99.9th."
         ),
     ] = None,
-    scale_group: Annotated[str, typer.Option(help="One scale a layer, or one a channel: layer or channel.")] = "layer",
+    scale_group: Annotated[
+        str | None,
+        typer.Option(help="One scale a layer or channel; layer, or what it was trained with, by default."),
+    ] = None,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
     json_file: JsonOption = None,
     force: ForceOption = False,
@@ -54,7 +57,9 @@ def export(
     from hw_models.compiler.scale_problem import scale_rule
 
     data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root, steps, model)
-    rule = scale_rule(scale or ("worst" if calibrate is None else "error"), scale_group)
+    rule = None
+    if scale is not None or scale_group is not None:
+        rule = scale_rule(scale or ("worst" if calibrate is None else "error"), scale_group or "layer")
     request = ExportRequest(
         chip=chip, steps=steps, input_mode=input_mode, weight_bits=weight_bits, scale_rule=rule, calibration=data
     )

@@ -64,6 +64,9 @@ def train(
         str | None, typer.Option(help="loihi1 or loihi2: the last epochs' forward pass is the chip's own arithmetic.")
     ] = None,
     weight_bits: Annotated[int | None, typer.Option(help="With --quantize: bits of a weight, 1 to 8.")] = None,
+    scale_group: Annotated[
+        str | None, typer.Option(help="With --quantize: one scale a layer, or one a channel: layer or channel.")
+    ] = None,
     quantize_epochs: Annotated[int | None, typer.Option(help="With --quantize: how many; by default half.")] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard's event files too.")] = False,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
@@ -101,6 +104,7 @@ def train(
         "cutout": cutout,
         "quantize": quantize,
         "weight_bits": weight_bits,
+        "scale_group": scale_group,
         "quantize_epochs": quantize_epochs,
         "seed": seed,
     }

@@ -20,7 +20,8 @@ from dalif_deploy.networks.layers import INPUT
 from dalif_deploy.networks.spiking_network import SpikingLayer, SpikingNetwork
 from dalif_deploy.neuron.sequence import Rule
 from hw_models.chip_network import DECAY_UNITY, ChipNetwork
-from hw_models.compiler import compile_graph
+from hw_models.compiler import ScaleRule, compile_graph
+from hw_models.compiler.scale_problem import GroupName
 from hw_models.encode_input import encode_input
 from hw_models.graph.neuron_dynamics import DT_DEFAULT
 from hw_models.recording import EncodedInput
@@ -41,6 +42,7 @@ class ChipTarget:
         input_step: value of one integer level of the data; None if unknown.
         input_highest: largest value of the data.
         weight_bits: sign included.
+        scale_group: "layer" or "channel", see `ScaleRule`.
     """
 
     chip: str
@@ -48,6 +50,7 @@ class ChipTarget:
     input_step: float | None = None
     input_highest: float = 1.0
     weight_bits: int = 8
+    scale_group: GroupName = "layer"
 
 
 class ChipForward(nn.Module):
@@ -133,6 +136,7 @@ class _Compiled:
             input_step=target.input_step,
             input_range=(0.0, target.input_highest),
             weight_bits=target.weight_bits,
+            scale_rule=ScaleRule(group=target.scale_group),
         ).network
         self.bounds: dict[str, Bounds] = {}
         self.synapses: dict[str, SynapticInput] = {}

@@ -84,6 +84,7 @@ class TrainConfig(BaseModel):
         quantize: chip whose arithmetic the forward pass has in the last `quantize_epochs` epochs (by default half of
             all), see `dalif_deploy.hardware_aware`.
         weight_bits: of that chip's weights, sign included.
+        scale_group: one scale a "layer", or one a "channel", which a few bits serve better.
         seed: of the weights, the order of the samples and all augmentation; on a CPU with the same number of threads it
             determines every bit of the result.
     """
@@ -114,6 +115,7 @@ class TrainConfig(BaseModel):
     cutout: int = Field(default=0, ge=0)
     quantize: Literal["loihi1", "loihi2"] | None = None
     weight_bits: int = Field(default=8, ge=1, le=8)
+    scale_group: Literal["layer", "channel"] = "layer"
     quantize_epochs: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0, lt=1 << 63)
 
@@ -137,8 +139,9 @@ class TrainConfig(BaseModel):
             raise ValueError(f"warmup_epochs {self.warmup_epochs} must be less than epochs {self.epochs}")
         if self.tet_lambda and self.loss != "tet":
             raise ValueError("tet_lambda needs the loss tet")
-        if self.quantize is None and (self.quantize_epochs is not None or self.weight_bits != 8):
-            raise ValueError("weight_bits and quantize_epochs need quantize: loihi1 or loihi2")
+        bare = self.quantize_epochs is None and self.weight_bits == 8 and self.scale_group == "layer"
+        if self.quantize is None and not bare:
+            raise ValueError("weight_bits, scale_group and quantize_epochs need quantize: loihi1 or loihi2")
         if self.quantize is not None and self.float_epochs < 1:
             raise ValueError(
                 "quantize needs at least one epoch before it, in which batch norm sees the data: more epochs"

@@ -104,7 +104,7 @@ def train(
 def chip_target(config: TrainConfig, data: LabelledData) -> ChipTarget:
     """How dalif-export compiles what this configuration trains."""
     mode = default_input_mode(config.quantize)
-    return ChipTarget(config.quantize, mode, data.step, data.highest, config.weight_bits)
+    return ChipTarget(config.quantize, mode, data.step, data.highest, config.weight_bits, config.scale_group)
 
 
 def _metrics(out: Path) -> dict[str, Any]:
