@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import h5py
 import nir
 
-from converters.nir_file import graph_metadata, read_nir
+from converters.nir_file import graph_metadata, read_nir, write_nir
 from hw_models.errors import UserError
 from hw_models.graph.neuron_dynamics import DT_DEFAULT
 
@@ -64,6 +65,18 @@ def load_source(path: str | Path, *, dt: float | None = None) -> Source:
     if h5py.is_hdf5(path) or path.suffix.lower() in (".nir", ".h5", ".hdf5"):
         return _nir_source(path, dt, digest)
     return _checkpoint_source(path, dt, digest)
+
+
+def source_of_graph(graph: nir.NIRGraph, *, dt: float | None = None) -> Source:
+    """A NIR graph in memory; it is written and read once, so that it is checked as a file is.
+
+    Raises:
+        UserError: what no file could hold.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.nir"
+        write_nir(path, graph)
+        return load_source(path, dt=dt)
 
 
 def _nir_source(path: Path, dt: float | None, digest: str) -> Source:

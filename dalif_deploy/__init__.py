@@ -9,6 +9,11 @@ from importlib import import_module
 from typing import Any
 
 _EXPORTS = {
+    "export": "dalif_deploy.api",
+    "load": "dalif_deploy.api",
+    "simulate": "dalif_deploy.api",
+    "check": "dalif_deploy.api",
+    "load_norse": "converters.norse.network",
     "DALIF": "dalif_deploy.neuron",
     "NetworkSpec": "dalif_deploy.networks",
     "build_network": "dalif_deploy.networks",

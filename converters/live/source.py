@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import sys
-import tempfile
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from converters.nir_file import read_nir, write_nir
-from converters.source import Source
+from converters.source import Source, source_of_graph
 from hw_models.errors import UserError
 from hw_models.reference import run_reference
 
@@ -50,8 +49,8 @@ def source_of_module(model: nn.Module, example: torch.Tensor, *, steps: int | No
         raise UserError(f"the NIR writer of {name} failed: {text}", where=type(model).__name__,
                         remedy="see docs/nir-dialects.md for what it can't write") from error  # fmt: skip
     graph.metadata = {**(graph.metadata or {}), "dt": dt}
-    graph = _as_read(graph)
-    equal = _verified(model, framework, graph, dt, example)
+    source = source_of_graph(graph)  # arrays, where writers leave tensors
+    equal = _verified(model, framework, source.graph, dt, example)
     if equal < LEAST_EQUAL:
         raise UserError(
             f"the graph that {name}'s writer gives agrees with the module in {equal:.1%} of its outputs only",
@@ -62,14 +61,11 @@ def source_of_module(model: nn.Module, example: torch.Tensor, *, steps: int | No
     for key, value in sorted(model.state_dict().items()):
         digest.update(key.encode() + np.ascontiguousarray(value.detach().cpu().numpy()).tobytes())
     highest = float(example.max())
-    return Source(
+    return replace(
+        source,
         path=Path(type(model).__name__),
-        graph=graph,
-        dt=dt,
         dt_from=f"the writer of {name}",
         steps=steps,
-        input_step=None,
-        checkpoint=False,
         sha256=digest.hexdigest(),
         input_highest=highest if highest > 0 else 1.0,
     )
@@ -93,13 +89,6 @@ def _framework(model: nn.Module) -> tuple[str, ModuleType]:
     return found[0]
 
 
-def _as_read(graph: nir.NIRGraph) -> nir.NIRGraph:
-    """What a file of the graph would give: checked, arrays of numpy where writers leave tensors."""
-    with tempfile.TemporaryDirectory() as folder:
-        write_nir(Path(folder) / "module.nir", graph)
-        return read_nir(Path(folder) / "module.nir")
-
-
 def _verified(model: nn.Module, framework: ModuleType, graph: nir.NIRGraph, dt: float, example: torch.Tensor) -> float:
     """Share of the module's own outputs that the graph's float reference gives."""
     part = example[:VERIFIED_SAMPLES]
@@ -110,6 +99,12 @@ def _verified(model: nn.Module, framework: ModuleType, graph: nir.NIRGraph, dt: 
             own = framework.run(model, part.expand(VERIFIED_STEPS, *part.shape)).transpose(0, 1).double().numpy()
     finally:
         model.train(was_training)
+    if not own.any():
+        raise UserError(
+            "nothing comes out of the module for this example, so that nothing could be verified",
+            where=type(model).__name__,
+            remedy="give samples that make it fire",
+        )
     reference = run_reference(graph, part.double().numpy(), dt=dt, steps=VERIFIED_STEPS, record=())
     (found,) = reference.outputs.values()
     found = found.reshape(own.shape)
