@@ -4,6 +4,7 @@ export.json    what was exported, from what, how, and what quantisation did a la
 model.nir      the float network, NIR
 network.nir    the compiled network, integers (target lava and whatever builds on a chip)
 model.pt       the checkpoint it came from, if it came from one
+step.onnx, sequence.onnx, chip.onnx    ONNX models (target onnx)
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from hw_models.errors import UserError
 
 EXPORT_FORMAT = "dalif-deploy export 1"
 EXPORT_JSON, REFERENCE_FILE, NETWORK_FILE, CHECKPOINT_FILE = "export.json", "model.nir", "network.nir", "model.pt"
+ONNX_FILES = {"step": "step.onnx", "sequence": "sequence.onnx", "chip": "chip.onnx"}
 
 
 @dataclass
@@ -46,6 +48,10 @@ class Artefact:
     def checkpoint(self) -> Path:
         """The trained network's checkpoint."""
         return self._file(CHECKPOINT_FILE, "was not exported from a checkpoint", "use --engine nir")
+
+    def onnx(self, form: str) -> Path:
+        """The ONNX model "step", "sequence" or "chip"."""
+        return self._file(ONNX_FILES[form], "has no ONNX models", "export with --target onnx")
 
     @property
     def compiled(self) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from converters.artefact import EXPORT_FORMAT, EXPORT_JSON, Artefact
 from converters.source import Source, load_source
 from converters.targets import TARGETS, ExportRequest
+from converters.versions import installed_version
 from hw_models.atomic_files import atomic_directory
 from hw_models.errors import UserError
 
@@ -43,17 +43,7 @@ def export_network(
             "dt": source.dt,
             "dt_from": source.dt_from,
             **figures,
-            "versions": _versions(),
+            "versions": {name: installed_version(name) for name in PROVENANCE},
         }
         (folder / EXPORT_JSON).write_text(json.dumps(export, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return Artefact(Path(out), export)
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PROVENANCE:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed as a package"
-    return found

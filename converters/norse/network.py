@@ -78,7 +78,9 @@ class NorseNetwork(nn.Module):
                 return out
             return plain[name](total) if name in plain else self.weights[self._slot[name]](total)
 
-        graph_step = GraphStep(self.flat, samples, self.dtype)
+        graph_step = GraphStep(
+            self.flat, lambda source: torch.zeros(samples, *self.flat.shapes[source], dtype=self.dtype)
+        )
         outputs, spikes, membrane = (
             {name: [] for name in names}
             for names in (self.flat.outputs, [n for n in neurons if isinstance(self.flat.nodes[n], SPIKING)], neurons)

@@ -80,7 +80,7 @@ def _run_batch(
     flat: FlatGraph, data: dict[str, tuple[torch.Tensor, bool]], steps: int, dt: float, record: tuple[str, ...]
 ) -> FloatRecording:
     like = next(iter(data.values()))[0]
-    graph_step = GraphStep(flat, len(like), like.dtype)
+    graph_step = GraphStep(flat, lambda source: torch.zeros(len(like), *flat.shapes[source], dtype=like.dtype))
     cells = {
         n: _NeuronCell(n, flat.nodes[n], flat.shapes[n], dt, like)
         for n in graph_step.order

@@ -8,13 +8,17 @@ from dalif_deploy.simulation.engines.fast import FastEngine
 from dalif_deploy.simulation.engines.lava import LavaEngine
 from dalif_deploy.simulation.engines.nir import NirEngine
 from dalif_deploy.simulation.engines.norse import NorseEngine
+from dalif_deploy.simulation.engines.onnx import OnnxEngine, OnnxFloatEngine
 from dalif_deploy.simulation.engines.torch import TorchEngine
 from hw_models.errors import UserError
 from hw_models.input_data import InputData
 
 __all__ = ["ENGINES", "Engine", "EngineRun", "make_engine"]
 
-ENGINES: dict[str, type] = {e.name: e for e in (FastEngine, LavaEngine, TorchEngine, NirEngine, NorseEngine)}
+ENGINES: dict[str, type] = {
+    e.name: e
+    for e in (FastEngine, LavaEngine, TorchEngine, NirEngine, NorseEngine, OnnxEngine, OnnxFloatEngine)
+}
 
 
 def make_engine(name: str, artefact: Artefact, data: InputData, **options: object) -> Engine:

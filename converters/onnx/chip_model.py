@@ -1,0 +1,103 @@
+"""The compiled network as an ONNX model of integers: the chip's bits, T steps in one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from converters.onnx.builder import TIME, GraphBuilder, Value
+from converters.onnx.integer_population import IntegerPopulation
+from converters.onnx.integer_synapses import IntegerSynapses
+from converters.onnx.metadata import chip_metadata
+from hw_models.chip_network import ChipNetwork
+from hw_models.errors import UserError
+from hw_models.recording import EncodedInput
+from hw_models.simulator.exactness import population_bounds
+
+if TYPE_CHECKING:
+    import onnx
+
+
+def chip_model(
+    network: ChipNetwork, metadata: dict[str, str] | None = None, *, biased: Collection[str] | None = None
+) -> onnx.ModelProto:
+    """The network over the `steps` of one sample.
+
+    Inputs (`chip_inputs` makes them): `INPUT.messages` int32 [N, T, *shape] or [N, 1, *shape], for every input but
+    those of mode "bias"; `POPULATION.bias` int32 [N, *shape] = mant * 2^exp, the sample's own bias, for `biased`.
+    Outputs: `POPULATION.spikes` uint8 and `POPULATION.membrane` int32 (after the reset), [N, T, *shape]; each output by
+    its name, int64 [N, *shape], membrane at the last step or spike count.
+
+    Args:
+        biased: populations whose bias comes with the sample; by default those that a host projection leads to.
+
+    Raises:
+        UserError: a loop without delay, nothing that data could enter by, sums that int64 can't be trusted with.
+    """
+    graph = GraphBuilder("chip")
+    steps = network.steps
+    biased = {h.target for h in network.host_projections.values()} if biased is None else biased
+    messages = {
+        name: graph.input(f"{name}.messages", np.int32, (TIME, *item.shape))
+        for name, item in network.inputs.items()
+        if item.mode != "bias"
+    }
+    bias = {
+        name: graph.input(f"{name}.bias", np.int32, item.shape)
+        for name, item in network.populations.items()
+        if name in biased
+    }
+    if not messages and not bias:
+        raise UserError("the network has no input, so that an ONNX model would have no batch", remedy="add an input")
+    sent: dict[str, list[Value]] = {name: [] for name in network.populations}
+    for name, value in messages.items():
+        graph.scope = name
+        sent[name] = graph.over_time(value, steps, len(network.inputs[name].shape))
+    populations = {
+        name: IntegerPopulation(item, population_bounds(network, item, steps).wraps, bias.get(name), graph)
+        for name, item in network.populations.items()
+    }
+    synapses = {name: IntegerSynapses(network, item, graph) for name, item in network.projections.items()}
+    order = _order(network)
+    membrane: dict[str, list[Value]] = {name: [] for name in network.populations}
+    for t in range(steps):
+        for name in order:
+            graph.scope = f"t{t}/{name}"
+            arriving = [p for p in network.incoming(name) if p.delay <= t]
+            parts = {p.name: synapses[p.name].sum(sent[p.source][t - p.delay]) for p in arriving}
+            dense, convolved = (
+                [parts[p.name] for p in arriving if (p.geometry is None) == wanted] for wanted in (True, False)
+            )
+            sent[name].append(populations[name].step(dense, convolved))
+            membrane[name].append(populations[name].v)
+    graph.scope = "outputs"
+    spikes = {name: graph.stacked(sent[name]) for name in network.populations}
+    for name, item in network.populations.items():
+        graph.output(f"{name}.spikes", spikes[name], np.uint8, (steps, *item.shape))
+        graph.output(f"{name}.membrane", graph.stacked(membrane[name]), np.int32, (steps, *item.shape))
+    for name, output in network.outputs.items():
+        value = membrane[output.population][-1]
+        if output.mode == "count":
+            each = graph.cast(spikes[output.population], np.int64)
+            value = graph.op("ReduceSum", each, graph.constant(np.array([1], np.int64)), keepdims=0)
+        graph.output(name, value, np.int64, network.populations[output.population].shape)
+    return graph.model({"form": "chip", **(metadata or {}), **chip_metadata(network)})
+
+
+def chip_inputs(encoded: EncodedInput) -> dict[str, np.ndarray]:
+    """What the model takes, from what `hw_models.encode_input` made."""
+    messages = {f"{name}.messages": array.astype(np.int32) for name, array in encoded.messages.items()}
+    biases = {
+        f"{name}.bias": mant.astype(np.int32) << exp.astype(np.int32) for name, (mant, exp) in encoded.bias.items()
+    }
+    return messages | biases
+
+
+def _order(network: ChipNetwork) -> list[str]:
+    try:
+        depths = network.depths()
+    except ValueError as error:
+        raise UserError(str(error), remedy="give at least one projection of the loop a delay") from error
+    return sorted(network.populations, key=lambda name: (depths[name], name))
