@@ -1,7 +1,9 @@
 """The ONNX models in onnxruntime: float against trained network and float reference, integers against the chip."""
 
 import json
+import re
 import sys
+from pathlib import Path
 
 import nir
 import numpy as np
@@ -197,6 +199,18 @@ def test_engine_gives_the_simulator_s_bits_on_real_images(trained, tmp_path, chi
     assert figures["check"]["against"] == "fast" and figures["check"]["mismatches"] == 0
     assert sum(figures["check"]["compared"].values()) == 150 * 4 * 2 * (6 * 64 + 8 * 16 + 10)
     assert figures["accuracy"] > 0.5
+
+
+def test_the_examples_of_the_documentation_run(exported, monkeypatch):
+    text = (Path(__file__).parents[1] / "docs" / "onnx.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(exported.folder.parent)
+    names = {}
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(code, names)
+    np.testing.assert_allclose(names["logits"], names["same"], atol=1e-5)
+    fast = make_engine("fast", exported, names["images"]).run(slice(None), ("spikes",))
+    np.testing.assert_array_equal(names["fired"], fast.spikes["block1"])
+    np.testing.assert_allclose(names["quantised"], fast.outputs["output"], rtol=1e-12)
 
 
 def test_metadata_says_what_the_network_is(trained, exported):

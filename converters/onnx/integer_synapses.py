@@ -2,9 +2,10 @@
 
 ONNX knows no Conv of integers but ConvInteger, on bytes. Weights take nine bits (-256..255), but a byte holds them
 with a zero point where they span no more than 255 (weights of one sign), or once halved (the chip keeps weights of
-mixed sign even). Messages are bytes too: spikes, levels within 0..255 or within -128..127. Weights are written
-unsigned because of onnxruntime: its products of unsigned with signed bytes go, on processors without VNNI, through
-sums of two products that saturate at 16 bits; those of unsigned with unsigned bytes are widened first.
+mixed sign even). Messages are bytes too: spikes, and levels that span no more than 255. Weights are written unsigned
+because of onnxruntime: its products of unsigned with signed bytes go, on processors without VNNI, through sums of two
+products that saturate at 16 bits (measured, onnxruntime 1.32: 64 products of 255 and -128 gave -1,048,576 instead of
+-2,088,960); those of unsigned with unsigned bytes are exact.
 
 What does not fit, such as messages of 24 bits, goes through MatMul, which onnxruntime has for int32 and int64; a
 convolution is then written out, each neuron's inputs gathered into a column.
@@ -43,9 +44,15 @@ class IntegerSynapses:
         self.source_shape = network.source_shape(projection.source)
         self.shape = network.populations[projection.target].shape
         self._bytes = _as_bytes(network, projection)
-        if self._bytes is None:
+        weight, geometry = projection.weight, projection.geometry
+        if self._bytes is not None:
+            weight = self._bytes.values if geometry else self._bytes.values.T
+        else:
             small = projection_bound(network, projection) >> projection.weight_exp < INT32
             self._dtype = np.int32 if small else np.int64
+            rows = weight.reshape(geometry.groups, len(weight) // geometry.groups, -1) if geometry else weight.T
+            weight = rows.astype(self._dtype)
+        self._weight = graph.constant(weight)
 
     def sum(self, message: Value) -> Value:
         """int64 [N, *target shape], from messages [N, *source shape] of any integer type."""
@@ -56,7 +63,7 @@ class IntegerSynapses:
             total, factor = self._sum_of_bytes(message, self._bytes), self._bytes.factor
         else:
             message, factor = graph.cast(message, self._dtype), 1
-            total = self._dense_sum(message) if dense else self._gathered_sum(message)
+            total = graph.op("MatMul", message, self._weight) if dense else self._gathered_sum(message)
         # a convolution's neurons may be numbered otherwise in the population, channels first all the same
         total = graph.cast(graph.reshape(total, self.shape), np.int64)
         factor <<= self.projection.weight_exp
@@ -69,20 +76,17 @@ class IntegerSynapses:
         message = graph.cast(message, np.uint8)
         zeros = [graph.constant(np.uint8(form.offset)), graph.constant(np.uint8(form.zero))]
         if geometry is None:
-            return graph.op("MatMulInteger", message, graph.constant(form.values.T), *zeros)
+            return graph.op("MatMulInteger", message, self._weight, *zeros)
         return graph.op(
             "ConvInteger",
             message,
-            graph.constant(form.values),
+            self._weight,
             *zeros,
             strides=geometry.stride,
             pads=(*geometry.padding, *geometry.padding),
             dilations=geometry.dilation,
             group=geometry.groups,
         )
-
-    def _dense_sum(self, message: Value) -> Value:
-        return self.graph.op("MatMul", message, self.graph.constant(self.projection.weight.T.astype(self._dtype)))
 
     def _gathered_sum(self, message: Value) -> Value:
         graph, geometry, weight = self.graph, self.projection.geometry, self.projection.weight
@@ -101,8 +105,7 @@ class IntegerSynapses:
         message = graph.reshape(message, (groups, weight.shape[1], place.size))
         columns = graph.op("Gather", message, graph.constant(np.stack(taps).reshape(-1)), axis=3)
         columns = graph.reshape(columns, (groups, weight.shape[1] * len(taps), int(np.prod(out))))
-        rows = weight.reshape(groups, len(weight) // groups, -1).astype(self._dtype)
-        return graph.op("MatMul", graph.constant(rows), columns)
+        return graph.op("MatMul", self._weight, columns)
 
 
 def _as_bytes(network: ChipNetwork, projection: Projection) -> _Bytes | None:
@@ -111,13 +114,13 @@ def _as_bytes(network: ChipNetwork, projection: Projection) -> _Bytes | None:
     if projection.source in network.inputs:
         source = network.inputs[projection.source]
         low, high = min(0, source.min_level), max(0, source.max_level)
-    offset = 0 if low == 0 else 128
+    offset = -low
     weight = projection.weight.astype(np.int64)
     factor = 1
     if weight.size and _span(weight) > BYTE and not (weight % 2).any():
         weight, factor = weight // 2, 2
     fan_in = int(np.prod(weight.shape[1:]))
-    fits = low + offset >= 0 and high + offset <= BYTE and _span(weight) <= BYTE
+    fits = high + offset <= BYTE and _span(weight) <= BYTE
     if not fits or fan_in * BYTE * (high + offset) >= INT32:
         return None
     zero = -min(0, int(weight.min(initial=0)))
