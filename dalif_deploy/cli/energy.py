@@ -37,25 +37,29 @@ def energy(
     from hw_models.energy.gpu_measurement import find_counter, measured_gpu
     from hw_models.energy.report import energy_report
     from hw_models.input_data import take_samples
+    from hw_models.mapping import map_or_refusal
 
     _refuse_existing(json_file, force)
     network = load_artefact(folder).network
     samples = load_data(data, data_root, steps=network.steps)
     encoded = encode_input(network, take_samples(samples.inputs, slice(limit)))
+    mapping, does_not_fit = map_or_refusal(network, encoded)
     progress_console = Console(stderr=True)
     with Progress(console=progress_console, transient=True, disable=not progress_console.is_terminal) as progress:
         task = progress.add_task("counting", total=encoded.samples)
         counts = count_activity(
-            network, encoded, batch_size=batch_size, progress=lambda done: progress.advance(task, done)
+            network, encoded, mapping=mapping, batch_size=batch_size, progress=lambda done: progress.advance(task, done)
         )
     counter, reason = find_counter()
     measured = measured_gpu(network, encoded, counter) if counter else []
-    report = energy_report(network, encoded, counts, measured=measured, not_measured=reason)
+    report = energy_report(network, encoded, counts, measured=measured, not_measured=reason, does_not_fit=does_not_fit)
     report = {**report, "data": data, "artefact": str(folder)}
     # the file first: it must not be lost when the tables' reader (head, less) goes away
     write_json(report, json_file, force=force)
     # tables go where they do not mix with JSON on standard output
     print_energy_report(report, Console(stderr=json_file == "-"))
+    if does_not_fit:
+        raise does_not_fit
 
 
 def _refuse_existing(json_file: str | None, force: bool) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dalif_deploy.reports.mapping_table import print_mapping
 from hw_models.energy.units import readable
 
 
@@ -21,6 +22,7 @@ def print_energy_report(report: dict[str, Any], console: Console) -> None:
     )
     console.print(_counts(report["counts"]))
     _host_layers(report, console)
+    print_mapping(report["mapping"], report["chip"], console)
     _chip_energy(report["energy"], console)
     _arithmetic(report["arithmetic_45nm"], console)
     _baseline(report["baseline"], console)
@@ -127,8 +129,8 @@ def _chip_energy(energy: dict[str, Any], console: Console) -> None:
     step = static["step_seconds"]
     _line(
         console,
-        f"static, {static['chips']} whole chip at {readable(static['watts'], 'W')}: {readable(static['low'], 'J')} "
-        f"to {readable(static['high'], 'J')} [{static['status']}: steps of {readable(step['low'], 's')} to "
+        f"static, {static['chips']} whole chip{'s' * (static['chips'] > 1)} at {readable(static['watts'], 'W')}: "
+        f"{readable(static['low'], 'J')} to {readable(static['high'], 'J')} [{static['status']}: steps of {readable(step['low'], 's')} to "
         f"{readable(step['high'], 's')}], not in the total",
     )
     _not_included(energy, console)
@@ -179,10 +181,11 @@ def _comparisons(report: dict[str, Any], console: Console) -> None:
     if report["no_comparison_because"]:
         _line(console, f"no ratio: {report['no_comparison_because']}", style="yellow")
     for row in report["comparisons"]:
-        static = row["with_one_chip_static"]
+        static = row["with_static"]
+        chips = "one chip's" if static["chips"] == 1 else f"{static['chips']} chips'"
         _line(
             console,
-            f"{row['text']}: {static['low']:.3g} to {static['high']:.3g} with one chip's static energy "
+            f"{row['text']}: {static['low']:.3g} to {static['high']:.3g} with {chips} static energy "
             f"({static['status']}); {row['dynamic_only']:.3g} for dynamic energy alone ({row['dynamic_only_status']})",
             style="bold",
         )

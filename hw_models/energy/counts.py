@@ -26,6 +26,7 @@ from hw_models.chip_network import ChipNetwork, Population, Projection
 from hw_models.energy.fan_out import dense_macs, fan_out
 from hw_models.errors import UserError
 from hw_models.linear_operator import apply_weight
+from hw_models.mapping import Mapping, TrafficCounter, TrafficCounts
 from hw_models.recording import EncodedInput, Recording
 
 EVENT_BLOCK = 1 << 22  # values of a population that are convolved at a time, to bound memory
@@ -64,6 +65,7 @@ class ActivityCounts:
         sent: input or population -> int64 [samples], its messages from neurons with at least one synapse in any
             projection: each needs at least one delivery to a core.
         host_macs: host projection -> multiply-accumulates a sample.
+        traffic: messages and hops on the mapped network, if a mapping was given.
     """
 
     steps: int
@@ -72,6 +74,7 @@ class ActivityCounts:
     projections: dict[str, ProjectionCounts]
     sent: dict[str, np.ndarray]
     host_macs: dict[str, int]
+    traffic: TrafficCounts | None = None
 
     def synaptic_operations(self, *, graded: bool | None = None) -> np.ndarray:
         """Synaptic operations of all projections, int64 [samples]; only graded or only binary ones if asked."""
@@ -102,12 +105,14 @@ def count_activity(
     network: ChipNetwork,
     encoded: EncodedInput,
     *,
+    mapping: Mapping | None = None,
     batch_size: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> ActivityCounts:
     """Runs the network in the bit-exact simulator and counts, batch by batch, so that memory stays bounded.
 
     Args:
+        mapping: of this network; messages and hops are counted on it.
         progress: called with the number of samples of each finished batch.
 
     Raises:
@@ -115,7 +120,7 @@ def count_activity(
     """
     from hw_models.simulator import simulate_chunks
 
-    counter = ActivityCounter(network, encoded.steps)
+    counter = ActivityCounter(network, encoded.steps, mapping)
     for samples, recording in simulate_chunks(network, encoded, batch_size=batch_size):
         counter.add(encoded.part(samples), recording)
         if progress:
@@ -126,8 +131,9 @@ def count_activity(
 class ActivityCounter:
     """Adds up the counts of one batch of samples after the other."""
 
-    def __init__(self, network: ChipNetwork, steps: int):
+    def __init__(self, network: ChipNetwork, steps: int, mapping: Mapping | None = None):
         self.network, self.steps = network, steps
+        self._traffic = None if mapping is None else TrafficCounter(mapping)
         self._fan_out = {
             name: fan_out(p.weight != 0, p.geometry, network.source_shape(p.source)).ravel()
             for name, p in network.projections.items()
@@ -152,6 +158,8 @@ class ActivityCounter:
             name: sum((self._fan_out[p.name] > 0 for p in network.outgoing(name)), np.zeros(1, dtype=bool))
             for name in events
         }
+        if self._traffic:
+            self._traffic.add(events)
         self._batches.append(
             ActivityCounts(
                 steps=self.steps,
@@ -212,6 +220,7 @@ class ActivityCounter:
             },
             sent={name: joined(lambda b, n=name: b.sent[n]) for name in first.sent},
             host_macs=first.host_macs,
+            traffic=self._traffic.result() if self._traffic else None,
         )
 
     def _events_a_neuron(self, nonzero: np.ndarray) -> np.ndarray:

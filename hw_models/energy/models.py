@@ -77,12 +77,20 @@ def _joules(terms: list[Term]) -> dict[str, Any]:
 
 def loihi_terms(counts: ActivityCounts, constants: ConstantSet) -> list[Term]:
     """What happens on the chip while a sample runs, event by event; static energy is not among it."""
-    prices = (
+    prices = [
         ("synaptic operations", counts.synaptic_operations(), "synaptic_operation"),
         ("neuron updates, active", counts.updates_active(), "neuron_update_active"),
         ("neuron updates, inactive", counts.updates_inactive(), "neuron_update_inactive"),
-        ("messages, within one tile", counts.messages_sent(), "spike_within_tile"),
-    )
+    ]
+    if counts.traffic is None:
+        prices.append(("messages, within one tile", counts.messages_sent(), "spike_within_tile"))
+    else:
+        traffic = counts.traffic.counts
+        prices += [
+            ("messages, at each core reached", traffic["messages"], "spike_within_tile"),
+            ("hops east-west", traffic["hops_east_west"], "hop_east_west"),
+            ("hops north-south", traffic["hops_north_south"], "hop_north_south"),
+        ]
     return [Term(name, count, key, constants[key]) for name, count, key in prices]
 
 
@@ -94,16 +102,21 @@ def loihi_energy(counts: ActivityCounts, chip: str) -> dict[str, Any]:
     constants = load_constants("loihi1_davies2018")
     terms = loihi_terms(counts, constants)
     own = chip == "loihi1"
+    traffic = counts.traffic
     return {
         "model": constants.name,
         "title": constants.title if own else f"{chip}: assumed to cost what Loihi 1 does ({constants.title})",
         "status": "modelled from simulated constants" if own else "assumed",
         "terms": [t.figures() for t in terms],
         "total": add_terms(terms),
-        "static": static_energy(counts.steps, constants),
+        "static": static_energy(counts.steps, constants, 1 if traffic is None else traffic.mapping.chips),
         "not_included": [
             "static energy (shown apart: it needs a latency model)",
-            "further cores and hops between tiles (they need a mapping): messages are a lower bound",
+            *(
+                ["further cores and hops between tiles (they need a mapping): messages are a lower bound"]
+                if traffic is None
+                else ["hops of the input's messages, and of messages to another chip: no source"]
+            ),
             "barrier, input and output, weight loading, embedded x86 cores: not published an event",
             *(["MACs of the host-computed layers"] if counts.host_macs else []),
             *([] if own else [f"whatever {chip} does differently from Loihi 1: no table an event is published"]),
@@ -111,16 +124,19 @@ def loihi_energy(counts: ActivityCounts, chip: str) -> dict[str, Any]:
     }
 
 
-def static_energy(steps: int, constants: ConstantSet) -> dict[str, Any]:
-    """Leakage of one whole chip over the steps of a sample; the length of a step is assumed, not modelled."""
+def static_energy(steps: int, constants: ConstantSet, chips: int = 1) -> dict[str, Any]:
+    """Leakage of whole chips over the steps of a sample; the length of a step is assumed, not modelled.
+
+    "watts" is one chip's, joules are those of all chips.
+    """
     power = constants["static_power_chip"].interval("watt")
     step = constants["time_step"].interval("second")
     return {
         "status": "assumed",
-        "chips": 1,
-        "joules": power.value * step.value * steps,
-        "low": power.low * step.low * steps,
-        "high": None if power.high is None or step.high is None else power.high * step.high * steps,
+        "chips": chips,
+        "joules": power.value * step.value * steps * chips,
+        "low": power.low * step.low * steps * chips,
+        "high": None if power.high is None or step.high is None else power.high * step.high * steps * chips,
         "step_seconds": {"value": step.value, "low": step.low, "high": step.high},
         "watts": power.value,
     }

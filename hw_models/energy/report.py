@@ -12,6 +12,8 @@ from hw_models.energy.counts import ActivityCounts
 from hw_models.energy.gpu_roofline import modelled_gpus
 from hw_models.energy.models import Term, add_terms, arithmetic_45nm, loihi_energy
 from hw_models.energy.statistics import over_samples
+from hw_models.mapping import DoesNotFit
+from hw_models.mapping.figures import mapping_figures
 from hw_models.recording import EncodedInput
 
 REPORT_VERSION = 1
@@ -25,12 +27,15 @@ def energy_report(
     *,
     measured: list[dict[str, Any]],
     not_measured: str = "",
+    does_not_fit: DoesNotFit | None = None,
 ) -> dict[str, Any]:
     """Builds the report.
 
     Args:
+        counts: with `traffic`, if the network was mapped.
         measured: rows of `gpu_measurement.measured_gpu`, or none.
         not_measured: why there are none.
+        does_not_fit: why the network could not be mapped, if it was tried.
     """
     static_input = all(messages.shape[1] == 1 for messages in encoded.messages.values())
     chip = loihi_energy(counts, network.chip)
@@ -45,6 +50,7 @@ def energy_report(
         "samples": counts.samples,
         "unit": "joules a sample",
         "counts": count_figures(counts),
+        "mapping": mapping_figures(counts.traffic, does_not_fit),
         "energy": chip,
         "host": host_figures(counts),
         "arithmetic_45nm": arithmetic,
@@ -152,14 +158,21 @@ def compare(
                 "chip_status": chip["status"],
                 "dynamic_only": gpu["joules"] / dynamic,
                 "dynamic_only_status": "the chip's side is a lower bound",
-                "with_one_chip_static": {
-                    "low": gpu["joules"] / (dynamic + static["high"]),
-                    "high": gpu["joules"] / (dynamic + static["low"]),
-                    "status": "step length assumed",
-                },
+                "with_one_chip_static": _ratio_with_static(gpu["joules"], dynamic, static, 1),
+                "with_static": _ratio_with_static(gpu["joules"], dynamic, static, static["chips"]),
             }
         )
     return rows, None
+
+
+def _ratio_with_static(joules: float, dynamic: float, static: dict[str, Any], chips: int) -> dict[str, Any]:
+    share = chips / static["chips"]
+    return {
+        "chips": chips,
+        "low": joules / (dynamic + share * static["high"]),
+        "high": joules / (dynamic + share * static["low"]),
+        "status": "step length assumed",
+    }
 
 
 def used_constants(modelled: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,0 +1,22 @@
+"""A ChipNetwork on the cores of a chip. What is modelled, with formulas and sources: docs/mapping.md.
+
+core_box.py               a core's share of a population
+synapse_memory.py         Loihi's encoding of synapse lists, in bits
+population_axons.py       axons of an image: a pixel each
+matrix_synapses.py        a dense projection, seen from a core
+convolution_synapses.py   a convolution, seen from a core
+partition.py              a population cut into cores
+output_axons.py           smaller cores where output axons are too many
+core_edges.py             who sends to whom
+placement.py              cores onto chips and tiles
+mapping.py                all of it: map_network
+traffic.py                messages and hops of real spikes
+figures.py                the report's part
+does_not_fit.py           the refusal
+"""
+
+from hw_models.mapping.does_not_fit import DoesNotFit
+from hw_models.mapping.mapping import Core, Mapping, map_network, map_or_refusal
+from hw_models.mapping.traffic import TrafficCounter, TrafficCounts
+
+__all__ = ["Core", "DoesNotFit", "Mapping", "TrafficCounter", "TrafficCounts", "map_network", "map_or_refusal"]
