@@ -15,10 +15,12 @@ from converters.targets.nir import write_nir_target
 from converters.targets.norse import write_norse_target
 from converters.targets.onnx import write_onnx_target
 from converters.targets.request import ExportRequest
+from converters.targets.sanafe import write_sanafe_target
 
 TARGETS: dict[str, Callable[[Source, ExportRequest, Path], dict[str, Any]]] = {
     "nir": write_nir_target,
     "lava": write_lava_target,
     "norse": write_norse_target,
+    "sanafe": write_sanafe_target,
     "onnx": write_onnx_target,
 }

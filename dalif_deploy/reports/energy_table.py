@@ -24,6 +24,8 @@ def print_energy_report(report: dict[str, Any], console: Console) -> None:
     _host_layers(report, console)
     print_mapping(report["mapping"], report["chip"], console)
     _chip_energy(report["energy"], console)
+    if report["energy_sanafe"]:
+        _chip_energy(report["energy_sanafe"], console)
     _arithmetic(report["arithmetic_45nm"], console)
     _baseline(report["baseline"], console)
     _comparisons(report, console)
@@ -125,15 +127,20 @@ def _chip_energy(energy: dict[str, Any], console: Console) -> None:
         _range(total),
     )
     console.print(table)
-    static = energy["static"]
+    if "static" in energy:
+        _static(energy["static"], console)
+    _not_included(energy, console)
+
+
+def _static(static: dict[str, Any], console: Console) -> None:
     step = static["step_seconds"]
+    chips = "1 whole chip" if static["chips"] == 1 else f"{static['chips']} whole chips"
     _line(
         console,
-        f"static, {static['chips']} whole chip{'s' * (static['chips'] > 1)} at {readable(static['watts'], 'W')}: "
-        f"{readable(static['low'], 'J')} to {readable(static['high'], 'J')} [{static['status']}: steps of {readable(step['low'], 's')} to "
-        f"{readable(step['high'], 's')}], not in the total",
+        f"static, {chips} at {readable(static['watts'], 'W')}: "
+        f"{readable(static['low'], 'J')} to {readable(static['high'], 'J')} [{static['status']}: steps of "
+        f"{readable(step['low'], 's')} to {readable(step['high'], 's')}], not in the total",
     )
-    _not_included(energy, console)
 
 
 def _not_included(part: dict[str, Any], console: Console) -> None:

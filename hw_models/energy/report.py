@@ -10,6 +10,7 @@ from hw_models.chip_network import ChipNetwork
 from hw_models.energy.constant_set import load_constants
 from hw_models.energy.counts import ActivityCounts
 from hw_models.energy.gpu_roofline import modelled_gpus
+from hw_models.energy.loihi_sanafe import sanafe_energy
 from hw_models.energy.models import Term, add_terms, arithmetic_45nm, loihi_energy
 from hw_models.energy.statistics import over_samples
 from hw_models.mapping import DoesNotFit
@@ -52,6 +53,7 @@ def energy_report(
         "counts": count_figures(counts),
         "mapping": mapping_figures(counts.traffic, does_not_fit),
         "energy": chip,
+        "energy_sanafe": sanafe_energy(network, counts),
         "host": host_figures(counts),
         "arithmetic_45nm": arithmetic,
         "baseline": {
@@ -67,7 +69,7 @@ def energy_report(
         },
         "comparisons": comparisons,
         "no_comparison_because": no_comparison,
-        "constants": used_constants(modelled),
+        "constants": used_constants(modelled, sanafe=network.chip == "loihi1" and counts.traffic is not None),
     }
 
 
@@ -175,9 +177,16 @@ def _ratio_with_static(joules: float, dynamic: float, static: dict[str, Any], ch
     }
 
 
-def used_constants(modelled: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def used_constants(modelled: list[dict[str, Any]], *, sanafe: bool) -> list[dict[str, Any]]:
     """Every constant behind a figure of the report, with its source."""
-    names = dict.fromkeys(["loihi1_davies2018", "cmos45_horowitz2014", *(row["constants"] for row in modelled)])
+    names = dict.fromkeys(
+        [
+            "loihi1_davies2018",
+            *(["loihi1_sanafe"] if sanafe else []),
+            "cmos45_horowitz2014",
+            *(row["constants"] for row in modelled),
+        ]
+    )
     rows = []
     for name in names:
         chosen = load_constants(name)

@@ -9,6 +9,7 @@ from dalif_deploy.simulation.engines.lava import LavaEngine
 from dalif_deploy.simulation.engines.nir import NirEngine
 from dalif_deploy.simulation.engines.norse import NorseEngine
 from dalif_deploy.simulation.engines.onnx import OnnxEngine, OnnxFloatEngine
+from dalif_deploy.simulation.engines.sanafe import SanafeEngine
 from dalif_deploy.simulation.engines.torch import TorchEngine
 from hw_models.errors import UserError
 from hw_models.input_data import InputData
@@ -17,7 +18,7 @@ __all__ = ["ENGINES", "Engine", "EngineRun", "make_engine"]
 
 ENGINES: dict[str, type] = {
     e.name: e
-    for e in (FastEngine, LavaEngine, TorchEngine, NirEngine, NorseEngine, OnnxEngine, OnnxFloatEngine)
+    for e in (FastEngine, LavaEngine, TorchEngine, NirEngine, NorseEngine, SanafeEngine, OnnxEngine, OnnxFloatEngine)
 }
 
 

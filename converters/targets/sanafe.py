@@ -1,0 +1,28 @@
+"""Target "sanafe": the compiled network, mapped, in SANA-FE's own YAML, beside what target lava writes."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from converters.artefact import NETWORK_FILE
+from converters.sanafe.network import build_sanafe, sanafe_core
+from converters.source import Source
+from converters.targets.lava import write_lava_target
+from converters.targets.request import ExportRequest
+from hw_models.chip_network_file import read_chip_network
+
+SNN_FILE = "snn.yaml"  # for SANA-FE's Loihi (`sanafe.load_loihi()`); biases are those of the registers
+
+
+def write_sanafe_target(source: Source, request: ExportRequest, folder: Path) -> dict[str, Any]:
+    """The network that `sanafe.load_net` opens, each neuron on its core."""
+    figures = write_lava_target(source, request, folder)
+    made, _, mapping = build_sanafe(read_chip_network(folder / NETWORK_FILE), biases=True)
+    made.save(folder / SNN_FILE)
+    return {
+        **figures,
+        "cores": [sanafe_core(mapping, n) for n in range(len(mapping.cores))],
+        "sanafe": version("sanafe"),
+    }
