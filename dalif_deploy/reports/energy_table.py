@@ -137,6 +137,18 @@ def _static(static: dict[str, Any], console: Console) -> None:
     chips = "1 whole chip" if static["chips"] == 1 else f"{static['chips']} whole chips"
     _line(
         console,
+        f"static, {chips} at {readable(static['watts'], 'W')}: {readable(static['low'], 'J')} to "
+        f"{readable(static['high'], 'J')} [{static['status']}: steps of {readable(step['low'], 's')} to "
+        f"{readable(step['high'], 's')}], not in the total",
+    )
+    _not_included(energy, console)
+
+
+def _static(static: dict[str, Any], console: Console) -> None:
+    step = static["step_seconds"]
+    chips = "1 whole chip" if static["chips"] == 1 else f"{static['chips']} whole chips"
+    _line(
+        console,
         f"static, {chips} at {readable(static['watts'], 'W')}: "
         f"{readable(static['low'], 'J')} to {readable(static['high'], 'J')} [{static['status']}: steps of "
         f"{readable(step['low'], 's')} to {readable(step['high'], 's')}], not in the total",
