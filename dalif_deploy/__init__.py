@@ -13,6 +13,7 @@ _EXPORTS = {
     "load": "dalif_deploy.api",
     "simulate": "dalif_deploy.api",
     "check": "dalif_deploy.api",
+    "energy_report": "dalif_deploy.api",
     "load_norse": "converters.norse.network",
     "DALIF": "dalif_deploy.neuron",
     "NetworkSpec": "dalif_deploy.networks",

@@ -27,6 +27,7 @@ from converters.live.source import source_of_module
 from converters.source import Source, load_source, source_of_graph
 from converters.targets.request import CalibrationData, ExportRequest
 from dalif_deploy.data import LabelledData, load_data
+from dalif_deploy.simulation.energy_session import report_on_samples
 from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
 from hw_models.compiler import ScaleRule
 from hw_models.errors import UserError
@@ -86,6 +87,16 @@ def simulate(
 def check(network: Artefact, data: Samples, *, limit: int | None = None, steps: int | None = None) -> dict[str, Any]:
     """Runs every engine at hand on the same samples, as `dalif-simulate --check all` does, see `run_agreement`."""
     return _simulate(network, data, SimulationRequest("fast", "all", limit, steps))
+
+
+def energy_report(network: Artefact, data: Samples, *, limit: int | None = None) -> dict[str, Any]:
+    """Counts, mapping, energy and baselines over samples, as `dalif-energy --json` writes them.
+
+    A network that the chip has no room for has a report too: `mapping` says why.
+    """
+    loaded = _labelled(data, network.network.steps)
+    report, _ = report_on_samples(network, take_samples(loaded.inputs, slice(limit)))
+    return {**report, "data": loaded.name, "artefact": str(network.folder)}
 
 
 def _simulate(network: Artefact, data: Samples, request: SimulationRequest) -> dict[str, Any]:

@@ -25,6 +25,7 @@ def to_graph(model: nn.Module, example: torch.Tensor) -> tuple[nir.NIRGraph, flo
     """NIR graph and dt of a module whose neurons keep their state (init_hidden=True), given one step [N, *shape]."""
     from snntorch.export_nir import export_to_nir
 
+    reset(model)  # after training, states hang on a graph that can't be copied
     model = copy.deepcopy(model).eval()
     neurons = {name: module for name, module in model.named_modules() if holds(module)}
     for name, neuron in neurons.items():

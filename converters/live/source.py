@@ -29,7 +29,7 @@ LEAST_EQUAL = 0.99
 def source_of_module(model: nn.Module, example: torch.Tensor, *, steps: int | None = None) -> Source:
     """`model`, a module of snnTorch, SpikingJelly or Norse, lowered to NIR.
 
-    The graph is stepped over `example` and must give what the module gives.
+    The graph is stepped over `example` and must give what the module gives. States of the module go back to rest.
 
     Args:
         example: real samples of one step, [N, *shape]: spikes, or values that are shown at each step.

@@ -27,8 +27,8 @@ def to_graph(model: nn.Module, example: torch.Tensor) -> tuple[nir.NIRGraph, flo
     from spikingjelly.activation_based import functional
     from spikingjelly.activation_based.nir_exchange import export_to_nir
 
+    functional.reset_net(model)  # after training, states hang on a graph that can't be copied
     model = copy.deepcopy(model).eval()
-    functional.reset_net(model)
     functional.set_step_mode(model, "s")
     neurons = {name: module for name, module in model.named_modules() if holds(module)}
     soft = [name for name, neuron in neurons.items() if neuron.v_reset is None]
@@ -47,7 +47,7 @@ def run(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """Output [T, N, ...] of x [T, N, *shape], from rest."""
     from spikingjelly.activation_based import functional
 
-    model = copy.deepcopy(model)
     functional.reset_net(model)
+    model = copy.deepcopy(model)
     functional.set_step_mode(model, "s")
     return torch.stack([model(step) for step in x])

@@ -32,27 +32,22 @@ def energy(
     from converters.artefact import load_artefact
     from dalif_deploy.data import load_data
     from dalif_deploy.reports.energy_table import print_energy_report
-    from hw_models.encode_input import encode_input
-    from hw_models.energy.counts import count_activity
-    from hw_models.energy.gpu_measurement import find_counter, measured_gpu
-    from hw_models.energy.report import energy_report
+    from dalif_deploy.simulation.energy_session import report_on_samples
     from hw_models.input_data import take_samples
-    from hw_models.mapping import map_or_refusal
 
     _refuse_existing(json_file, force)
-    network = load_artefact(folder).network
-    samples = load_data(data, data_root, steps=network.steps)
-    encoded = encode_input(network, take_samples(samples.inputs, slice(limit)))
-    mapping, does_not_fit = map_or_refusal(network, encoded)
+    artefact = load_artefact(folder)
+    samples = load_data(data, data_root, steps=artefact.network.steps)
+    inputs = take_samples(samples.inputs, slice(limit))
     progress_console = Console(stderr=True)
     with Progress(console=progress_console, transient=True, disable=not progress_console.is_terminal) as progress:
-        task = progress.add_task("counting", total=encoded.samples)
-        counts = count_activity(
-            network, encoded, mapping=mapping, batch_size=batch_size, progress=lambda done: progress.advance(task, done)
+        task = progress.add_task("counting", total=None)
+        report, does_not_fit = report_on_samples(
+            artefact,
+            inputs,
+            batch_size=batch_size,
+            progress=lambda done, total: progress.update(task, advance=done, total=total),
         )
-    counter, reason = find_counter()
-    measured = measured_gpu(network, encoded, counter) if counter else []
-    report = energy_report(network, encoded, counts, measured=measured, not_measured=reason, does_not_fit=does_not_fit)
     report = {**report, "data": data, "artefact": str(folder)}
     # the file first: it must not be lost when the tables' reader (head, less) goes away
     write_json(report, json_file, force=force)

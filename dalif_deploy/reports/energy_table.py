@@ -141,18 +141,6 @@ def _static(static: dict[str, Any], console: Console) -> None:
         f"{readable(static['high'], 'J')} [{static['status']}: steps of {readable(step['low'], 's')} to "
         f"{readable(step['high'], 's')}], not in the total",
     )
-    _not_included(energy, console)
-
-
-def _static(static: dict[str, Any], console: Console) -> None:
-    step = static["step_seconds"]
-    chips = "1 whole chip" if static["chips"] == 1 else f"{static['chips']} whole chips"
-    _line(
-        console,
-        f"static, {chips} at {readable(static['watts'], 'W')}: "
-        f"{readable(static['low'], 'J')} to {readable(static['high'], 'J')} [{static['status']}: steps of "
-        f"{readable(step['low'], 's')} to {readable(step['high'], 's')}], not in the total",
-    )
 
 
 def _not_included(part: dict[str, Any], console: Console) -> None:

@@ -1,0 +1,43 @@
+"""One run of dalif-energy: counts over real samples, on the mapped network, priced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from converters.artefact import Artefact
+from hw_models.encode_input import encode_input
+from hw_models.energy.counts import count_activity
+from hw_models.energy.gpu_measurement import find_counter, measured_gpu
+from hw_models.energy.report import energy_report
+from hw_models.input_data import InputData
+from hw_models.mapping import DoesNotFit, map_or_refusal
+
+
+def report_on_samples(
+    artefact: Artefact,
+    inputs: InputData,
+    *,
+    batch_size: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[dict[str, Any], DoesNotFit | None]:
+    """The report of `hw_models.energy.report`, and the refusal of a network that no chip has room for.
+
+    Args:
+        batch_size: samples simulated at a time.
+        progress: called with the samples done by a batch, and all.
+    """
+    network = artefact.network
+    encoded = encode_input(network, inputs)
+    mapping, does_not_fit = map_or_refusal(network, encoded)
+    counts = count_activity(
+        network,
+        encoded,
+        mapping=mapping,
+        batch_size=batch_size,
+        progress=None if progress is None else lambda done: progress(done, encoded.samples),
+    )
+    counter, reason = find_counter()
+    measured = measured_gpu(network, encoded, counter) if counter else []
+    report = energy_report(network, encoded, counts, measured=measured, not_measured=reason, does_not_fit=does_not_fit)
+    return report, does_not_fit
