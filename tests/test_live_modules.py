@@ -27,13 +27,13 @@ def louder(model, factor):
     return model
 
 
-def snntorch_net(**options):
+def snntorch_net(beta=0.9, **options):
     snn = pytest.importorskip("snntorch")
     torch.manual_seed(1)
     return louder(
         nn.Sequential(
             nn.Conv2d(1, 4, 3, padding=1),
-            snn.Leaky(beta=0.9, init_hidden=True, **options),
+            snn.Leaky(beta=beta, init_hidden=True, **options),
             nn.AvgPool2d(2),
             nn.Flatten(),
             nn.Linear(64, 10),
@@ -85,6 +85,7 @@ def norse_net(v_reset=-0.1):
 
 NETS = {
     "snntorch, its defaults: subtract, a step late": snntorch_net,
+    "snntorch, no leak": lambda: snntorch_net(beta=1.2),
     "snntorch, zero": lambda: snntorch_net(reset_mechanism="zero"),
     "spikingjelly, hard reset": lambda: spikingjelly_net(v_reset=0.0),
     "spikingjelly, soft reset": lambda: spikingjelly_net(v_reset=None),

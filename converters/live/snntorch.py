@@ -38,10 +38,14 @@ def to_graph(model: nn.Module, example: torch.Tensor) -> tuple[nir.NIRGraph, flo
         if node is None:
             continue
         recurrent = isinstance(node, nir.NIRGraph)
+        if isinstance(node, nir.LIF) and not np.isfinite(node.tau).any():
+            # a learned decay that has reached 1, where tau is infinite: no leak
+            node = nir.IF(np.full_like(node.tau, 1 / DT), v_threshold=node.v_threshold, v_reset=node.v_reset)
+            graph.nodes[name] = node
         if neuron.reset_mechanism == "subtract":
             inner = node.nodes["lif"] if recurrent else node
             inner.metadata = {**(inner.metadata or {}), "reset": "subtract"}
-            if neuron.reset_delay:
+            if neuron.reset_delay and isinstance(inner, nir.LIF):
                 _subtract_late(graph, name, inner)
     return graph, DT
 
