@@ -54,6 +54,11 @@ WRITERS = [
         "exponential decay, `norm_input`, several spikes a step, reset by subtraction",
         "`tau = 1/(1 - exp(-1/tau))`; `r = tau` without `norm_input`; `--dt 1`; train with SingleSpike, MembraneReset",
     ],
+    [
+        "Rockpool 3.1 `to_nir` (by hand, not in the test)",
+        "exponential decay, several spikes a step, reset by subtraction; axes of batch and time stay in the Input",
+        "none: several spikes a step are nothing that NIR can say; the graph is read as it stands",
+    ],
 ]
 REPRODUCED = 0.95  # of the traces: float32 decides near ties otherwise, the more the larger the input
 ALIKE = 0.005  # rules that reproduce nearly as many traces as the best are not told apart from it

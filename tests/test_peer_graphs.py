@@ -208,7 +208,7 @@ def test_sinabs_several_spikes_a_step_are_no_spikes_of_nir(read):
     assert run_reference(graph, x, dt=peers.SINABS_DT).spikes["1"].max() == 1
 
 
-def test_a_batch_axis_in_the_input_is_dropped_only_where_the_graph_needs_it():
+def test_axes_of_batch_and_time_in_the_input_are_dropped_only_where_the_graph_needs_it():
     from hw_models.graph import flatten_graph
 
     def graph(*shape):
@@ -217,5 +217,6 @@ def test_a_batch_axis_in_the_input_is_dropped_only_where_the_graph_needs_it():
         return nir.NIRGraph(nodes, [("i", "d"), ("d", "o")], type_check=False)
 
     assert flatten_graph(graph(1, 3)).shapes == flatten_graph(graph(3)).shapes
+    assert flatten_graph(graph(7, 50, 3)).shapes == flatten_graph(graph(3)).shapes  # as Rockpool writes it
     with pytest.raises(Exception, match="does not fit an input of shape"):
         flatten_graph(graph(1, 4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,18 +85,19 @@ def flatten_graph(graph: nir.NIRGraph) -> FlatGraph:
     _check(flat)
     flat.back_edges = _back_edges(flat)
     try:
-        flat.shapes = _shapes(flat, batch_axis=False)
+        flat.shapes = _shapes(flat)
     except UserError as error:
-        try:
-            flat.shapes = _shapes(flat, batch_axis=True)
-        except (UserError, IndexError):
-            raise error from None
+        for outer in (1, 2):
+            with contextlib.suppress(UserError, IndexError):
+                flat.shapes = _shapes(flat, outer)
+                return flat
+        raise error
     return flat
 
 
-def _shapes(flat: FlatGraph, *, batch_axis: bool) -> dict[str, tuple[int, ...]]:
-    """Shape of every node. Some writers (Norse) leave the sample data's batch axis in the Input nodes; where the
-    graph fits only without it, that is what the axis is."""
+def _shapes(flat: FlatGraph, outer: int = 0) -> dict[str, tuple[int, ...]]:
+    """Shape of every node. Some writers leave axes of the sample data in the Input nodes, Norse that of the batch,
+    Rockpool those of batch and time; where the graph fits only without these `outer` axes, that is what they are."""
     shapes: dict[str, tuple[int, ...]] = {}
     fed_by: dict[str, list[str]] = {}
     for source, target in flat.edges:
@@ -107,8 +109,8 @@ def _shapes(flat: FlatGraph, *, batch_axis: bool) -> dict[str, tuple[int, ...]]:
         known = (n for n in waiting if n not in fed_by or any(a in shapes for a in fed_by[n]))
         name = next(known, waiting[0])
         shapes[name] = output_shape(name, flat.nodes[name], [shapes[a] for a in fed_by.get(name, ()) if a in shapes])
-        if batch_axis and isinstance(flat.nodes[name], nir.Input) and name not in fed_by:
-            shapes[name] = shapes[name][1:]
+        if isinstance(flat.nodes[name], nir.Input) and name not in fed_by:
+            shapes[name] = shapes[name][outer:]
         waiting.remove(name)
     for name in order:
         if name in fed_by:
