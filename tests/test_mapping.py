@@ -1,6 +1,6 @@
 """The mapper against an enumeration of every synapse, on chips so small that everything is split."""
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from hw_models.energy.counts import count_activity
 from hw_models.errors import CheckFailed, UserError
 from hw_models.mapping import DoesNotFit, map_network, mapping
 from hw_models.mapping.placement import Flow, hops, naive_placement, short_placement
-from hw_models.mapping.synapse_memory import list_bits
+from hw_models.mapping.synapse_memory import list_bits, weight_field
 from hw_models.simulator import simulate
 from tests.chip_networks import chip, population, random_network
 from tests.random_chip_networks import chip_cases
@@ -106,6 +106,39 @@ def test_list_bits_by_hand():
     """8-bit weights, 10-bit indices: 64 synapses take 64 * 18 + 10 = 1162 bits, 19 words; one takes a word."""
     encoding = load_chip("loihi1").synapse_encoding
     assert list_bits(np.array([0, 1, 64, 65]), 18, encoding).tolist() == [0, 64, 1216, 1280]
+
+
+def test_width_of_weights_by_hand():
+    """Multiples of 64 below 256: two bits; with both signs three. Seven bits do not exist: eight are taken."""
+    encoding = load_chip("loihi1").synapse_encoding
+    for weights, bits in (((64, 192), 2), ((64, -192), 3), ((128,), 1), ((2, 4), 8), ((-2, 4), 8), ((1,), 8)):
+        assert weight_field(np.array(weights), encoding) == bits
+
+
+def test_cores_that_need_more_than_the_middle_one_count():
+    """Four neurons with one source, then four with two sources each: 4 + 4 would need 8 axons on the second core."""
+    weight = np.zeros((8, 9), int)
+    weight[:4, 0] = 255
+    for neuron in range(4):
+        weight[4 + neuron, 1 + 2 * neuron : 3 + 2 * neuron] = 255
+    network = chip(
+        [ChipInput("x", (9,), "spikes")], [population("p", (8,))], [Projection("a", "x", "p", weight)]
+    )  # fmt: skip
+    cores = mapped(network, small_chip(neurons=4, inputs=5)).cores
+    assert [core.use.input_axons_per_core for core in cores] == [1, 5, 4]
+
+
+def test_no_swap_of_two_cores_shortens_the_way():
+    description, rng = load_chip("loihi1"), np.random.default_rng(7)
+    cores = 24
+    flow = Flow(*rng.integers(0, cores, (2, 200)), rng.random(200))
+    placed = short_placement(cores, flow, description)
+    best = sum(hops(flow, placed, description)[:2])
+    for i in range(cores):
+        for j in range(i):
+            place = placed.place.copy()
+            place[[i, j]] = place[[j, i]]
+            assert sum(hops(flow, replace(placed, place=place), description)[:2]) >= best - 1e-9
 
 
 def test_a_kernel_is_stored_once_for_pixels_alike():
