@@ -13,7 +13,7 @@ from dalif_deploy.hardware_aware import ChipForward, ChipTarget
 from dalif_deploy.hardware_aware.chip_sequence import ChipSequence
 from dalif_deploy.networks import NetworkSpec, NeuronSpec
 from dalif_deploy.neuron import DALIF
-from dalif_deploy.neuron.sequence import Rule
+from dalif_deploy.neuron.eager import Rule
 from dalif_deploy.training import TrainConfig, train
 from hw_models.chip_network import Population
 from hw_models.encode_input import encode_input

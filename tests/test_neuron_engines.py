@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 import torch
 
-from dalif_deploy.neuron import DALIF, sequence
+from dalif_deploy.neuron import DALIF, eager
 
 SURROGATES, RESETS = ["atan", "sigmoid", "triangle", "rectangle"], ["zero", "subtract"]
 LEARN, ACTIVATIONS = ["both", "spatial", "temporal", "none"], ["tanh", "sigmoid", "clamp"]
@@ -57,7 +57,7 @@ def sample(shape, dtype=torch.float32):
     ("activation", "learn", "reset", "surrogate"), list(product(ACTIVATIONS, LEARN, RESETS, SURROGATES))
 )
 def test_every_combination_has_the_gradients_of_plain_steps(activation, learn, reset, surrogate, monkeypatch):
-    monkeypatch.setattr(sequence, "BLOCK", 5)  # blocks that do not divide the neurons
+    monkeypatch.setattr(eager, "BLOCK", 5)  # blocks that do not divide the neurons
     options = {"activation": activation, "learn": learn, "reset": reset, "surrogate": surrogate}
     for dtype, width, steps in ((torch.float64, 1.0, 6), (torch.float32, 1.7, 3), (torch.float32, 1.0, 1)):
         neuron = DALIF(alpha_init=0.7, beta_init=0.6, v_threshold=0.9, width=width, **options).to(dtype)
@@ -129,13 +129,13 @@ def test_only_the_input_is_kept_for_the_backward_pass():
 
 def test_small_inputs_are_not_compiled_and_large_ones_are(monkeypatch):
     asked = []
-    import dalif_deploy.neuron.compiled as module
+    import dalif_deploy.neuron.sequence as module
 
     monkeypatch.setattr(module, "COMPILE_FROM", 100)
     monkeypatch.setattr(
         module,
         "compiled",
-        lambda steps, rule: asked.append(steps) or (sequence.fire_rows, sequence.gradient_rows),
+        lambda steps, rule: asked.append(steps) or (eager.fire_rows, eager.gradient_rows),
     )
     neuron = DALIF()
     neuron(torch.rand(3, 33))

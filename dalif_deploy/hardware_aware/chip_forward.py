@@ -18,7 +18,7 @@ from converters.dalif_to_nir import network_to_nir
 from dalif_deploy.hardware_aware.chip_sequence import ChipSequence
 from dalif_deploy.networks.layers import INPUT
 from dalif_deploy.networks.spiking_network import SpikingLayer, SpikingNetwork
-from dalif_deploy.neuron.sequence import Rule
+from dalif_deploy.neuron.eager import Rule
 from hw_models.chip_network import DECAY_UNITY, ChipNetwork
 from hw_models.compiler import ScaleRule, compile_graph
 from hw_models.compiler.scale_problem import GroupName

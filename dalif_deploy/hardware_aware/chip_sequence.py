@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 
-from dalif_deploy.neuron.sequence import Rule, membrane_gradient
+from dalif_deploy.neuron.eager import Rule, membrane_gradient
 from hw_models.chip_network import DECAY_UNITY
 from hw_models.simulator.population_state import PopulationState
 

@@ -13,7 +13,7 @@ from types import FunctionType
 
 import torch
 
-from dalif_deploy.neuron.sequence import Rule, fire_rows, gradient_rows
+from dalif_deploy.neuron.eager import Rule, fire_rows, gradient_rows
 from dalif_deploy.neuron.surrogate import SURROGATES
 
 # Entries of the input from which "auto" compiles. Compiling takes about 14 s the first time on a machine and 3 s after
@@ -26,7 +26,7 @@ _unavailable = False
 
 @cache
 def compiled(steps: int, rule: Rule) -> tuple[Callable, Callable]:
-    """`fire_rows` and `gradient_rows` of `dalif_deploy.neuron.sequence` for `steps` steps."""
+    """`fire_rows` and `gradient_rows` of `dalif_deploy.neuron.eager` for `steps` steps."""
     return _with_fallback(_fire, fire_rows, steps, rule), _with_fallback(_gradient, gradient_rows, steps, rule)
 
 

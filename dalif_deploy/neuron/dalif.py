@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from dalif_deploy.neuron.decay import ACTIVATIONS, free_parameter
-from dalif_deploy.neuron.sequence import Engine, Rule, Sequence
+from dalif_deploy.neuron.eager import Rule
+from dalif_deploy.neuron.sequence import Engine, Sequence
 from dalif_deploy.neuron.surrogate import SURROGATES, spike
 
 Learn = Literal["both", "spatial", "temporal", "none"]

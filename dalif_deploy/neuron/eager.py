@@ -1,0 +1,93 @@
+"""The two passes of a sequence, tensor operation by tensor operation; see `dalif_deploy.neuron.sequence`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from dalif_deploy.neuron.surrogate import SURROGATES
+
+# Neurons that are taken through all steps at a time: what one operation hands to the next stays in the cache,
+# and torch still shares the operation among a few threads
+BLOCK = 2**18
+
+
+class Rule(NamedTuple):
+    """What a layer's steps have in common besides the decays, see `DALIF`."""
+
+    v_threshold: float
+    reset: str
+    surrogate: str
+    width: float
+
+
+def fire_rows(x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, rule: Rule) -> torch.Tensor:
+    """Spikes [T, M] of x [T, M]; alpha and beta of shape ()."""
+    spikes = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    size = min(BLOCK, x.shape[1])
+    membrane, held = x.new_empty(size), x.new_empty(size)
+    for start in range(0, x.shape[1], BLOCK):
+        x_part, s = x[:, start : start + BLOCK], spikes[:, start : start + BLOCK]
+        v, h = membrane[: s.shape[1]], held[: s.shape[1]]
+        for t in range(len(x)):
+            _charge(x_part[t], alpha, beta, h if t else None, v)
+            torch.ge(v, rule.v_threshold, out=s[t])
+            if t + 1 < len(x):
+                _release(v, s[t], rule, h)
+    return spikes
+
+
+def gradient_rows(
+    x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, rule: Rule, grad: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """dL/dX [T, M], dL/dalpha and dL/dbeta of shape (), of grad = dL/dS [T, M]."""
+    steps, width = x.shape
+    grad_x = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    grad_alpha, grad_beta = torch.zeros_like(alpha), torch.zeros_like(beta)
+    membrane, held, fired = (x.new_empty(steps, min(BLOCK, width)) for _ in range(3))
+    for start in range(0, width, BLOCK):
+        x_part, gx = x[:, start : start + BLOCK], grad_x[:, start : start + BLOCK]
+        v, h, s = (buffer[:, : gx.shape[1]] for buffer in (membrane, held, fired))
+        for t in range(steps):
+            _charge(x_part[t], alpha, beta, h[t - 1] if t else None, v[t])
+            if t + 1 < steps:
+                torch.ge(v[t], rule.v_threshold, out=s[t])
+                _release(v[t], s[t], rule, h[t])
+        g = membrane_gradient(v, s, grad[:, start : start + BLOCK], beta, rule)
+        torch.mul(g, alpha, out=gx)
+        grad_alpha += torch.mul(g, x_part, out=v).sum(dtype=alpha.dtype)
+        grad_beta += torch.mul(g[1:], h[:-1], out=v[1:]).sum(dtype=beta.dtype)
+    return grad_x, grad_alpha, grad_beta
+
+
+def membrane_gradient(
+    v: torch.Tensor, s: torch.Tensor, grad: torch.Tensor, beta: torch.Tensor, rule: Rule
+) -> torch.Tensor:
+    """G [T, ...], see above, from V [T, ...], which is lost, and the spikes S of all steps but the last."""
+    carry = torch.empty_like(v[0])
+    g = v.sub_(rule.v_threshold)
+    if rule.width != 1:
+        g, grad = g.div_(rule.width), grad / rule.width
+    g = SURROGATES[rule.surrogate][1](g).mul_(grad)
+    for t in range(len(v) - 2, -1, -1):
+        torch.mul(g[t + 1], beta, out=carry)
+        if rule.reset == "zero":
+            carry.addcmul_(carry, s[t], value=-1)
+        g[t].add_(carry)
+    return g
+
+
+def _charge(
+    x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, held: torch.Tensor | None, out: torch.Tensor
+) -> None:
+    torch.mul(x, alpha, out=out)
+    if held is not None:
+        out.addcmul_(beta, held)
+
+
+def _release(v: torch.Tensor, s: torch.Tensor, rule: Rule, out: torch.Tensor) -> None:
+    if rule.reset == "zero":
+        torch.addcmul(v, v, s, value=-1, out=out)  # V - V * S is V * (1 - S), S being 0 or 1
+    else:
+        torch.sub(v, s, alpha=rule.v_threshold, out=out)
