@@ -130,8 +130,8 @@ def test_cores_that_need_more_than_the_middle_one_count():
 
 def test_no_swap_of_two_cores_shortens_the_way():
     description, rng = load_chip("loihi1"), np.random.default_rng(7)
-    cores = 24
-    flow = Flow(*rng.integers(0, cores, (2, 200)), rng.random(200))
+    cores = 60
+    flow = Flow(*rng.integers(0, cores, (2, 900)), rng.random(900))
     placed = short_placement(cores, flow, description)
     best = sum(hops(flow, placed, description)[:2])
     for i in range(cores):
