@@ -128,17 +128,17 @@ def test_cores_that_need_more_than_the_middle_one_count():
     assert [core.use.input_axons_per_core for core in cores] == [1, 5, 4]
 
 
-def test_no_swap_of_two_cores_shortens_the_way():
-    description, rng = load_chip("loihi1"), np.random.default_rng(7)
+def test_no_swap_of_two_places_shortens_the_way():
+    description, rng = load_chip("loihi1"), np.random.default_rng(0)
     cores = 60
     flow = Flow(*rng.integers(0, cores, (2, 900)), rng.random(900))
     placed = short_placement(cores, flow, description)
     best = sum(hops(flow, placed, description)[:2])
-    for i in range(cores):
-        for j in range(i):
-            place = placed.place.copy()
-            place[[i, j]] = place[[j, i]]
-            assert sum(hops(flow, replace(placed, place=place), description)[:2]) >= best - 1e-9
+    for core in range(cores):
+        for other in range(128):  # used by a core or free
+            moved = np.where(placed.place == other, placed.place[core], placed.place)
+            moved[core] = other
+            assert sum(hops(flow, replace(placed, place=moved), description)[:2]) >= best - 1e-9
 
 
 def test_a_kernel_is_stored_once_for_pixels_alike():
