@@ -1,5 +1,7 @@
 """SANA-FE, an architecture simulator by others: its Loihi must hold the same integers, and count the same events."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from hw_models.simulator import simulate
 from hw_models.synapse_list import synapse_list
 from tests import scalar_chip
 from tests.chip_networks import chip, population, random_network
+from tests.test_commands import checkpoint, run
 
 SAMPLES, STEPS = 3, 5
 
@@ -124,3 +127,21 @@ def test_what_its_loihi_can_not_hold_is_refused():
     network.inputs["input"].mode = "graded"
     with pytest.raises(UserError, match=r"^input: SANA-FE's Loihi has no graded messages"):
         build_sanafe(network)
+
+
+def test_target_is_opened_by_sanafe_and_the_commands_compare(tmp_path):
+    sanafe = pytest.importorskip("sanafe")
+    out = tmp_path / "out"
+    source = checkpoint(tmp_path / "model.pt")
+    result = run("export", source, "--target", "sanafe", "--chip", "loihi1", "-o", out)
+    assert result.returncode == 0, result.stderr
+    opened = sanafe.load_net(out / "snn.yaml", sanafe.load_loihi())
+    assert {name: len(group.neurons) for name, group in opened.groups.items()} == {"block1": 3 * 16, "readout": 10}
+    options = ("--data", "digits:test", "--limit", 3, "--json", tmp_path / "energy.json")
+    result = run("energy", out, *options, "--sanafe", 2)
+    assert result.returncode == 0, result.stderr
+    compared = json.loads((tmp_path / "energy.json").read_text())["sanafe"]
+    assert compared["samples"] == 2 and compared["rows"][-1]["name"] == "energy"
+    for row in compared["rows"]:
+        assert row["largest_difference"] <= 1e-9 * row["ours"]
+    assert "counted by SANA-FE" in result.stdout

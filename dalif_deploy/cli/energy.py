@@ -18,6 +18,9 @@ def energy(
     data_root: Annotated[
         Path | None, typer.Option("--data-root", metavar="DIR", help="Where data sets are kept.")
     ] = None,
+    sanafe: Annotated[
+        int | None, typer.Option("--sanafe", min=1, metavar="N", help="Count N samples in SANA-FE too, and compare.")
+    ] = None,
     json_file: JsonOption = None,
     force: ForceOption = False,
     debug: DebugOption = False,
@@ -32,7 +35,7 @@ def energy(
     from converters.artefact import load_artefact
     from dalif_deploy.data import load_data
     from dalif_deploy.reports.energy_table import print_energy_report
-    from dalif_deploy.simulation.energy_session import report_on_samples
+    from dalif_deploy.simulation.energy_session import compared_with_sanafe, report_on_samples
     from hw_models.input_data import take_samples
 
     _refuse_existing(json_file, force)
@@ -49,6 +52,8 @@ def energy(
             progress=lambda done, total: progress.update(task, advance=done, total=total),
         )
     report = {**report, "data": data, "artefact": str(folder)}
+    if sanafe:
+        report["sanafe"] = compared_with_sanafe(artefact, take_samples(inputs, slice(sanafe)))
     # the file first: it must not be lost when the tables' reader (head, less) goes away
     write_json(report, json_file, force=force)
     # tables go where they do not mix with JSON on standard output

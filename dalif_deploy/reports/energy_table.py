@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dalif_deploy.reports.mapping_table import print_mapping
+from dalif_deploy.reports.sanafe_table import print_sanafe
 from hw_models.energy.units import readable
 
 
@@ -26,6 +27,8 @@ def print_energy_report(report: dict[str, Any], console: Console) -> None:
     _chip_energy(report["energy"], console)
     if report["energy_sanafe"]:
         _chip_energy(report["energy_sanafe"], console)
+    if "sanafe" in report:
+        print_sanafe(report["sanafe"], console)
     _arithmetic(report["arithmetic_45nm"], console)
     _baseline(report["baseline"], console)
     _comparisons(report, console)

@@ -41,3 +41,34 @@ def report_on_samples(
     measured = measured_gpu(network, encoded, counter) if counter else []
     report = energy_report(network, encoded, counts, measured=measured, not_measured=reason, does_not_fit=does_not_fit)
     return report, does_not_fit
+
+
+def compared_with_sanafe(artefact: Artefact, inputs: InputData) -> dict[str, Any]:
+    """SANA-FE's counts beside this project's, means over samples; see `converters.sanafe.cost_comparison`.
+
+    Raises:
+        UserError: SANA-FE is missing or can't hold the network.
+    """
+    from converters.sanafe.cost_comparison import compare_costs
+
+    encoded = encode_input(artefact.network, inputs)
+    rows, seconds = compare_costs(artefact.network, encoded)
+    return {
+        "samples": encoded.samples,
+        "rows": [
+            {
+                "name": row.name,
+                "unit": row.unit,
+                "ours": float(row.ours.mean()),
+                "sanafe": float(row.sanafe.mean()),
+                "largest_difference": float(abs(row.ours - row.sanafe).max()),
+            }
+            for row in rows
+        ],
+        "sanafe_seconds": {
+            "mean": float(seconds.mean()),
+            "status": "modelled by SANA-FE, a sample alone in the pipeline",
+        },
+        "taken_off": "what running one sample at a time adds in SANA-FE: accesses while the pipeline fills and "
+        "empties, and the step in which a finished layer forgets its membrane",
+    }
