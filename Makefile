@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LAVA := lava-nc==0.10.0
 SINABS := sinabs==3.1.3
+NEUROBENCH := neurobench==2.3.0
 RUN := runs/demo
 # Lava runs a process for each layer: two BLAS threads each would only fight over the cores
 export OMP_NUM_THREADS ?= 2
@@ -26,6 +27,8 @@ $(VENV)/.tools: $(VENV)/.package
 	$(BIN)/python -m pip install --quiet --editable '.[lava,events,test]'
 	# sinabs asks for nir<=1.0.4 and for samna, a driver of its chips; neither is needed to read and write NIR
 	$(BIN)/python -m pip install --quiet --no-deps $(SINABS)
+	# NeuroBench asks for numba and torchaudio, which its count of operations does not touch
+	$(BIN)/python -m pip install --quiet --no-deps $(NEUROBENCH)
 	touch $@
 
 # Trains on real handwritten digits, exports, runs in Lava, reports energy. Each command is printed as it runs.
