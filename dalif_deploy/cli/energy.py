@@ -21,6 +21,9 @@ def energy(
     sanafe: Annotated[
         int | None, typer.Option("--sanafe", min=1, metavar="N", help="Count N samples in SANA-FE too, and compare.")
     ] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one page for a browser.")
+    ] = None,
     json_file: JsonOption = None,
     force: ForceOption = False,
     debug: DebugOption = False,
@@ -39,6 +42,7 @@ def energy(
     from hw_models.input_data import take_samples
 
     _refuse_existing(json_file, force)
+    _refuse_existing(None if html_file is None else str(html_file), force)
     artefact = load_artefact(folder)
     samples = load_data(data, data_root, steps=artefact.network.steps)
     inputs = take_samples(samples.inputs, slice(limit))
@@ -54,6 +58,10 @@ def energy(
     report = {**report, "data": data, "artefact": str(folder)}
     if sanafe:
         report["sanafe"] = compared_with_sanafe(artefact, take_samples(inputs, slice(sanafe)))
+    if html_file is not None:
+        from dalif_deploy.reports.energy_page import write_energy_page
+
+        write_energy_page(report, html_file, force=force)
     # the file first: it must not be lost when the tables' reader (head, less) goes away
     write_json(report, json_file, force=force)
     # tables go where they do not mix with JSON on standard output

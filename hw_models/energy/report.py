@@ -10,6 +10,7 @@ from hw_models.chip_network import ChipNetwork
 from hw_models.energy.constant_set import load_constants
 from hw_models.energy.counts import ActivityCounts
 from hw_models.energy.gpu_roofline import modelled_gpus
+from hw_models.energy.histograms import membrane_histograms
 from hw_models.energy.loihi_sanafe import sanafe_energy
 from hw_models.energy.models import Term, add_terms, arithmetic_45nm, loihi_energy
 from hw_models.energy.statistics import over_samples
@@ -67,6 +68,7 @@ def energy_report(
                 "modelled: board power is taken for the whole time, an upper bound of power",
             ],
         },
+        "histograms": membrane_histograms(network, encoded),
         "comparisons": comparisons,
         "no_comparison_because": no_comparison,
         "constants": used_constants(modelled, sanafe=network.chip == "loihi1" and counts.traffic is not None),
