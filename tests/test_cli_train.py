@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -73,7 +74,10 @@ def test_debug_shows_the_traceback(tmp_path):
 
 def test_ctrl_c_leaves_a_checkpoint_to_go_on_from_and_no_half_result(tmp_path):
     options = ["--epochs", "5000", "--channels", "3", "--steps", "2", "--lr", "0.004"]
-    process = subprocess.Popen([*COMMAND, "--out", str(tmp_path / "x"), *options], stderr=subprocess.PIPE, text=True)
+    # a suite that was started in the background ignores SIGINT, and so would its children
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    command = [*COMMAND, "--out", str(tmp_path / "x"), *options]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
     try:
         assert "epoch 1" in process.stderr.readline()
         assert "epoch 2" in process.stderr.readline()
