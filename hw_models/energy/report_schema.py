@@ -1,4 +1,4 @@
-"""The report's shape, figure by figure: what `dalif-energy --json` writes; published as docs/energy-report.schema.json."""
+"""The shape of the report: what `dalif-energy --json` writes; published as docs/energy-report.schema.json."""
 
 from __future__ import annotations
 
