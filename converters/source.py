@@ -12,6 +12,7 @@ import h5py
 import nir
 
 from converters.nir_file import graph_metadata, read_nir, write_nir
+from hw_models.chip_network import ChipNetwork
 from hw_models.errors import UserError
 from hw_models.graph.neuron_dynamics import DT_DEFAULT
 
@@ -28,6 +29,7 @@ class Source:
         input_highest: largest value of the data.
         trained_for: `quantize` (a chip), `weight_bits` and `scale_group` of hardware-aware training; empty without it.
         checkpoint: True if `path` is a checkpoint of dalif-train.
+        network: integers that are there already (a .net file); None where the graph has to be compiled.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class Source:
     sha256: str
     input_highest: float = 1.0
     trained_for: dict[str, Any] = field(default_factory=dict)
+    network: ChipNetwork | None = None
 
 
 def load_source(path: str | Path, *, dt: float | None = None) -> Source:
@@ -55,13 +58,15 @@ def load_source(path: str | Path, *, dt: float | None = None) -> Source:
     if dt is not None and not dt > 0:
         raise UserError(f"dt must be above 0, got {dt}", remedy="give seconds, for example --dt 1e-4")
     if path.is_dir():
-        raise UserError("is a folder", where=str(path), remedy="give a model.pt or a .nir file")
+        raise UserError("is a folder", where=str(path), remedy="give a model.pt, a .nir or a .net file")
     if not path.exists():
         raise UserError("no such file", where=str(path), remedy="check the path")
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise UserError(f"can't be read ({error.strerror})", where=str(path), remedy="check its permissions") from error
+    if path.suffix.lower() == ".net":
+        return _net_source(path, dt, digest)
     if h5py.is_hdf5(path) or path.suffix.lower() in (".nir", ".h5", ".hdf5"):
         return _nir_source(path, dt, digest)
     return _checkpoint_source(path, dt, digest)
@@ -97,6 +102,16 @@ def _nir_source(path: Path, dt: float | None, digest: str) -> Source:
         ) from error
     origin = "given" if dt is not None else "graph" if stated is not None else "assumed"
     return Source(path, graph, dt or stated or DT_DEFAULT, origin, steps, step, False, digest, highest)
+
+
+def _net_source(path: Path, dt: float | None, digest: str) -> Source:
+    from converters.netx.read import read_net
+    from converters.netx.to_nir import chain_to_nir
+
+    network = read_net(path)
+    graph = chain_to_nir(network, dt or DT_DEFAULT)
+    origin = "given" if dt is not None else "chosen (the file has steps, not seconds)"
+    return Source(path, graph, dt or DT_DEFAULT, origin, None, None, False, digest, network=network)
 
 
 def _checkpoint_source(path: Path, dt: float | None, digest: str) -> Source:

@@ -11,6 +11,7 @@ from typing import Any
 
 from converters.source import Source
 from converters.targets.lava import write_lava_target
+from converters.targets.netx import write_netx_target
 from converters.targets.nir import write_nir_target
 from converters.targets.norse import write_norse_target
 from converters.targets.onnx import write_onnx_target
@@ -21,6 +22,7 @@ TARGETS: dict[str, Callable[[Source, ExportRequest, Path], dict[str, Any]]] = {
     "nir": write_nir_target,
     "lava": write_lava_target,
     "norse": write_norse_target,
+    "netx": write_netx_target,
     "sanafe": write_sanafe_target,
     "onnx": write_onnx_target,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> d
         raise UserError(
             "the graph does not say how many steps a sample has", where=str(source.path), remedy="give --steps"
         )
+    if source.network is not None:
+        return _write_integers(source, request, folder, steps)
     trained_for = source.trained_for
     chip = request.chip or trained_for.get("quantize") or "loihi2"
     weight_bits = request.weight_bits or trained_for.get("weight_bits") or FULL_WEIGHT_BITS
@@ -58,6 +60,22 @@ def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> d
         "layers": compiled.layers,
         "delays": compiled.delays,
     }
+
+
+def _write_integers(source: Source, request: ExportRequest, folder: Path, steps: int) -> dict[str, Any]:
+    """Integers that a source brings are written as they are."""
+    asked = (request.chip, request.input_mode, request.weight_bits, request.scale_rule, request.calibration)
+    if any(option is not None for option in asked):
+        raise UserError(
+            "is compiled already: chip, input, bits and scales are what they are",
+            where=str(source.path),
+            remedy="give --steps alone",
+        )
+    network = replace(source.network, steps=steps)
+    write_nir_target(source, request, folder)
+    write_chip_network(folder / NETWORK_FILE, network)
+    (chip_input,) = network.inputs.values()
+    return {"chip": network.chip, "steps": steps, "input": chip_input.mode, "integers_from": source.path.name}
 
 
 def default_input_mode(chip: str) -> str:

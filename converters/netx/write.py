@@ -1,0 +1,76 @@
+"""Writes a ChipNetwork as a .net file.
+
+Layout by lava-dl 0.6.0, `netx/hdf5.py` and `netx/utils.py`: groups layer/0, layer/1, …, shapes as (C, H, W), kernels as
+PyTorch's, registers of the neurons one a layer.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from converters.netx.layers import NetLayer, chain_of
+from hw_models.chip_network import ChipNetwork
+
+
+def write_net(path: Path, network: ChipNetwork) -> None:
+    """Writes the file.
+
+    Raises:
+        UserError: see `chain_of`.
+    """
+    layers = chain_of(network)
+    (chip_input,) = network.inputs.values()
+    with h5py.File(path, "w", track_order=False) as file:
+        groups = iter(range(len(layers) * 2 + 1))
+
+        def group(kind: str, shape: tuple[int, ...]) -> h5py.Group:
+            made = file.create_group(f"layer/{next(groups)}")
+            made.create_dataset("type", (1,), "S10", [kind.encode()])
+            made["shape"] = np.array(shape, dtype=np.int64)
+            return made
+
+        group("input", chip_input.shape)
+        before = chip_input.shape
+        for layer in layers:
+            shape = layer.population.shape
+            if layer.projection.geometry is None:
+                if len(before) > 1:
+                    group("flatten", (int(np.prod(before)),))
+                # a dense layer is a vector to netx, whatever its shape
+                made = group("dense", (layer.population.size,))
+            else:
+                made = group("conv", shape)
+                _geometry(made, layer)
+            made["weight"] = layer.projection.weight.astype(np.int32)
+            _neuron(made, layer)
+            before = shape
+
+
+def _geometry(group: h5py.Group, layer: NetLayer) -> None:
+    geometry = layer.projection.geometry
+    for key in ("stride", "padding", "dilation"):
+        group[key] = np.array(getattr(geometry, key), dtype=np.int64)
+    group["groups"] = geometry.groups
+
+
+def _neuron(group: h5py.Group, layer: NetLayer) -> None:
+    population = layer.population
+    neuron = group.create_group("neuron")
+    neuron.create_dataset("type", (1,), "S10", [b"LOIHI"])
+    neuron["iDecay"] = int(np.max(population.du)) + 1  # netx takes one off
+    neuron["vDecay"] = int(np.max(population.dv))
+    neuron["vThMant"] = int(np.max(population.vth))
+    neuron["refDelay"] = 1
+    bias = np.broadcast_to(population.bias_mant, population.shape)
+    if not bias.any():
+        return
+    flat = bias.reshape(len(bias), -1)
+    if layer.projection.geometry is None:
+        group["bias"] = bias.ravel().astype(np.int32)
+    elif (flat == flat[:, :1]).all():
+        group["bias"] = flat[:, 0].astype(np.int32)
+    else:
+        group["bias"] = np.ascontiguousarray(bias.T).astype(np.int32)  # one a neuron: netx wants (W, H, C)
