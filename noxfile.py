@@ -15,3 +15,16 @@ def tests(session: nox.Session) -> None:
     threads = {"OMP_NUM_THREADS": "1"}
     session.run("pytest", "-n", "2", "--dist", "loadfile", "--ignore", alone, *session.posargs, env=threads)
     session.run("pytest", alone, env=threads)
+
+
+@nox.session(python="3.10")
+def netx(session: nox.Session) -> None:
+    """Exports a network, and runs its .net file in lava-dl, which pins an old torch: an environment of several GB."""
+    session.install(".[lava]")
+    tmp = session.create_tmp()
+    run, out, samples = f"{tmp}/run", f"{tmp}/out", f"{tmp}/samples.npz"
+    session.run("dalif-train", "--dataset", "digits", "--epochs", "5", "--out", run, "--force")
+    session.run("dalif-export", f"{run}/model.pt", "--target", "netx", "-o", out, "--force")
+    session.run("python", "benchmarks/netx_check.py", "prepare", out, samples, "--data", "digits:test")
+    session.install("lava-dl==0.6.0")
+    session.run("python", "benchmarks/netx_check.py", "run", f"{out}/network.net", samples)
