@@ -10,6 +10,16 @@ import typer
 from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
 
 
+def _print_schema(asked: bool) -> None:
+    if asked:
+        import json
+
+        from hw_models.energy.report_schema import report_schema
+
+        print(json.dumps(report_schema(), indent=2))
+        raise typer.Exit
+
+
 def energy(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder written by dalif-export --target lava.")],
     data: Annotated[str, typer.Option("--data", metavar="NAME:SPLIT|FILE.npz", help="Samples to count over.")],
@@ -25,6 +35,9 @@ def energy(
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one page for a browser.")
     ] = None,
     json_file: JsonOption = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", is_eager=True, callback=_print_schema, help="Print the JSON's schema and end.")
+    ] = False,
     force: ForceOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -41,6 +54,7 @@ def energy(
     from dalif_deploy.simulation.energy_session import compared_with_sanafe, report_on_samples
     from hw_models.input_data import take_samples
 
+    _refuse_one_file_for_both(html_file, json_file)
     _refuse_existing(json_file, force)
     _refuse_existing(None if html_file is None else str(html_file), force)
     artefact = load_artefact(folder)
@@ -78,6 +92,13 @@ def _refuse_existing(json_file: str | None, force: bool) -> None:
 
     if json_file not in (None, "-") and os.path.lexists(json_file) and not force:
         raise UserError("already exists", where=json_file, remedy="choose another name or pass --force")
+
+
+def _refuse_one_file_for_both(html_file: Path | None, json_file: str | None) -> None:
+    from hw_models.errors import UserError
+
+    if html_file is not None and json_file is not None and html_file.absolute() == Path(json_file).absolute():
+        raise UserError("--html and --json name the same file", where=json_file, remedy="give each its own")
 
 
 def main() -> None:

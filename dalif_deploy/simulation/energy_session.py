@@ -9,6 +9,7 @@ from converters.artefact import Artefact
 from hw_models.encode_input import encode_input
 from hw_models.energy.counts import count_activity
 from hw_models.energy.gpu_measurement import find_counter, measured_gpu
+from hw_models.energy.histograms import sample_energy
 from hw_models.energy.report import energy_report
 from hw_models.input_data import InputData
 from hw_models.mapping import DoesNotFit, map_or_refusal
@@ -40,6 +41,7 @@ def report_on_samples(
     counter, reason = find_counter()
     measured = measured_gpu(network, encoded, counter) if counter else []
     report = energy_report(network, encoded, counts, measured=measured, not_measured=reason, does_not_fit=does_not_fit)
+    report["histograms"]["energy"] = sample_energy(counts)
     return report, does_not_fit
 
 

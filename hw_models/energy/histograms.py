@@ -1,4 +1,4 @@
-"""How the membranes of each layer lie below their thresholds, for the report's pictures."""
+"""Distributions for the report's pictures: membranes below their thresholds, thresholds, energy of the samples."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 
 from hw_models.chip_network import SYNAPSE_SHIFT, ChipNetwork
+from hw_models.energy.constant_set import load_constants
+from hw_models.energy.counts import ActivityCounts
+from hw_models.energy.models import loihi_terms
 from hw_models.recording import EncodedInput
 
 SAMPLES, BINS = 16, 48
+THRESHOLD_BINS, ENERGY_BINS = 24, 24
 LOWEST = -2.0  # thresholds; what lies below counts in the first bin
 
 
@@ -17,7 +21,8 @@ def membrane_histograms(network: ChipNetwork, encoded: EncodedInput) -> dict[str
     """Counts of membranes after each step, in thresholds of their neurons, over the first `SAMPLES` samples.
 
     Returns:
-        samples, and a layer that fires: name, edges [bins + 1], counts [bins]; the first bin has all that is lower.
+        samples, and a layer that fires: name, edges [bins + 1], counts [bins] (the first bin has all that is lower),
+        and thresholds: lowest, highest, distinct values, edges and counts of neurons.
     """
     from hw_models.simulator import simulate
 
@@ -28,8 +33,44 @@ def membrane_histograms(network: ChipNetwork, encoded: EncodedInput) -> dict[str
     for name, population in network.populations.items():
         if not population.fires:
             continue
-        threshold = np.maximum(np.broadcast_to(population.vth, population.shape), 1) << SYNAPSE_SHIFT
-        relative = np.clip(membranes[name] / threshold, LOWEST, 1.0)
+        threshold = np.broadcast_to(population.vth, population.shape).astype(np.int64) << SYNAPSE_SHIFT
+        relative = np.clip(membranes[name] / np.maximum(threshold, 1), LOWEST, 1.0)
         counts, _ = np.histogram(relative, edges)
-        layers.append({"name": name, "edges": edges.tolist(), "counts": counts.tolist()})
+        layers.append(
+            {
+                "name": name,
+                "edges": edges.tolist(),
+                "counts": counts.tolist(),
+                "thresholds": {
+                    "lowest": int(threshold.min()),
+                    "highest": int(threshold.max()),
+                    "distinct": len(np.unique(threshold)),
+                    **_histogram(threshold.ravel(), THRESHOLD_BINS),
+                },
+            }
+        )
     return {"samples": part.samples, "layers": layers}
+
+
+def sample_energy(counts: ActivityCounts) -> dict[str, Any]:
+    """Dynamic energy of each sample by the terms of `loihi_energy`, joules: best, mean, worst, and the distribution."""
+    joules = np.zeros(counts.samples)
+    for term in loihi_terms(counts, load_constants("loihi1_davies2018")):
+        joules = joules + term.count * term.constant.interval("joule").value
+    return {
+        "best": float(joules.min()),
+        "best_sample": int(joules.argmin()),
+        "mean": float(joules.mean()),
+        "worst": float(joules.max()),
+        "worst_sample": int(joules.argmax()),
+        **_histogram(joules, ENERGY_BINS),
+    }
+
+
+def _histogram(values: np.ndarray, bins: int) -> dict[str, list[float]]:
+    """Edges from the smallest to the largest value; one bin without width where all are equal."""
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return {"edges": [low, high], "counts": [values.size]}
+    counts, edges = np.histogram(values, bins, (low, high))
+    return {"edges": edges.tolist(), "counts": counts.tolist()}

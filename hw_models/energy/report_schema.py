@@ -1,47 +1,38 @@
-"""The shape of the report: what `dalif-energy --json` writes; published as docs/energy-report.schema.json."""
+"""The shape of the report that `dalif-energy --json` writes; published as docs/energy-report.schema.json.
+
+A part that joins the report joins here; one that leaves or changes its meaning raises REPORT_VERSION.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict
 
-Number = float | int
-Status = Annotated[str, Field(pattern="^(measured|modelled|assumed)")]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class OverSamples(_Part):
-    """A count over samples."""
-
-    mean: Number
-    std: Number
-    worst: Number
+from hw_models.energy.mapping_schema import MappingFigures
+from hw_models.energy.schema_base import Amount, Count, Evidence, OverSamples, Part, Status, Trust
 
 
 class Joules(OverSamples):
-    """An energy over samples; `low` and `high` by the spread of its constants, `high` None without an upper bound."""
+    """An energy (or a time) over samples; `low` and `high` by the spread of its constants, `high` null: unbounded."""
 
-    low: Number
-    high: Number | None
+    low: Amount
+    high: Amount | None
 
 
-class LayerCounts(_Part):
+class LayerCounts(Part):
     """Exact counts of a layer; synaptic operations stand at the layer that they end in."""
 
     name: str
-    neurons: int
-    spikes_a_neuron_and_step: Number
+    neurons: Count
+    spikes_a_neuron_and_step: Amount
     spikes: OverSamples
     synaptic_operations: OverSamples
     updates_active: OverSamples
     updates_inactive: OverSamples
 
 
-class ProjectionCounts(_Part):
+class ProjectionCounts(Part):
     """Exact counts of the synapses between two layers."""
 
     name: str
@@ -52,15 +43,15 @@ class ProjectionCounts(_Part):
     synaptic_operations: OverSamples
 
 
-class HostLayer(_Part):
+class HostLayer(Part):
     """A layer that the host computes once a sample."""
 
     name: str
-    macs: int
+    macs: Count
     counted: str
 
 
-class TotalCounts(_Part):
+class TotalCounts(Part):
     """Counts of the whole network."""
 
     spikes: OverSamples
@@ -68,10 +59,10 @@ class TotalCounts(_Part):
     synaptic_operations: OverSamples
     updates_active: OverSamples
     updates_inactive: OverSamples
-    host_macs: int
+    host_macs: Count
 
 
-class Counts(_Part):
+class Counts(Part):
     """All counts."""
 
     layers: list[LayerCounts]
@@ -80,20 +71,19 @@ class Counts(_Part):
     total: TotalCounts
 
 
-class Term(_Part):
+class Term(Part):
     """So many events at so much each."""
 
     name: str
     constant: str
-    evidence: str
+    evidence: Evidence
     count: OverSamples
     joules: Joules
 
 
-class Energy(BaseModel):
-    """Dynamic energy on the chip by one set of constants; a model may say more of itself."""
+class Energy(Part):
+    """Dynamic energy on the chip by one set of constants."""
 
-    model_config = ConfigDict(extra="allow")
     model: str
     title: str
     status: Status
@@ -102,27 +92,52 @@ class Energy(BaseModel):
     not_included: list[str]
 
 
-class Host(_Part):
+class Span(Part):
+    """A value and its range."""
+
+    value: Amount
+    low: Amount
+    high: Amount | None
+
+
+class Static(Part):
+    """Leakage of whole chips over a sample; `watts` is one chip's."""
+
+    status: Status
+    chips: Count
+    joules: Amount
+    low: Amount
+    high: Amount | None
+    step_seconds: Span
+    watts: Amount
+
+
+class ChipEnergy(Energy):
+    """Dynamic energy, and static energy apart."""
+
+    static: Static
+
+
+class Host(Part):
     """What the host computes, a lower bound."""
 
     status: Status
-    macs: int
-    joules: Number
+    macs: Count
+    joules: Amount
 
 
-class ArithmeticRow(_Part):
+class ArithmeticRow(Part):
     """A network in bare arithmetic."""
 
     network: str
-    precision: str
+    precision: Literal["fp32", "int8"]
     terms: list[Term]
     total: Joules
 
 
-class Arithmetic(BaseModel):
-    """The 45 nm convention; opponents and break-even may stand beside it."""
+class Arithmetic(Part):
+    """The 45 nm convention."""
 
-    model_config = ConfigDict(extra="allow")
     model: str
     title: str
     status: Status
@@ -130,123 +145,177 @@ class Arithmetic(BaseModel):
     not_included: list[str]
 
 
-class GpuRow(BaseModel):
-    """The network on a GPU, measured or modelled."""
-
-    model_config = ConfigDict(extra="allow")
-    status: Status
+class _GpuRow(Part):
     gpu: str
     precision: str
-    batch: int
-    joules: Number
+    batch: Count
+    seconds: Amount
+    joules: Amount
 
 
-class Baseline(BaseModel):
+class ModelledGpu(_GpuRow):
+    """A roofline; seconds and joules a sample."""
+
+    status: Literal["modelled"]
+    constants: str
+    flops: Count
+    bytes: Amount
+    bound_by: Literal["arithmetic", "memory"]
+
+
+class MeasuredGpu(_GpuRow):
+    """By the board's counter; joules above idle can come out negative."""
+
+    status: Literal["measured"]
+    joules_above_idle: float
+    idle_watts: Amount
+    window_seconds: Amount
+    repeats: Count
+
+
+class Baseline(Part):
     """The same spiking network elsewhere."""
 
-    model_config = ConfigDict(extra="allow")
     what: str
-    status: Status
+    status: Literal["measured", "modelled"]
     not_measured_because: str | None
-    measured: list[GpuRow]
-    modelled: list[GpuRow]
+    measured: list[MeasuredGpu]
+    modelled: list[ModelledGpu]
     not_included: list[str]
 
 
-class StaticRange(_Part):
+class StaticRange(Part):
     """A ratio with static energy, for both ends of its range."""
 
-    chips: int
-    low: Number
-    high: Number
-    status: str
+    chips: Count
+    low: Amount
+    high: Amount
+    status: Literal["step length assumed"]
 
 
-class Comparison(_Part):
+class Comparison(Part):
     """A ratio, with what it must not be quoted without."""
 
     text: str
     gpu: str
-    batch: int
+    batch: Count
     gpu_status: Status
     chip_status: Status
-    dynamic_only: Number
-    dynamic_only_status: str
+    dynamic_only: Amount
+    dynamic_only_status: Literal["the chip's side is a lower bound"]
     with_one_chip_static: StaticRange
     with_static: StaticRange
 
 
-class Constant(_Part):
+class UsedConstant(Part):
     """A constant behind a figure, see `hw_models.energy.constant_set`."""
 
     set: str
     conditions: str
     name: str
-    value: Number
-    low: Number | None
-    high: Number | None
+    value: Amount
+    low: Amount | None
+    high: Amount | None
     unit: str
     scope: Literal["per-term", "all-in"]
-    evidence: Literal["simulated", "measured", "assumed", "derived", "specified"]
+    evidence: Evidence
     source: str
-    trust: str
+    trust: Trust
     note: str
 
 
-class LayerHistogram(_Part):
-    """Membranes of a layer, in thresholds."""
+class Histogram(Part):
+    """`counts` between neighbours of `edges`, which are one more."""
+
+    edges: list[float]
+    counts: list[Count]
+
+
+class Thresholds(Histogram):
+    """Thresholds of a layer's neurons in the membrane's integer unit."""
+
+    lowest: Count
+    highest: Count
+    distinct: Count
+
+
+class LayerHistogram(Histogram):
+    """Membranes of a layer, in thresholds of their neurons."""
 
     name: str
-    edges: list[Number]
-    counts: list[int]
+    thresholds: Thresholds
 
 
-class Histograms(_Part):
-    """Membranes of all layers that fire."""
+class SampleEnergy(Histogram):
+    """Dynamic energy of the samples, by the model of `energy`; numbers count samples from 0."""
 
-    samples: int
+    best: Amount
+    best_sample: Count
+    mean: Amount
+    worst: Amount
+    worst_sample: Count
+
+
+class Histograms(Part):
+    """Membranes of all layers that fire; energy of the samples."""
+
+    samples: Count
     layers: list[LayerHistogram]
+    energy: SampleEnergy
 
 
-class SanafeRow(_Part):
+class SanafeRow(Part):
     """An event, counted here and by SANA-FE."""
 
     name: str
     unit: str
-    ours: Number
-    sanafe: Number
-    largest_difference: Number
+    ours: Amount
+    sanafe: Amount
+    largest_difference: Amount
 
 
-class Latency(_Part):
+class Latency(Part):
+    """Seconds a sample takes on the chip."""
+
+    status: Status
+    samples: Count
+    alone: Joules
+    streamed: Joules
+    longest_step: Amount
+    slowest_layer: str
+    steps_alone: Count
+    not_included: list[str]
+
+
+class Time(Part):
     """A time with its word."""
 
-    mean: Number
+    mean: Amount
     status: Status
 
 
-class Sanafe(_Part):
+class Sanafe(Part):
     """The comparison that --sanafe asks for."""
 
-    samples: int
+    samples: Count
     rows: list[SanafeRow]
-    sanafe_seconds: Latency
+    sanafe_seconds: Time
     taken_off: str
 
 
-class EnergyReport(BaseModel):
-    """The whole report; all energies are joules a sample. Further parts may join without a new version."""
+class EnergyReport(Part):
+    """The whole report; all energies are joules a sample."""
 
-    model_config = ConfigDict(extra="allow", title="dalif-energy report")
+    model_config = ConfigDict(title="dalif-energy report")
     report: Literal["dalif-energy"]
     version: Literal[1]
     chip: str
-    steps: int
-    samples: int
+    steps: Count
+    samples: Count
     unit: Literal["joules a sample"]
     counts: Counts
-    mapping: dict[str, Any] | None
-    energy: Energy
+    mapping: MappingFigures
+    energy: ChipEnergy
     energy_sanafe: Energy | None
     host: Host | None
     arithmetic_45nm: Arithmetic
@@ -254,12 +323,13 @@ class EnergyReport(BaseModel):
     histograms: Histograms
     comparisons: list[Comparison]
     no_comparison_because: str | None
-    constants: list[Constant]
-    sanafe: Sanafe | None = None
+    constants: list[UsedConstant]
     data: str
     artefact: str
+    latency: Latency | None = None
+    sanafe: Sanafe | None = None
 
 
 def report_schema() -> dict[str, Any]:
-    """JSON Schema of the report."""
-    return EnergyReport.model_json_schema()
+    """JSON Schema (2020-12) of the report."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **EnergyReport.model_json_schema()}
