@@ -77,7 +77,7 @@ Assumed over measured: {total / MEASURED_DYNAMIC:.2f}, that is {off:+.0f} %.
 What this says, and what not:
 
 - It is one network and one frame; Intel's figure is a mean over frames whose spikes are not published. The file here
-  comes with lava-dl's tests; that it holds the weights of the measured run could not be checked (layers and steps agree).
+  comes with lava-dl's tests; that it has the measured run's weights could not be checked (layers and steps agree).
 - 0.253 W of the measured 0.679 W are the cores' rail and 0.422 W the memories'; the constants know no such division.
   That the sum lies near does not make any one of them right.
 - Static energy is apart: measured 0.232 W at 408.9 frames a second is {readable(0.232 / 408.9, "J")} a frame.

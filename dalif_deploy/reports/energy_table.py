@@ -27,6 +27,8 @@ def print_energy_report(report: dict[str, Any], console: Console) -> None:
     _chip_energy(report["energy"], console)
     if report["energy_sanafe"]:
         _chip_energy(report["energy_sanafe"], console)
+    if report["latency"]:
+        _latency(report["latency"], console)
     if "sanafe" in report:
         print_sanafe(report["sanafe"], console)
     _arithmetic(report["arithmetic_45nm"], console)
@@ -133,6 +135,18 @@ def _chip_energy(energy: dict[str, Any], console: Console) -> None:
     if "static" in energy:
         _static(energy["static"], console)
     _not_included(energy, console)
+
+
+def _latency(latency: dict[str, Any], console: Console) -> None:
+    def between(times: dict[str, float]) -> str:
+        return f"{readable(times['low'], 's')} to {readable(times['high'], 's')}"
+
+    _line(
+        console,
+        f"latency of a sample [{latency['status']}]: alone {between(latency['alone'])} in {latency['steps_alone']} "
+        f"steps, in a stream {between(latency['streamed'])}; slowest cores: {latency['slowest_layer']}",
+    )
+    _not_included(latency, console)
 
 
 def _static(static: dict[str, Any], console: Console) -> None:

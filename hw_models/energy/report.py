@@ -11,6 +11,7 @@ from hw_models.energy.constant_set import load_constants
 from hw_models.energy.counts import ActivityCounts
 from hw_models.energy.gpu_roofline import modelled_gpus
 from hw_models.energy.histograms import membrane_histograms
+from hw_models.energy.latency import latency_figures
 from hw_models.energy.loihi_sanafe import sanafe_energy
 from hw_models.energy.models import Term, add_terms, arithmetic_45nm, loihi_energy
 from hw_models.energy.statistics import over_samples
@@ -55,6 +56,7 @@ def energy_report(
         "mapping": mapping_figures(counts.traffic, does_not_fit),
         "energy": chip,
         "energy_sanafe": sanafe_energy(network, counts),
+        "latency": latency_figures(network, encoded, None if counts.traffic is None else counts.traffic.mapping),
         "host": host_figures(counts),
         "arithmetic_45nm": arithmetic,
         "baseline": {

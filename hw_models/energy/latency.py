@@ -1,0 +1,104 @@
+"""How long a sample takes on Loihi 1: each step as long as its busiest core, by the times of Davies et al. 2018.
+
+A core works through the synaptic operations that arrive in a step and then through its neurons, one after the other;
+all cores work at once, and a barrier ends the step. Layer n of the pipeline works n steps behind the input, so a sample
+alone takes T steps and the depth of the pipeline; in a stream, where samples follow without gaps, T steps each.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from hw_models.chip_network import ChipNetwork
+from hw_models.energy.constant_set import load_constants
+from hw_models.energy.statistics import over_samples
+from hw_models.linear_operator import apply_weight
+from hw_models.mapping import Mapping
+from hw_models.recording import EncodedInput
+
+SAMPLES = 8  # whose steps are looked at one by one
+
+
+def latency_figures(network: ChipNetwork, encoded: EncodedInput, mapping: Mapping | None) -> dict[str, Any] | None:
+    """Latency of the first `SAMPLES` samples; None without a mapping.
+
+    Returns:
+        samples, seconds of a sample alone and in a stream (over samples, with `low` and `high` by the spread of the
+        barrier and of active and inactive updates), the busiest step, and the layer whose cores are the slowest most
+        often.
+    """
+    if mapping is None:
+        return None
+    part = encoded.part(slice(SAMPLES))
+    constants = load_constants("loihi1_davies2018")
+    seconds = {key: constants[f"time_{key}"].interval("second") for key in ("synaptic_operation", "barrier")}
+    update = {key: constants[f"time_update_{key}"].interval("second").value for key in ("active", "inactive")}
+    operations = _operations(network, part, mapping)
+    neurons = {name: np.bincount(_cores(mapping, name)) for name in network.populations}
+    depths = network.depths()
+    total = part.steps + max(depths.values(), default=0)
+    busiest = {"low": np.zeros((part.samples, total)), "high": np.zeros((part.samples, total))}
+    slowest = np.zeros((part.samples, total), dtype=np.int64)
+    for index, (name, arriving) in enumerate(operations.items()):
+        for end, each in (("low", update["inactive"]), ("high", update["active"])):
+            time = arriving * seconds["synaptic_operation"].value + neurons[name] * each
+            longest = time.max(axis=2)
+            window = slice(depths[name], depths[name] + part.steps)
+            if end == "high":
+                slowest[:, window][longest > busiest[end][:, window]] = index
+            np.maximum(busiest[end][:, window], longest, out=busiest[end][:, window])
+    barrier = seconds["barrier"]
+    low, high = busiest["low"] + barrier.low, busiest["high"] + (barrier.high or barrier.value)
+    names = list(operations)
+    return {
+        "status": "modelled from simulated times" if network.chip == "loihi1" else "assumed",
+        "samples": part.samples,
+        "alone": _spread(low.sum(axis=1), high.sum(axis=1)),
+        "streamed": _spread(low.mean(axis=1) * part.steps, high.mean(axis=1) * part.steps),
+        "longest_step": float(high.max()),
+        "slowest_layer": names[int(np.bincount(slowest.ravel(), minlength=len(names)).argmax())],
+        "steps_alone": total,
+        "not_included": [
+            "messages on their way and waiting for each other, input and output, the host",
+            "learning and anything that keeps a core from working through its list",
+        ],
+    }
+
+
+def _operations(network: ChipNetwork, encoded: EncodedInput, mapping: Mapping) -> dict[str, np.ndarray]:
+    """Synaptic operations that arrive at each core of each population, int64 [samples, steps, cores]."""
+    from hw_models.simulator import simulate
+
+    sent = {**encoded.messages, **simulate(network, encoded, record=("spikes",)).spikes}
+    found = {}
+    for name, population in network.populations.items():
+        cores = _cores(mapping, name)
+        arriving = np.zeros((encoded.samples, encoded.steps, population.size))
+        for projection in network.incoming(name):
+            shape = network.source_shape(projection.source)
+            events = np.broadcast_to(sent[projection.source] != 0, (encoded.samples, encoded.steps, *shape))
+            mask = torch.from_numpy((projection.weight != 0).astype(np.float32))
+            with torch.no_grad():
+                # sums of ones far below 2^24: exact in float32
+                x = torch.from_numpy(events.reshape(-1, *shape).astype(np.float32))
+                counted = apply_weight(x, mask, projection.geometry).reshape(arriving.shape).numpy()
+            late = projection.delay
+            arriving[:, late:] += counted[:, : encoded.steps - late] if late else counted
+        by_core = np.zeros((encoded.samples, encoded.steps, cores.max() + 1))
+        for core in range(by_core.shape[2]):
+            by_core[:, :, core] = arriving[:, :, cores == core].sum(axis=2)
+        found[name] = by_core
+    return found
+
+
+def _cores(mapping: Mapping, name: str) -> np.ndarray:
+    """Which of the population's own cores holds each neuron."""
+    numbers = mapping.core_numbers(name).ravel()
+    return numbers - numbers.min()
+
+
+def _spread(low: np.ndarray, high: np.ndarray) -> dict[str, float]:
+    return {**over_samples((low + high) / 2), "low": float(low.mean()), "high": float(high.mean())}
