@@ -106,10 +106,10 @@ def _nir_source(path: Path, dt: float | None, digest: str) -> Source:
 
 def _net_source(path: Path, dt: float | None, digest: str) -> Source:
     from converters.netx.read import read_net
-    from converters.netx.to_nir import chain_to_nir
+    from converters.netx.to_nir import integers_to_nir
 
     network = read_net(path)
-    graph = chain_to_nir(network, dt or DT_DEFAULT)
+    graph = integers_to_nir(network, dt or DT_DEFAULT)
     origin = "given" if dt is not None else "chosen (the file has steps, not seconds)"
     return Source(path, graph, dt or DT_DEFAULT, origin, None, None, False, digest, network=network)
 

@@ -73,3 +73,14 @@ def test_pilotnet_reads_from_its_file_and_fires_in_every_layer_as_recorded(trace
         np.testing.assert_array_equal(run.spikes[name][0], expected, err_msg=trace)
         compared += expected.size
     assert compared > 1_900_000
+
+
+def test_network_with_filtered_currents_and_a_delay_for_each_neuron():
+    """The trained NTIDIGITS network: three dense layers of CUBA neurons, axonal delays of up to 62 steps."""
+    network = read_net(FOLDER / "ntidigits.net")
+    assert {p.delay for p in network.projections.values()} >= {0, 1, 62}
+    trace = np.load(FOLDER / "ntidigits.npz")
+    found = spikes(network, trace["input"].T.reshape(-1, 1, 1, 64), list(network.populations)[-1])
+    expected = trace["output"].T[4:]  # three layers and the buffer that recorded it
+    assert expected.sum() > 20_000
+    np.testing.assert_array_equal(found[:-4], expected)

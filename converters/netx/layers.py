@@ -21,11 +21,8 @@ class NetLayer:
     projection: Projection
 
 
-def chain_of(network: ChipNetwork, *, delays: bool = False) -> list[NetLayer]:
+def chain_of(network: ChipNetwork) -> list[NetLayer]:
     """Layers from the input on.
-
-    Args:
-        delays: let delays through.
 
     Raises:
         UserError: naming the layer and what .net files can't say of it.
@@ -47,7 +44,7 @@ def chain_of(network: ChipNetwork, *, delays: bool = False) -> list[NetLayer]:
             raise UserError(
                 "is driven by several layers, a .net file is a chain", where=population.name, remedy="use --target lava"
             )
-        _check(population, projection, delays)
+        _check(population, projection)
         layers.append(NetLayer(population, projection))
         before = population.name
     left = set(network.populations) - {layer.population.name for layer in layers}
@@ -56,7 +53,7 @@ def chain_of(network: ChipNetwork, *, delays: bool = False) -> list[NetLayer]:
     return layers
 
 
-def _check(population: Population, projection: Projection, delays: bool) -> None:
+def _check(population: Population, projection: Projection) -> None:
     for register in ("du", "dv", "vth"):
         if np.unique(getattr(population, register)).size > 1:
             raise UserError(
@@ -66,7 +63,7 @@ def _check(population: Population, projection: Projection, delays: bool) -> None
             )
     if population.reset != "zero":
         raise UserError("a reset by subtraction", where=population.name, remedy='train with reset "zero"')
-    if projection.delay and not delays:
+    if projection.delay:
         raise UserError(f"a delay of {projection.delay} steps", where=projection.name, remedy="use --target lava")
     if projection.weight_exp:
         raise UserError(

@@ -1,7 +1,8 @@
 """Reads lava-dl's .net files into the integers that netx would run: nothing is quantised again.
 
 Layout: see `converters.netx.write`. As in netx, `flatten` only says that the next dense layer sees its source channels
-first; neurons without an entry are integrators; a delay is one for the whole layer.
+first, and delays above 62 steps count as 62. Neurons of one layer may have delays of their own: their synapses then
+come as one projection for each delay.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from hw_models.errors import UserError
 from hw_models.linear_operator import spatial_output
 
 MOST_NEURONS = 1 << 26
+MOST_DELAY = 62  # netx clips
 
 
 def read_net(path: Path) -> ChipNetwork:
@@ -65,6 +67,8 @@ class _Reader:
                 self._dense(name, layer)
             elif kind == "conv":
                 self._conv(name, layer)
+            elif kind == "average" and index == len(layers) - 1:
+                break  # means over groups of outputs, which netx leaves to whoever reads them
             elif kind != "flatten":
                 raise UserError(
                     f"unknown type of layer {kind!r}", where=name, remedy="known are input, dense, conv, flatten"
@@ -131,10 +135,12 @@ class _Reader:
             scale=np.array(1.0),
             **registers,
         )
-        delay = _delay(name, layer)
-        self.projections[f"{name}.weight"] = Projection(
-            f"{name}.weight", self.source, name, weight.astype(np.int16), 0, geometry, delay
-        )
+        delays = _delays(name, layer, len(weight))
+        for delay in np.unique(delays).tolist():
+            label = f"{name}.weight" if delays.min() == delays.max() else f"{name}.weight.late{delay}"
+            rows = (delays == delay).reshape(-1, *[1] * (weight.ndim - 1))
+            own = np.where(rows, weight, 0).astype(np.int16)
+            self.projections[label] = Projection(label, self.source, name, own, 0, geometry, delay)
         self.source, self.shape = name, shape
 
     def _neuron(self, name: str, layer: h5py.Group) -> dict[str, Any]:
@@ -173,8 +179,12 @@ def _pair(dataset: h5py.Dataset) -> tuple[int, int]:
     return (values[0], values[0]) if len(values) == 1 else (values[0], values[1])
 
 
-def _delay(name: str, layer: h5py.Group) -> int:
-    delays = np.unique(np.asarray(layer["delay"])) if "delay" in layer else np.zeros(1)
-    if delays.size > 1:
-        raise UserError("delays that differ between neurons", where=name, remedy="train with one delay a layer")
-    return int(delays[0])
+def _delays(name: str, layer: h5py.Group, targets: int) -> np.ndarray:
+    """Delay of the synapses of each target neuron (of each channel's, in a convolution), int64 [targets]."""
+    if "delay" not in layer:
+        return np.zeros(targets, dtype=np.int64)
+    delays = np.clip(np.ravel(layer["delay"][()]).astype(np.int64), 0, MOST_DELAY)
+    if delays.size not in (1, targets) or (_text(layer["type"]) == "conv" and delays.any()):
+        # netx ignores delays of convolutions, and spreads others over sources where that is how many there are
+        raise UserError(f"{delays.size} delays for {targets} neurons", where=name, remedy="give one, or one a neuron")
+    return np.broadcast_to(delays, (targets,))
