@@ -109,6 +109,26 @@ def test_its_float_graph_keeps_the_delays_of_each_neuron(tmp_path):
     assert (late.membrane[second][:, 0, 5] == bias).all()
 
 
+def test_pool_sums_each_channel_alone(tmp_path):
+    network = small_chain()
+    network.projections["a"] = Projection(
+        "a", "input", "first", np.full((2, 1, 3, 2), 6, np.int16), 0, Geometry((2, 1), (1, 0), (1, 1), 2)
+    )
+    network.populations["first"] = population("first", (2, 3, 4), dv=900, vth=9)
+    network.projections["b"].weight = network.projections["b"].weight[:, :24]
+    write_net(tmp_path / "x.net", network)
+    with h5py.File(tmp_path / "x.net", "a") as file:
+        layer = file["layer/1"]
+        del layer["type"], layer["groups"], layer["weight"]
+        layer.create_dataset("type", (1,), "S10", [b"pool"])
+        layer["weight"] = np.full((1, 1, 3, 2, 1), 6.0)  # SLAYER's: one kernel
+    back = read_net(tmp_path / "x.net")
+    encoded = EncodedInput(6, 5, {"input": (np.random.default_rng(0).random((5, 6, 2, 5, 5)) < 0.2).astype(np.int32)})
+    one, two = (simulate(each, encoded, record=("spikes",)).spikes for each in (network, back))
+    assert 0.05 < one["first"].mean() < 0.95
+    np.testing.assert_array_equal(one["first"], two["layer1.pool"])
+
+
 def refusal(network, tmp_path):
     with pytest.raises(UserError) as refused:
         write_net(tmp_path / "x.net", network)
@@ -154,7 +174,7 @@ def test_damaged_and_foreign_files_are_one_line(tmp_path):
         del layers[index]["type"]
         layers[index].create_dataset("type", (1,), "S10", [kind])
 
-    assert "layer1.pool: unknown type of layer 'pool'" in changed(lambda layers: rename(layers, "1", b"pool"))
+    assert "layer1.unpool: unknown type of layer 'unpool'" in changed(lambda layers: rename(layers, "1", b"unpool"))
     assert "registers iDecay" in changed(lambda layers: layers["1/neuron/vDecay"].write_direct(np.array(5000)))
     assert "not a readable .net file" in changed(lambda layers: layers["1"].pop("weight"))
     assert "2 delays for 7 neurons" in changed(lambda layers: layers["3"].create_dataset("delay", data=[0, 1]))

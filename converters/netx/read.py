@@ -65,13 +65,13 @@ class _Reader:
                 self.shape = _shape(layer)
             elif kind == "dense":
                 self._dense(name, layer)
-            elif kind == "conv":
-                self._conv(name, layer)
+            elif kind in ("conv", "pool"):
+                self._conv(name, layer, pool=kind == "pool")
             elif kind == "average" and index == len(layers) - 1:
                 break  # means over groups of outputs, which netx leaves to whoever reads them
             elif kind != "flatten":
                 raise UserError(
-                    f"unknown type of layer {kind!r}", where=name, remedy="known are input, dense, conv, flatten"
+                    f"unknown type of layer {kind!r}", where=name, remedy="known are input, dense, conv, pool, flatten"
                 )
         if not self.populations:
             raise ValueError("no layer of neurons")
@@ -96,13 +96,16 @@ class _Reader:
             raise UserError(f"weight of shape {list(weight.shape)} on a source of {list(self.shape)}", where=name)
         self._add(name, layer, (size,), weight, None)
 
-    def _conv(self, name: str, layer: h5py.Group) -> None:
+    def _conv(self, name: str, layer: h5py.Group, *, pool: bool) -> None:
         if self.shape is None or len(self.shape) != 3:
             raise UserError("the shape of its input is not in the file", where=name, remedy="add an input layer")
         weight = np.asarray(layer["weight"])
         weight = weight.reshape(weight.shape[:4])
+        groups = self.shape[0] if pool else int(layer["groups"][()])
+        if pool:  # SLAYER has one kernel, over each channel alone; netx can't run it
+            weight = np.repeat(weight, groups, axis=0)
         stride, padding, dilation = (_pair(layer[key]) for key in ("stride", "padding", "dilation"))
-        geometry = Geometry(stride, padding, dilation, int(layer["groups"][()]))
+        geometry = Geometry(stride, padding, dilation, groups)
         shape = (len(weight), *spatial_output(self.shape[1:], weight.shape[2:], geometry))
         if shape != _shape(layer):
             raise UserError(f"gives {list(shape)}, its shape says {list(_shape(layer))}", where=name)
@@ -184,7 +187,7 @@ def _delays(name: str, layer: h5py.Group, targets: int) -> np.ndarray:
     if "delay" not in layer:
         return np.zeros(targets, dtype=np.int64)
     delays = np.clip(np.ravel(layer["delay"][()]).astype(np.int64), 0, MOST_DELAY)
-    if delays.size not in (1, targets) or (_text(layer["type"]) == "conv" and delays.any()):
+    if delays.size not in (1, targets) or (_text(layer["type"]) != "dense" and delays.any()):
         # netx ignores delays of convolutions, and spreads others over sources where that is how many there are
         raise UserError(f"{delays.size} delays for {targets} neurons", where=name, remedy="give one, or one a neuron")
     return np.broadcast_to(delays, (targets,))
