@@ -13,7 +13,7 @@ from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_c
 
 def export(
     model: Annotated[Path, typer.Argument(help="A checkpoint of dalif-train (model.pt) or a NIR graph (net.nir).")],
-    target: Annotated[str, typer.Option(help="nir, lava, norse or onnx.")],
+    target: Annotated[str, typer.Option(help="nir, lava, onnx, norse, netx or sanafe.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
     chip: Annotated[
         str | None, typer.Option(help="loihi1 or loihi2 (default, but for a network trained with --quantize).")
