@@ -12,7 +12,9 @@ from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_c
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="A checkpoint of dalif-train (model.pt) or a NIR graph (net.nir).")],
+    model: Annotated[
+        Path, typer.Argument(help="A checkpoint of dalif-train, a NIR graph (.nir) or lava-dl's .net file.")
+    ],
     target: Annotated[str, typer.Option(help="nir, lava, onnx, norse, netx or sanafe.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
     chip: Annotated[
