@@ -45,6 +45,10 @@ def energy(
 
     Example: dalif-energy runs/digits/loihi1 --data digits:test --limit 200 --json energy.json
     """
+    _refuse_one_file_for_both(html_file, json_file)
+    _refuse_existing(json_file, force)
+    _refuse_existing(None if html_file is None else str(html_file), force)
+
     from rich.console import Console
     from rich.progress import Progress
 
@@ -54,9 +58,6 @@ def energy(
     from dalif_deploy.simulation.energy_session import compared_with_sanafe, report_on_samples
     from hw_models.input_data import take_samples
 
-    _refuse_one_file_for_both(html_file, json_file)
-    _refuse_existing(json_file, force)
-    _refuse_existing(None if html_file is None else str(html_file), force)
     artefact = load_artefact(folder)
     samples = load_data(data, data_root, steps=artefact.network.steps)
     inputs = take_samples(samples.inputs, slice(limit))
