@@ -317,6 +317,7 @@ class EnergyReport(Part):
     mapping: MappingFigures
     energy: ChipEnergy
     energy_sanafe: Energy | None
+    latency: Latency | None
     host: Host | None
     arithmetic_45nm: Arithmetic
     baseline: Baseline
@@ -326,7 +327,6 @@ class EnergyReport(Part):
     constants: list[UsedConstant]
     data: str
     artefact: str
-    latency: Latency | None = None
     sanafe: Sanafe | None = None
 
 
