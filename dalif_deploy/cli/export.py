@@ -12,9 +12,7 @@ from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_c
 
 
 def export(
-    model: Annotated[
-        Path, typer.Argument(help="A checkpoint of dalif-train, a NIR graph, or a .net file of lava-dl.")
-    ],
+    model: Annotated[Path, typer.Argument(help="A checkpoint of dalif-train, a NIR graph, or a .net file of lava-dl.")],
     target: Annotated[str, typer.Option(help="nir, lava, onnx, norse, netx or sanafe.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
     chip: Annotated[
