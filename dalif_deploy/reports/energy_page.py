@@ -11,6 +11,7 @@ from typing import Any
 
 from dalif_deploy.reports.core_map import CHIPS_DRAWN, core_maps
 from dalif_deploy.reports.layer_energy import BETWEEN, energy_by_layer
+from dalif_deploy.reports.layer_order import in_network_order
 from dalif_deploy.reports.log_axis import on_log_axis
 from dalif_deploy.reports.mapping_table import LIMITS
 from hw_models.atomic_files import atomic_file
@@ -35,6 +36,8 @@ def energy_page(report: dict[str, Any]) -> str:
     """The page as text. Names come from foreign files: Jinja escapes every one."""
     import jinja2
     from markupsafe import Markup
+
+    report = in_network_order(report)
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
