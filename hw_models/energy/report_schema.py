@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict
 
+from hw_models.energy.counts_schema import Counts
+from hw_models.energy.histogram_schema import Histograms
 from hw_models.energy.mapping_schema import MappingFigures
 from hw_models.energy.schema_base import Amount, Count, Evidence, OverSamples, Part, Status, Trust
 
@@ -18,57 +20,6 @@ class Joules(OverSamples):
 
     low: Amount
     high: Amount | None
-
-
-class LayerCounts(Part):
-    """Exact counts of a layer; synaptic operations stand at the layer that they end in."""
-
-    name: str
-    neurons: Count
-    spikes_a_neuron_and_step: Amount
-    spikes: OverSamples
-    synaptic_operations: OverSamples
-    updates_active: OverSamples
-    updates_inactive: OverSamples
-
-
-class ProjectionCounts(Part):
-    """Exact counts of the synapses between two layers."""
-
-    name: str
-    source: str
-    target: str
-    operation: Literal["accumulate", "multiply-accumulate"]
-    messages: OverSamples
-    synaptic_operations: OverSamples
-
-
-class HostLayer(Part):
-    """A layer that the host computes once a sample."""
-
-    name: str
-    macs: Count
-    counted: str
-
-
-class TotalCounts(Part):
-    """Counts of the whole network."""
-
-    spikes: OverSamples
-    messages: OverSamples
-    synaptic_operations: OverSamples
-    updates_active: OverSamples
-    updates_inactive: OverSamples
-    host_macs: Count
-
-
-class Counts(Part):
-    """All counts."""
-
-    layers: list[LayerCounts]
-    projections: list[ProjectionCounts]
-    host_layers: list[HostLayer]
-    total: TotalCounts
 
 
 class Term(Part):
@@ -222,46 +173,6 @@ class UsedConstant(Part):
     source: str
     trust: Trust
     note: str
-
-
-class Histogram(Part):
-    """`counts` between neighbours of `edges`, which are one more."""
-
-    edges: list[float]
-    counts: list[Count]
-
-
-class Thresholds(Histogram):
-    """Thresholds of a layer's neurons in the membrane's integer unit."""
-
-    lowest: Count
-    highest: Count
-    distinct: Count
-
-
-class LayerHistogram(Histogram):
-    """Membranes of a layer, in thresholds of their neurons."""
-
-    name: str
-    thresholds: Thresholds
-
-
-class SampleEnergy(Histogram):
-    """Dynamic energy of the samples, by the model of `energy`; numbers count samples from 0."""
-
-    best: Amount
-    best_sample: Count
-    mean: Amount
-    worst: Amount
-    worst_sample: Count
-
-
-class Histograms(Part):
-    """Membranes of all layers that fire; energy of the samples."""
-
-    samples: Count
-    layers: list[LayerHistogram]
-    energy: SampleEnergy
 
 
 class SanafeRow(Part):
