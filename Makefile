@@ -9,7 +9,7 @@ RUN := runs/demo
 # Lava runs a process for each layer: two BLAS threads each would only fight over the cores
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: install demo test fuzz lint clean
+.PHONY: install demo test fuzz docs lint clean
 
 install: $(VENV)/.tools
 
@@ -24,7 +24,7 @@ $(VENV)/.package: pyproject.toml
 
 # What the tests want besides: their tools, and the frameworks that our reading of NIR is compared with
 $(VENV)/.tools: $(VENV)/.package
-	$(BIN)/python -m pip install --quiet --editable '.[lava,events,test]'
+	$(BIN)/python -m pip install --quiet --editable '.[lava,events,docs,test]'
 	# sinabs asks for nir<=1.0.4 and for samna, a driver of its chips; neither is needed to read and write NIR
 	$(BIN)/python -m pip install --quiet --no-deps $(SINABS)
 	# NeuroBench asks for numba and torchaudio, which its count of operations does not touch
@@ -56,10 +56,14 @@ NETWORKS ?= 5000
 fuzz: install
 	$(BIN)/python -W ignore -m tests.fuzz --networks $(NETWORKS) $(if $(SEED),--seed $(SEED))
 
+# The site, in site/; fetches nothing. A warning is an error.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) runs site
