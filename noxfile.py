@@ -19,7 +19,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python="3.10")
 def netx(session: nox.Session) -> None:
-    """Exports a network, and runs its .net file in lava-dl, which pins an old torch: an environment of several GB."""
+    """Runs an exported .net file and random ones in lava-dl, which pins an old torch: an environment of several GB."""
     session.install(".[lava]")
     tmp = session.create_tmp()
     run, out, samples = f"{tmp}/run", f"{tmp}/out", f"{tmp}/samples.npz"
@@ -28,3 +28,4 @@ def netx(session: nox.Session) -> None:
     session.run("python", "benchmarks/netx_check.py", "prepare", out, samples, "--data", "digits:test")
     session.install("lava-dl==0.6.0")
     session.run("python", "benchmarks/netx_check.py", "run", f"{out}/network.net", samples)
+    session.run("python", "-m", "benchmarks.netx_check", "random", "--networks", "100")

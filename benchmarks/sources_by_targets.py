@@ -195,7 +195,7 @@ engine it is held against (spikes, and membranes where both are integers).
 {table}
 
 The .net file of lava-dl carries no labels; 4 samples of random spikes, which lava-dl itself has run too
-(`tests/test_netx.py`: the same bits). sinabs and Rockpool come as NIR files (docs/nir-dialects.md).
+(`tests/test_netx_recorded.py`: the same bits). sinabs and Rockpool come as NIR files (docs/nir-dialects.md).
 
 Why an engine may differ from nir:
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw_models.chip_network import ChipNetwork, Population, Projection
+from converters.netx.dense_synapses import check_weights, join_delays
+from hw_models.chip_network import BIAS_MANT_MAX, BIAS_MANT_MIN, VTH_MAX, ChipNetwork, Geometry, Population, Projection
 from hw_models.errors import UserError
 
 BIAS_EXP = 6  # fixed in netx (hdf5.py, get_neuron_params)
@@ -15,10 +16,18 @@ BIAS_STEP = 1 << BIAS_EXP
 
 @dataclass(frozen=True)
 class NetLayer:
-    """A population and the only projection into it."""
+    """A population and all that leads into it.
+
+    Attributes:
+        weight: as in `Projection`.
+        geometry: None for dense.
+        delays: steps, one a target neuron or one a synapse; None where all are 0.
+    """
 
     population: Population
-    projection: Projection
+    weight: np.ndarray
+    geometry: Geometry | None
+    delays: np.ndarray | None
 
 
 def chain_of(network: ChipNetwork) -> list[NetLayer]:
@@ -36,43 +45,79 @@ def chain_of(network: ChipNetwork) -> list[NetLayer]:
     (before,) = network.inputs
     layers: list[NetLayer] = []
     while following := network.outgoing(before):
-        if len(following) > 1:
+        if len({p.target for p in following}) > 1:
             raise UserError("leads to several layers, a .net file is a chain", where=before, remedy="use --target lava")
-        (projection,) = following
-        population = network.populations[projection.target]
-        if len(network.incoming(population.name)) > 1:
+        population = network.populations[following[0].target]
+        if len(network.incoming(population.name)) > len(following):
             raise UserError(
                 "is driven by several layers, a .net file is a chain", where=population.name, remedy="use --target lava"
             )
-        _check(population, projection)
-        layers.append(NetLayer(population, projection))
+        layers.append(_layer(population, following, vector=bool(layers) and layers[-1].geometry is None))
         before = population.name
+        if len(layers) > len(network.populations):
+            raise UserError("a loop, a .net file is a chain", where=before, remedy="use --target lava")
     left = set(network.populations) - {layer.population.name for layer in layers}
     if left:
         raise UserError("is not driven by the input", where=sorted(left)[0], remedy="use --target lava")
+    biased = False
+    for layer in layers:
+        if layer.delays is not None and biased:
+            raise UserError(
+                "delays behind a layer with biases: what that fires while netx's pipeline fills would come too late",
+                where=layer.population.name,
+                remedy="use --target lava",
+            )
+        biased = biased or bool(layer.population.bias.any())
+        fires, last = layer.population.fires, layer is layers[-1]
+        if not fires and not (last and (layer.population.vth == VTH_MAX).all()):
+            raise UserError(
+                "never fires, which a .net file says by the highest threshold of its last layer",
+                where=layer.population.name,
+                remedy="use --target lava",
+            )
     return layers
 
 
-def _check(population: Population, projection: Projection) -> None:
+def _layer(population: Population, projections: list[Projection], *, vector: bool) -> NetLayer:
+    """`vector`: the source is a dense layer, which netx has without height and width."""
     for register in ("du", "dv", "vth"):
         if np.unique(getattr(population, register)).size > 1:
             raise UserError(
-                f"several values of {register}, netx takes one a layer",
+                f"several values of {register}, netx's neurons are declared with one a layer",
                 where=population.name,
                 remedy="export with --scale-group layer",
             )
     if population.reset != "zero":
         raise UserError("a reset by subtraction", where=population.name, remedy='train with reset "zero"')
-    if projection.delay:
-        raise UserError(f"a delay of {projection.delay} steps", where=projection.name, remedy="use --target lava")
-    if projection.weight_exp:
+    for projection in projections:
+        if projection.weight_exp:
+            raise UserError(
+                f"a weight exponent of {projection.weight_exp}, which Lava's convolutions ignore",
+                where=projection.name,
+                remedy="use --target lava",
+            )
+    first, *more = projections
+    if first.geometry is None:
+        if any(p.geometry is not None for p in more):
+            raise UserError("two kinds of synapses into it", where=population.name, remedy="use --target lava")
+        weight, delays = join_delays(first.name, [(p.delay, p.weight) for p in projections])
+        check_weights(first.name, weight)
+        return NetLayer(population, weight, None, delays)
+    if more:
+        raise UserError("two kinds of synapses into it", where=population.name, remedy="use --target lava")
+    if first.delay:
         raise UserError(
-            f"a weight exponent of {projection.weight_exp}, which Lava's convolutions ignore",
-            where=projection.name,
+            f"a delay of {first.delay} steps, which netx leaves out in a convolution",
+            where=first.name,
             remedy="use --target lava",
         )
-    if len(population.shape) == 2 or (projection.geometry is not None and len(population.shape) != 3):
+    if len(population.shape) != 3:
         raise UserError("a convolution over a line", where=population.name, remedy="use --target lava")
+    if vector:
+        raise UserError(
+            "a convolution after a dense layer, which is a vector in netx", where=first.name, remedy="use --target lava"
+        )
+    return NetLayer(population, first.weight, first.geometry, None)
 
 
 def round_biases(network: ChipNetwork) -> dict[str, float]:
@@ -86,9 +131,9 @@ def round_biases(network: ChipNetwork) -> dict[str, float]:
     """
     changes = {}
     for population in network.populations.values():
-        value = np.asarray(population.bias_mant, np.int64) << np.asarray(population.bias_exp, np.int64)
+        value = population.bias
         mantissa = np.rint(value / BIAS_STEP).astype(np.int64)
-        if mantissa.min() < -4096 or mantissa.max() > 4095:
+        if mantissa.min() < BIAS_MANT_MIN or mantissa.max() > BIAS_MANT_MAX:
             raise UserError("a bias that needs an exponent above 6", where=population.name, remedy="use --target lava")
         population.bias_mant, population.bias_exp = mantissa, np.array(BIAS_EXP if mantissa.any() else 0)
         threshold = float(np.min(population.vth)) * 64

@@ -1,8 +1,8 @@
 """Reads lava-dl's .net files into the integers that netx would run: nothing is quantised again.
 
 Layout: see `converters.netx.write`. As in netx, `flatten` only says that the next dense layer sees its source channels
-first, and delays above 62 steps count as 62. Neurons of one layer may have delays of their own: their synapses then
-come as one projection for each delay.
+first, and delays above 62 steps count as 62. Synapses of different delay come as one projection for each delay. An
+input layer with neurons takes its data as their bias, weight * x + bias, which is how netx is fed.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ from typing import Any
 import h5py
 import numpy as np
 
-from converters.netx.layers import BIAS_EXP
+from converters.netx.dense_synapses import check_weights, split_by_delay
+from converters.netx.layers import BIAS_EXP, BIAS_STEP
+from converters.netx.read_neuron import integrator, read_neuron, text_of
 from hw_models.chip_network import (
-    NO_CURRENT_FILTER,
+    BIAS_MANT_MAX,
+    BIAS_MANT_MIN,
     VTH_MAX,
     ChipInput,
     ChipNetwork,
     ChipOutput,
     Geometry,
+    HostProjection,
     Population,
     Projection,
 )
@@ -28,7 +32,7 @@ from hw_models.errors import UserError
 from hw_models.linear_operator import spatial_output
 
 MOST_NEURONS = 1 << 26
-MOST_DELAY = 62  # netx clips
+INPUT_WEIGHT = 64  # netx, where the file has none
 
 
 def read_net(path: Path) -> ChipNetwork:
@@ -49,20 +53,20 @@ def read_net(path: Path) -> ChipNetwork:
 class _Reader:
     def __init__(self):
         self.shape: tuple[int, ...] | None = None
+        self.input: ChipInput | None = None
         self.source = "input"
         self.populations: dict[str, Population] = {}
         self.projections: dict[str, Projection] = {}
+        self.hosts: dict[str, HostProjection] = {}
 
     def read(self, layers: list[h5py.Group]) -> ChipNetwork:
         for index, layer in enumerate(layers):
-            kind = _text(layer["type"])
+            kind = text_of(layer["type"])
             name = f"layer{index}.{kind}"
             if kind == "input":
-                if "neuron" in layer:
-                    raise UserError(
-                        "an input layer with neurons of its own", where=name, remedy="export it without them"
-                    )
                 self.shape = _shape(layer)
+                if "neuron" in layer:
+                    self._input_neurons(name, layer)
             elif kind == "dense":
                 self._dense(name, layer)
             elif kind in ("conv", "pool"):
@@ -73,33 +77,61 @@ class _Reader:
                 raise UserError(
                     f"unknown type of layer {kind!r}", where=name, remedy="known are input, dense, conv, pool, flatten"
                 )
-        if not self.populations:
-            raise ValueError("no layer of neurons")
-        last = list(self.populations)[-1]
-        mode = "count" if self.populations[last].fires else "membrane"
+        if not self.projections:
+            raise ValueError("no layer of neurons after the input")
+        *before, last = self.populations.values()
+        for population in before:
+            if not population.fires:
+                raise UserError("never fires, yet drives a layer", where=population.name, remedy="lower its threshold")
+        # a threshold at its register's end is how this project writes an integrator
+        last.fires = last.fires and int(last.vth.max()) < VTH_MAX
+        output = ChipOutput("output", last.name, "count" if last.fires else "membrane")
         return ChipNetwork(
-            "loihi2",
-            1,
-            {"input": ChipInput("input", self.input_shape, "spikes")},
-            self.populations,
-            self.projections,
-            {},
-            {"output": ChipOutput("output", last, mode)},
+            "loihi2", 1, {"input": self.input}, self.populations, self.projections, self.hosts, {"output": output}
         )
 
+    def _input_neurons(self, name: str, layer: h5py.Group) -> None:
+        """Each neuron's bias is its own pixel's, so the host's layer is the identity."""
+        if self.populations or not self.shape:
+            raise ValueError("an input layer in the middle")
+        shape = self.shape
+        registers = read_neuron(name, layer["neuron"], shape)
+        weight, bias = (int(np.ravel(layer[key][()]).item()) if key in layer else default
+                        for key, default in (("weight", INPUT_WEIGHT), ("bias", 0)))  # fmt: skip
+        size = _size(name, shape)
+        if len(shape) == 3:
+            geometry = Geometry((1, 1), (0, 0), (1, 1), shape[0])
+            host_weight = np.ones((shape[0], 1, 1, 1))
+        else:
+            _size(name, (size, size))
+            geometry, host_weight = None, np.eye(size)
+        label = f"{name}.bias"
+        host_bias = np.full(len(host_weight), float(bias * BIAS_STEP))
+        self.hosts[label] = HostProjection(label, "input", name, host_weight * weight * BIAS_STEP, host_bias, geometry)
+        self.input = ChipInput("input", shape, "bias")
+        zero = np.array(0)
+        self.populations[name] = Population(name, shape, bias_mant=zero, bias_exp=zero, **registers)
+        self.source = name
+
     def _dense(self, name: str, layer: h5py.Group) -> None:
+        if isinstance(layer["weight"], h5py.Group):
+            raise UserError("complex weights", where=name, remedy="known are real ones")
         size = int(np.prod(_shape(layer)))
-        weight = np.asarray(layer["weight"]).reshape(size, -1)
+        weight = _integers(name, np.asarray(layer["weight"]).reshape(size, -1))
         if self.shape is None:
             self.shape = (weight.shape[1],)
         if weight.shape[1] != int(np.prod(self.shape)):
             raise UserError(f"weight of shape {list(weight.shape)} on a source of {list(self.shape)}", where=name)
-        self._add(name, layer, (size,), weight, None)
+        check_weights(name, weight)
+        delays = np.asarray(layer["delay"]) if "delay" in layer else np.zeros(1)
+        self._add(name, layer, (size,), split_by_delay(name, weight, delays), None)
 
     def _conv(self, name: str, layer: h5py.Group, *, pool: bool) -> None:
         if self.shape is None or len(self.shape) != 3:
             raise UserError("the shape of its input is not in the file", where=name, remedy="add an input layer")
-        weight = np.asarray(layer["weight"])
+        if "delay" in layer and np.any(layer["delay"]):
+            raise UserError("delays, which netx leaves out in a convolution", where=name, remedy="train without")
+        weight = _integers(name, np.asarray(layer["weight"]))
         weight = weight.reshape(weight.shape[:4])
         groups = self.shape[0] if pool else int(layer["groups"][()])
         if pool:  # SLAYER has one kernel, over each channel alone; netx can't run it
@@ -109,68 +141,56 @@ class _Reader:
         shape = (len(weight), *spatial_output(self.shape[1:], weight.shape[2:], geometry))
         if shape != _shape(layer):
             raise UserError(f"gives {list(shape)}, its shape says {list(_shape(layer))}", where=name)
-        self._add(name, layer, shape, weight, geometry)
+        self._add(name, layer, shape, [(0, weight)], geometry)
 
-    def _add(self, name: str, layer: h5py.Group, shape: tuple[int, ...], weight: np.ndarray, geometry) -> None:
-        weight = weight.astype(np.int64)
-        if weight.size and (weight.min() < -256 or weight.max() > 255):
-            raise UserError(f"weights of {weight.min()}..{weight.max()}, netx clips them", where=name,
-                            remedy="quantise to -256..254")  # fmt: skip
-        if int(np.prod(shape)) > MOST_NEURONS:
-            raise UserError(f"{int(np.prod(shape)):,} neurons", where=name, remedy="take a smaller network")
-        if not self.populations:
-            self.input_shape = self.shape
-        bias = np.asarray(layer["bias"]) if "bias" in layer else np.zeros(1)
-        if bias.size == shape[0] or bias.size == 1:
-            bias = bias.reshape(-1, *[1] * (len(shape) - 1))
-        elif bias.shape == shape[::-1]:
-            bias = bias.T
+    def _add(
+        self, name: str, layer: h5py.Group, shape: tuple[int, ...], parts: list[tuple[int, np.ndarray]], geometry: Any
+    ) -> None:
+        _size(name, shape)
+        if self.input is None:
+            self.input = ChipInput("input", self.shape, "spikes")
+        bias = _bias(name, layer, shape)
+        if "neuron" in layer:
+            registers = read_neuron(name, layer["neuron"], shape)
+        elif bias.any():
+            raise UserError("a bias without neurons, which netx adds once only", where=name, remedy="give it neurons")
         else:
-            raise UserError(f"bias of shape {list(bias.shape)} for neurons of {list(shape)}", where=name)
-        bias = bias.astype(np.int64)
-        registers = self._neuron(name, layer)
-        self.populations[name] = Population(
-            name,
-            shape,
-            bias_mant=bias,
-            bias_exp=np.array(BIAS_EXP),
-            reset="zero",
-            scale=np.array(1.0),
-            **registers,
-        )
-        delays = _delays(name, layer, len(weight))
-        for delay in np.unique(delays).tolist():
-            label = f"{name}.weight" if delays.min() == delays.max() else f"{name}.weight.late{delay}"
-            rows = (delays == delay).reshape(-1, *[1] * (weight.ndim - 1))
-            own = np.where(rows, weight, 0).astype(np.int16)
-            self.projections[label] = Projection(label, self.source, name, own, 0, geometry, delay)
+            registers = integrator()
+        self.populations[name] = Population(name, shape, bias_mant=bias, bias_exp=np.array(BIAS_EXP), **registers)
+        for delay, weight in parts:
+            label = f"{name}.weight" if len(parts) == 1 else f"{name}.weight.late{delay}"
+            self.projections[label] = Projection(label, self.source, name, weight, 0, geometry, delay)
         self.source, self.shape = name, shape
 
-    def _neuron(self, name: str, layer: h5py.Group) -> dict[str, Any]:
-        if "neuron" not in layer:
-            raise UserError("no neuron: netx would keep its current for ever", where=name, remedy="give it a neuron")
-        neuron = layer["neuron"]
-        kind = _text(neuron["type"])
-        if kind not in ("LOIHI", "CUBA"):
-            raise UserError(f"neurons of type {kind}", where=name, remedy="known are LOIHI and CUBA")
-        if "gradedSpike" in neuron and bool(np.any(neuron["gradedSpike"])):
-            raise UserError("graded spikes", where=name, remedy="known are binary ones")
-        if "refDelay" in neuron and int(np.max(neuron["refDelay"])) > 1:
-            raise UserError(
-                "a refractory delay, which Lava's neurons have not either", where=name, remedy="train without"
-            )
-        du, dv, vth = (int(np.max(neuron[key])) for key in ("iDecay", "vDecay", "vThMant"))
-        du -= 1
-        if not (0 <= du <= NO_CURRENT_FILTER and 0 <= dv <= 4095 and 0 <= vth <= VTH_MAX):
-            raise UserError(f"registers iDecay {du + 1}, vDecay {dv}, vThMant {vth}", where=name,
-                            remedy="decays are 1..4096 and 0..4095, thresholds up to 131071")  # fmt: skip
-        # a threshold at its register's end is how this project writes an integrator
-        return {"du": np.array(du), "dv": np.array(dv), "vth": np.array(vth), "fires": vth < VTH_MAX}
+
+def _integers(name: str, weight: np.ndarray) -> np.ndarray:
+    whole = weight.astype(np.int64)
+    if whole.size and (whole.min() < -256 or whole.max() > 255):
+        raise UserError(f"weights of {whole.min()}..{whole.max()}", where=name, remedy="quantise to -256..254")
+    return whole.astype(np.int16)
 
 
-def _text(dataset: h5py.Dataset) -> str:
-    value = np.ravel(dataset[()])[0]
-    return value.decode("ascii") if isinstance(value, bytes) else str(value)
+def _bias(name: str, layer: h5py.Group, shape: tuple[int, ...]) -> np.ndarray:
+    bias = np.asarray(layer["bias"]) if "bias" in layer else np.zeros(1)
+    if bias.size == shape[0] or bias.size == 1:
+        bias = bias.reshape(-1, *[1] * (len(shape) - 1))
+    elif bias.shape == shape[::-1]:
+        bias = bias.T
+    else:
+        raise UserError(f"bias of shape {list(bias.shape)} for neurons of {list(shape)}", where=name)
+    bias = bias.astype(np.int64)
+    if bias.min() < BIAS_MANT_MIN or bias.max() > BIAS_MANT_MAX:
+        raise UserError(
+            f"biases of {bias.min()}..{bias.max()}", where=name, remedy=f"they are {BIAS_MANT_MIN}..{BIAS_MANT_MAX}"
+        )
+    return bias
+
+
+def _size(name: str, shape: tuple[int, ...]) -> int:
+    size = int(np.prod(shape, dtype=np.float64))
+    if not 0 < size <= MOST_NEURONS:
+        raise UserError(f"shape {list(shape)}", where=name, remedy="take a smaller network")
+    return size
 
 
 def _shape(layer: h5py.Group) -> tuple[int, ...]:
@@ -180,14 +200,3 @@ def _shape(layer: h5py.Group) -> tuple[int, ...]:
 def _pair(dataset: h5py.Dataset) -> tuple[int, int]:
     values = [int(n) for n in np.ravel(dataset[()])]
     return (values[0], values[0]) if len(values) == 1 else (values[0], values[1])
-
-
-def _delays(name: str, layer: h5py.Group, targets: int) -> np.ndarray:
-    """Delay of the synapses of each target neuron (of each channel's, in a convolution), int64 [targets]."""
-    if "delay" not in layer:
-        return np.zeros(targets, dtype=np.int64)
-    delays = np.clip(np.ravel(layer["delay"][()]).astype(np.int64), 0, MOST_DELAY)
-    if delays.size not in (1, targets) or (_text(layer["type"]) != "dense" and delays.any()):
-        # netx ignores delays of convolutions, and spreads others over sources where that is how many there are
-        raise UserError(f"{delays.size} delays for {targets} neurons", where=name, remedy="give one, or one a neuron")
-    return np.broadcast_to(delays, (targets,))

@@ -11,15 +11,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from converters.netx.layers import NetLayer, chain_of
+from converters.netx.layers import BIAS_STEP, NetLayer, chain_of
 from hw_models.chip_network import ChipNetwork
+from hw_models.errors import UserError
 
 
 def write_net(path: Path, network: ChipNetwork) -> None:
     """Writes the file.
 
     Raises:
-        UserError: see `chain_of`.
+        UserError: see `chain_of`; a bias that is no multiple of 2^6 (see `round_biases`).
     """
     layers = chain_of(network)
     (chip_input,) = network.inputs.values()
@@ -36,21 +37,24 @@ def write_net(path: Path, network: ChipNetwork) -> None:
         before = chip_input.shape
         for layer in layers:
             shape = layer.population.shape
-            if layer.projection.geometry is None:
+            if layer.geometry is None:
                 if len(before) > 1:
                     group("flatten", (int(np.prod(before)),))
                 # a dense layer is a vector to netx, whatever its shape
-                made = group("dense", (layer.population.size,))
+                shape = (layer.population.size,)
+                made = group("dense", shape)
             else:
                 made = group("conv", shape)
                 _geometry(made, layer)
-            made["weight"] = layer.projection.weight.astype(np.int32)
+            made["weight"] = layer.weight.astype(np.int32)
+            if layer.delays is not None:
+                made["delay"] = layer.delays
             _neuron(made, layer)
             before = shape
 
 
 def _geometry(group: h5py.Group, layer: NetLayer) -> None:
-    geometry = layer.projection.geometry
+    geometry = layer.geometry
     for key in ("stride", "padding", "dilation"):
         group[key] = np.array(getattr(geometry, key), dtype=np.int64)
     group["groups"] = geometry.groups
@@ -64,11 +68,14 @@ def _neuron(group: h5py.Group, layer: NetLayer) -> None:
     neuron["vDecay"] = int(np.max(population.dv))
     neuron["vThMant"] = int(np.max(population.vth))
     neuron["refDelay"] = 1
-    bias = np.broadcast_to(population.bias_mant, population.shape)
+    bias = np.broadcast_to(population.bias, population.shape)
+    if (bias % BIAS_STEP).any():
+        raise UserError("a bias that is no multiple of 64", where=population.name, remedy="round it first")
+    bias = bias // BIAS_STEP
     if not bias.any():
         return
     flat = bias.reshape(len(bias), -1)
-    if layer.projection.geometry is None:
+    if layer.geometry is None:
         group["bias"] = bias.ravel().astype(np.int32)
     elif (flat == flat[:, :1]).all():
         group["bias"] = flat[:, 0].astype(np.int32)

@@ -26,14 +26,16 @@ def write_netx_target(source: Source, request: ExportRequest, folder: Path) -> d
     write_chip_network(folder / NETWORK_FILE, network)
     write_net(folder / NET_FILE, network)
     (chip_input,) = network.inputs.values()
+    delayed = any(layer.delays is not None for layer in layers)
     return {
         **figures,
         "biases_rounded_by_thresholds": changes,
         # how netx must be called: the interval leaves room for the pipeline, so that each layer is reset just before
-        # its first real input
+        # its first real input. A reset does not reach spikes that are under way: with delays, a run holds one sample
         "netx": {
             "input_message_bits": 0 if chip_input.mode == "spikes" else int(chip_input.max_level).bit_length(),
             "reset_interval": network.steps + len(layers) + 1,
             "reset_offset": 1,
+            "samples_a_run": 1 if delayed else None,
         },
     }
