@@ -38,7 +38,7 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def atomic_file(target: str | os.PathLike, *, force: bool = False) -> Iterator[Path]:
+def atomic_file(target: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
     """Gives a temporary path to write to; it becomes `target` when the block ends without an error.
 
     Raises:
@@ -65,7 +65,7 @@ def atomic_file(target: str | os.PathLike, *, force: bool = False) -> Iterator[P
 
 
 @contextmanager
-def atomic_directory(target: str | os.PathLike, *, force: bool = False) -> Iterator[Path]:
+def atomic_directory(target: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
     """Gives a temporary folder to fill; it becomes `target` when the block ends without an error.
 
     With `force`, a folder that stood there is replaced as a whole, after the new one is complete.

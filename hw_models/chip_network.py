@@ -40,6 +40,8 @@ REGISTER_RANGES = {
 }
 
 Reset = Literal["zero", "subtract"]
+InputMode = Literal["spikes", "graded", "bias"]
+OutputMode = Literal["membrane", "count"]
 
 
 @dataclass
@@ -143,7 +145,7 @@ class ChipInput:
 
     name: str
     shape: tuple[int, ...]
-    mode: Literal["spikes", "graded", "bias"]
+    mode: InputMode
     step: float = 1.0
     min_level: int = 0
     max_level: int = 1
@@ -155,7 +157,7 @@ class ChipOutput:
 
     name: str
     population: str
-    mode: Literal["membrane", "count"]
+    mode: OutputMode
 
 
 @dataclass

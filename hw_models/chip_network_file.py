@@ -250,12 +250,15 @@ def _check(network: ChipNetwork, where: str) -> None:
             register = getattr(p, key)
             if register.size and (register.min() < low or register.max() > high):
                 raise UserError(f"register {key} of layer {p.name} outside {low}..{high}", where=where, remedy=remedy)
-    for p in network.projections.values():
-        if p.weight.size and (p.weight.min() < -256 or p.weight.max() > 255):
-            raise UserError(f"weights of {p.name} outside -256..255", where=where, remedy=remedy)
-        for end in (p.source, p.target):
+    for projection in network.projections.values():
+        weight = projection.weight
+        if weight.size and (weight.min() < -256 or weight.max() > 255):
+            raise UserError(f"weights of {projection.name} outside -256..255", where=where, remedy=remedy)
+        for end in (projection.source, projection.target):
             if end not in network.populations and end not in network.inputs:
-                raise UserError(f"{p.name} connects to {end}, which does not exist", where=where, remedy=remedy)
+                raise UserError(
+                    f"{projection.name} connects to {end}, which does not exist", where=where, remedy=remedy
+                )
     for output in network.outputs.values():
         if output.population not in network.populations:
             raise UserError(
@@ -268,7 +271,7 @@ def _check(network: ChipNetwork, where: str) -> None:
 def _json(value: object) -> str:
 
     def plain(item: object) -> object:
-        if is_dataclass(item):
+        if is_dataclass(item) and not isinstance(item, type):
             return asdict(item)
         if isinstance(item, np.generic | np.ndarray):
             return item.tolist()
@@ -281,7 +284,7 @@ def _text(value: str | bytes) -> str:
     return value.decode("utf8") if isinstance(value, bytes) else value
 
 
-def _geometry(record: dict | None) -> Geometry | None:
+def _geometry(record: dict[str, Any] | None) -> Geometry | None:
     if record is None:
         return None
     return Geometry(tuple(record["stride"]), tuple(record["padding"]), tuple(record["dilation"]), int(record["groups"]))

@@ -70,7 +70,7 @@ def _host_bias(network: ChipNetwork, target: str, data: dict[str, np.ndarray]) -
         part = slice(start, start + HOST_CHUNK)
         current = sum(_host_current(host, data[host.source][part], shape) for host in hosts)
         try:
-            mantissas[part], exponents[part] = encode_bias(current)
+            mantissas[part], exponents[part] = encode_bias(np.asarray(current))
         except OverflowError as error:
             raise UserError(
                 f"{error} (largest wanted: {np.abs(current).max():.0f})",

@@ -39,8 +39,9 @@ class Calibration:
         """[groups] ranges of a population (1, or one a channel), None if it was not observed."""
         if name not in ranges:
             return None
-        channels = ranges[name][1 if percentile else 0]
-        return channels if groups == len(channels) else channels.max(keepdims=True)
+        channels: np.ndarray = ranges[name][1 if percentile else 0]
+        largest: np.ndarray = channels if groups == len(channels) else channels.max(keepdims=True)
+        return largest
 
 
 def calibrate(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import nir
 import numpy as np
 
 from hw_models.chip_description import ChipDescription, load_chip
-from hw_models.chip_network import SYNAPSE_SHIFT, ChipInput, ChipNetwork, ChipOutput
+from hw_models.chip_network import SYNAPSE_SHIFT, ChipInput, ChipNetwork, ChipOutput, InputMode
 from hw_models.compiler.calibration import calibrate
 from hw_models.compiler.choose_scale import weight_grid
 from hw_models.compiler.message_levels import step_doublings
@@ -33,8 +34,8 @@ class Compiled:
     """
 
     network: ChipNetwork
-    layers: list[dict]
-    delays: list[dict]
+    layers: list[dict[str, Any]]
+    delays: list[dict[str, Any]]
     rule: ScaleRule
 
 
@@ -154,12 +155,12 @@ def _chip_input(
     chip: ChipDescription,
 ) -> ChipInput:
     if mode != "graded":
-        return ChipInput(name, shape, mode)
+        return ChipInput(name, shape, cast(InputMode, mode))
     step = step or (limits[1] - limits[0]) / 255
     low, high = int(np.rint(limits[0] / step)), int(np.rint(limits[1] / step))
     if max(abs(low), abs(high)) >= 1 << (chip.formats.max_message_bits - 1):
         raise UserError("input levels beyond the chip's messages", where=name, remedy="use a larger input step")
-    return ChipInput(name, shape, mode, step, low, high)
+    return ChipInput(name, shape, "graded", step, low, high)
 
 
 def _coarser_inputs(
@@ -189,7 +190,7 @@ def _drives(
         step, message = 1.0, 1
         if chip_input is not None:
             step, message = chip_input.step, max(abs(chip_input.min_level), abs(chip_input.max_level))
-        weight = drive.map.weight * step
+        weight = drive.map.matrix * step
         on_chip.append(ChipDrive(drive, weight, weight_grid(weight, weight_bits), message))
     if on_host and (population.dynamics.syn_beta is not None or any(d.map.delay for d in on_host)):
         raise UserError(
@@ -212,7 +213,7 @@ def _add(network: ChipNetwork, quantized: QuantizedPopulation) -> None:
         network.host_projections[host.name] = host
 
 
-def _delays(network: ChipNetwork, chip: ChipDescription) -> list[dict]:
+def _delays(network: ChipNetwork, chip: ChipDescription) -> list[dict[str, Any]]:
     found = []
     depths = network.depths()
     for projection in network.projections.values():
@@ -235,7 +236,7 @@ def _delays(network: ChipNetwork, chip: ChipDescription) -> list[dict]:
     return found
 
 
-def _headroom(network: ChipNetwork, name: str) -> dict:
+def _headroom(network: ChipNetwork, name: str) -> dict[str, Any]:
     bounds = population_bounds(network, network.populations[name], network.steps)
     return {
         "current_bits": max(bounds.current, 1).bit_length() + 1,

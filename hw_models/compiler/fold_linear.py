@@ -6,6 +6,7 @@ lead into adds its bias once, not once a source.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import nir
@@ -40,6 +41,18 @@ class LinearMap:
     geometry: Geometry | None = None
     delay: int = 0
     nodes: tuple[str, ...] = ()
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """`weight` of a map that is not the identity."""
+        assert self.weight is not None
+        return self.weight
+
+    @property
+    def sliding(self) -> Geometry:
+        """`geometry` of a convolution."""
+        assert self.geometry is not None
+        return self.geometry
 
 
 @dataclass(frozen=True)
@@ -125,11 +138,11 @@ def scaled(chain: LinearMap, scale: np.ndarray) -> LinearMap:
     """The chain with its outputs scaled; dense where the scale differs within a channel of a convolution."""
     scale = compact(np.broadcast_to(scale, chain.out_shape))
     chain = materialized(chain, "")
-    per_channel = scale.ndim == 0 or (scale.size == len(scale) and len(scale) == len(chain.weight))
+    per_channel = scale.ndim == 0 or (scale.size == len(scale) and len(scale) == len(chain.matrix))
     if not per_channel and chain.geometry is not None:
         chain = _written_out(chain, "".join(chain.nodes[-1:]))
     rows = scale.reshape(-1) if scale.ndim == 0 or per_channel else np.broadcast_to(scale, chain.out_shape).reshape(-1)
-    weight = chain.weight * rows.reshape(-1, *[1] * (chain.weight.ndim - 1))
+    weight = chain.matrix * rows.reshape(-1, *[1] * (chain.matrix.ndim - 1))
     return replace(chain, weight=weight)
 
 
@@ -160,11 +173,11 @@ def _composed(chain: LinearMap, step: LinearMap, name: str) -> LinearMap:
     elif step.geometry is None and chain.geometry is None:
         merged = replace(step, weight=step.weight @ chain.weight)
     elif step.geometry is None:
-        merged = replace(step, weight=_pulled_back(chain, step.weight, name))
+        merged = replace(step, weight=_pulled_back(chain, step.matrix, name))
     else:
         # push a basis through both: exact, but dense
         merged = _written_out(chain, name)
-        rows = _apply(step, merged.weight.T.reshape(-1, *chain.out_shape))
+        rows = _apply(step, merged.matrix.T.reshape(-1, *chain.out_shape))
         merged = replace(step, weight=rows.reshape(len(rows), -1).T.copy(), geometry=None)
     return replace(merged, in_shape=chain.in_shape, out_shape=step.out_shape, delay=chain.delay)
 
@@ -172,16 +185,17 @@ def _composed(chain: LinearMap, step: LinearMap, name: str) -> LinearMap:
 def _pulled_back(chain: LinearMap, rows: np.ndarray, name: str) -> np.ndarray:
     """`rows` @ the chain's matrix, [rows, inputs], without writing out that matrix, which may be huge (a pool's is)."""
     _check_dense(len(rows), int(np.prod(chain.in_shape)), name)
-    g, spatial = chain.geometry, spatial_output(chain.in_shape[1:], chain.weight.shape[2:], chain.geometry)
+    g, spatial = chain.sliding, spatial_output(chain.in_shape[1:], chain.matrix.shape[2:], chain.sliding)
     # the transpose of a convolution is what carries a gradient back through it
-    transposed = conv1d_input if len(spatial) == 1 else conv2d_input
+    transposed: Callable[..., torch.Tensor] = conv1d_input if len(spatial) == 1 else conv2d_input
     back = transposed(
         (len(rows), *chain.in_shape),
-        torch.from_numpy(chain.weight),
-        torch.from_numpy(rows.reshape(len(rows), len(chain.weight), *spatial)),
+        torch.from_numpy(chain.matrix),
+        torch.from_numpy(rows.reshape(len(rows), len(chain.matrix), *spatial)),
         g.stride, g.padding, g.dilation, g.groups,
     )  # fmt: skip
-    return back.reshape(len(rows), -1).numpy()
+    pulled: np.ndarray = back.reshape(len(rows), -1).numpy()
+    return pulled
 
 
 def _apply(step: LinearMap, x: np.ndarray) -> np.ndarray:
@@ -220,12 +234,12 @@ def _composes_as_conv(first: LinearMap, second: LinearMap) -> bool:
     response to the border: the same only if the second pads nothing, or the first is a pool whose windows tile its
     input, unpadded, so that a padded output is a window of padded inputs.
     """
-    a, b = first.geometry, second.geometry
+    a, b = first.sliding, second.sliding
     if any(d != 1 for d in (*a.dilation, *b.dilation)):
         return False
     if not any(b.padding) and not any(a.padding):
         return True
-    kernel = first.weight.shape[2:]
+    kernel = first.matrix.shape[2:]
     tiles = kernel == a.stride and not any(a.padding)
     whole = all(n % k == 0 for n, k in zip(first.in_shape[1:], kernel, strict=True))
     return tiles and whole
@@ -233,7 +247,7 @@ def _composes_as_conv(first: LinearMap, second: LinearMap) -> bool:
 
 def _conv_of_conv(first: LinearMap, second: LinearMap) -> LinearMap:
     """One kernel for two convolutions: K[o, i] = sum over m, offset of second[o, m, offset] * first[m, i], shifted."""
-    a, b = first.geometry, second.geometry
+    a, b = first.sliding, second.sliding
     one, two = _ungrouped(first), _ungrouped(second)
     k1, k2 = one.shape[2:], two.shape[2:]
     size = tuple((n2 - 1) * s + n1 for n1, n2, s in zip(k1, k2, a.stride, strict=True))
@@ -253,7 +267,7 @@ def _conv_of_conv(first: LinearMap, second: LinearMap) -> LinearMap:
 
 
 def _ungrouped(chain: LinearMap) -> np.ndarray:
-    weight, groups = chain.weight, chain.geometry.groups
+    weight, groups = chain.matrix, chain.sliding.groups
     if groups == 1:
         return weight
     full = np.zeros((len(weight), weight.shape[1] * groups, *weight.shape[2:]))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import nir
 import numpy as np
 
+from hw_models.chip_network import OutputMode
 from hw_models.compiler.fold_linear import (
     Constant,
     LinearMap,
@@ -53,7 +55,7 @@ class FloatPopulation:
     drives: list[Drive] = field(default_factory=list)
     bias: np.ndarray = field(default_factory=lambda: np.array(0.0))
     fires: bool = True
-    metadata: dict = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -62,7 +64,7 @@ class FloatNetwork:
 
     inputs: dict[str, tuple[int, ...]]
     populations: dict[str, FloatPopulation]
-    outputs: dict[str, tuple[str, str]]
+    outputs: dict[str, tuple[str, OutputMode]]
 
 
 _INTEGRATOR = NeuronDynamics(np.array(1.0), np.array(1.0), np.array(0.0), None, None, None, np.array(0.0), "zero")
@@ -103,7 +105,7 @@ def find_populations(flat: FlatGraph, dt: float) -> FloatNetwork:
     return network
 
 
-def _output(network: FloatNetwork, flat: FlatGraph, name: str, dt: float) -> tuple[str, str]:
+def _output(network: FloatNetwork, flat: FlatGraph, name: str, dt: float) -> tuple[str, OutputMode]:
     before = flat.predecessors(name)
     while len(before) == 1 and isinstance(flat.nodes[before[0]], nir.Output):  # of a nested graph: passes on
         before = flat.predecessors(before[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ class QuantizedPopulation:
     population: Population
     projections: list[Projection]
     host: list[HostProjection]
-    report: dict = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -215,7 +216,7 @@ def _stands_for(projections: list[Projection], rows: np.ndarray) -> np.ndarray:
 def _host_projection(
     source: FloatPopulation, groups: Groups, scaling: _Scaling, host: Drive, *, first: bool
 ) -> HostProjection:
-    weight = host.map.weight
+    weight = host.map.matrix
     rows = groups.rows(scaling.scales, weight)
     bias = np.zeros(len(weight))
     if first:  # of several, one carries the population's own bias

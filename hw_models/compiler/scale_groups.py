@@ -28,7 +28,8 @@ class Groups:
 
     def largest_row(self, values: np.ndarray) -> np.ndarray:
         """[count] largest of values given a row of a projection's weight."""
-        return values.reshape(self.count, -1).max(axis=1)
+        largest: np.ndarray = values.reshape(self.count, -1).max(axis=1)
+        return largest
 
     def largest(self, values: np.ndarray | float) -> np.ndarray:
         """[count] largest of values that broadcast against the population."""

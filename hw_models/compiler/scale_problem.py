@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def scale_rule(name: str, group: str) -> ScaleRule:
     for value, known in ((name, get_args(RuleName)), (group, get_args(GroupName))):
         if value not in known:
             raise UserError(f"unknown scale rule {value!r}", remedy=f"choose {', '.join(known)}")
-    return ScaleRule(name, group)
+    return ScaleRule(cast(RuleName, name), cast(GroupName, group))
 
 
 @dataclass
@@ -88,7 +88,7 @@ def scale_problem(
     percentile = rule.name == "percentile"
     current = sum((groups.largest_row(_largest_sums(c.weight)) * c.message for c in chip_drives), _zeros(groups))
     current = current * current_gain
-    host = sum((groups.largest_row(_largest_sums(h.map.weight)) * host_range for h in host_drives), _zeros(groups))
+    host = sum((groups.largest_row(_largest_sums(h.map.matrix)) * host_range for h in host_drives), _zeros(groups))
     bias = groups.largest(np.abs(source.bias))
     membrane = (current + host + bias) * steps
     if calibration is not None and rule.name != "worst":
@@ -114,7 +114,8 @@ def weight_reach(weight: np.ndarray, groups: Groups, *, percentile: bool) -> np.
     """[G] largest |weight| of a projection, or the percentile of those that are not zero."""
     rows = np.abs(weight).reshape(groups.count, -1)
     if not percentile:
-        return rows.max(axis=1)
+        largest: np.ndarray = rows.max(axis=1)
+        return largest
     return np.array([np.percentile(row[row > 0], PERCENTILE) if row.any() else 0.0 for row in rows])
 
 
@@ -125,4 +126,5 @@ def _zeros(groups: Groups) -> np.ndarray:
 def _largest_sums(weight: np.ndarray) -> np.ndarray:
     """Of each row, the largest |sum| of its weights over any set of active inputs."""
     flat = weight.reshape(len(weight), -1)
-    return np.maximum(np.clip(flat, 0, None).sum(axis=1), -np.clip(flat, None, 0).sum(axis=1))
+    largest: np.ndarray = np.maximum(np.clip(flat, 0, None).sum(axis=1), -np.clip(flat, None, 0).sum(axis=1))
+    return largest

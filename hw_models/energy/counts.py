@@ -192,8 +192,8 @@ class ActivityCounter:
         if not batches:
             raise UserError("there are no samples to count over", remedy="give at least one sample")
 
-        def joined(pick) -> np.ndarray:
-            return np.concatenate([pick(b) for b in batches])
+        def joined(pick: Callable[[ActivityCounts, str], np.ndarray], name: str) -> np.ndarray:
+            return np.concatenate([pick(b, name) for b in batches])
 
         first = batches[0]
         return ActivityCounts(
@@ -202,9 +202,9 @@ class ActivityCounter:
             populations={
                 name: PopulationCounts(
                     neurons=p.neurons,
-                    spikes=joined(lambda b, n=name: b.populations[n].spikes),
-                    updates_active=joined(lambda b, n=name: b.populations[n].updates_active),
-                    updates_inactive=joined(lambda b, n=name: b.populations[n].updates_inactive),
+                    spikes=joined(lambda b, n: b.populations[n].spikes, name),
+                    updates_active=joined(lambda b, n: b.populations[n].updates_active, name),
+                    updates_inactive=joined(lambda b, n: b.populations[n].updates_inactive, name),
                 )
                 for name, p in first.populations.items()
             },
@@ -213,12 +213,12 @@ class ActivityCounter:
                     source=p.source,
                     target=p.target,
                     graded=p.graded,
-                    messages=joined(lambda b, n=name: b.projections[n].messages),
-                    synaptic_operations=joined(lambda b, n=name: b.projections[n].synaptic_operations),
+                    messages=joined(lambda b, n: b.projections[n].messages, name),
+                    synaptic_operations=joined(lambda b, n: b.projections[n].synaptic_operations, name),
                 )
                 for name, p in first.projections.items()
             },
-            sent={name: joined(lambda b, n=name: b.sent[n]) for name in first.sent},
+            sent={name: joined(lambda b, n: b.sent[n], name) for name in first.sent},
             host_macs=first.host_macs,
             traffic=self._traffic.result() if self._traffic else None,
         )
@@ -226,7 +226,8 @@ class ActivityCounter:
     def _events_a_neuron(self, nonzero: np.ndarray) -> np.ndarray:
         """Messages of each source neuron over the sample, int64 [N, neurons]; a static input repeats each step."""
         repeats = self.steps if nonzero.shape[1] == 1 else 1
-        return nonzero.reshape(*nonzero.shape[:2], -1).sum(axis=1, dtype=np.int64) * repeats
+        events: np.ndarray = nonzero.reshape(*nonzero.shape[:2], -1).sum(axis=1, dtype=np.int64) * repeats
+        return events
 
     def _population(
         self,

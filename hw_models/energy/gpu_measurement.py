@@ -32,7 +32,7 @@ class EnergyCounter(Protocol):
 class NvmlCounter:
     """NVML's total energy of the GPU that torch uses."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         import pynvml
         import torch
 
@@ -46,7 +46,8 @@ class NvmlCounter:
     def joules(self) -> float:
         """Energy so far, after all work given to the device is done."""
         self._torch.cuda.synchronize()
-        return self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle) * 1e-3
+        millijoules: int = self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)
+        return millijoules * 1e-3
 
 
 def find_counter() -> tuple[EnergyCounter | None, str]:

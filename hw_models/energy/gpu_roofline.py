@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hw_models.chip_network import ChipNetwork
+from hw_models.chip_network import ChipNetwork, HostProjection, Projection
 from hw_models.energy.constant_set import ConstantSet, constant_names, load_constants
 from hw_models.linear_operator import spatial_output
 
@@ -45,7 +45,8 @@ def dense_work(network: ChipNetwork, steps: int, *, static_input: bool) -> Work:
         static_input: the inputs are the same in every step (host projections always are).
     """
     flops = weights = messages = states = 0
-    for layer in (*network.projections.values(), *network.host_projections.values()):
+    layers: list[Projection | HostProjection] = [*network.projections.values(), *network.host_projections.values()]
+    for layer in layers:
         static = layer.name in network.host_projections or (layer.source in network.inputs and static_input)
         passes = 1 if static else steps
         source, target = network.source_shape(layer.source), network.populations[layer.target]

@@ -97,7 +97,8 @@ def _operations(network: ChipNetwork, encoded: EncodedInput, mapping: Mapping) -
 def _cores(mapping: Mapping, name: str) -> np.ndarray:
     """Which of the population's own cores holds each neuron."""
     numbers = mapping.core_numbers(name).ravel()
-    return numbers - numbers.min()
+    own: np.ndarray = numbers - numbers.min()
+    return own
 
 
 def _spread(low: np.ndarray, high: np.ndarray) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ def sanafe_terms(network: ChipNetwork, counts: ActivityCounts) -> list[Term]:
         for dense in (True, False)
     }
     accesses = counts.updates_active() + counts.updates_inactive()
+    assert counts.traffic is not None
     traffic = counts.traffic.counts
     messages = traffic["messages"] - traffic["from_input"]
     prices = (
@@ -68,5 +70,5 @@ def sanafe_energy(network: ChipNetwork, counts: ActivityCounts) -> dict[str, Any
     }
 
 
-def _sum(counts: ActivityCounts, arrays) -> np.ndarray:
+def _sum(counts: ActivityCounts, arrays: Iterable[np.ndarray]) -> np.ndarray:
     return sum(arrays, np.zeros(counts.samples, dtype=np.int64))

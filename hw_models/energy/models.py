@@ -9,7 +9,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from hw_models.chip_network import ChipNetwork
+from hw_models.chip_network import ChipNetwork, HostProjection, Projection
 from hw_models.energy.constant_set import Constant, ConstantSet, load_constants
 from hw_models.energy.counts import ActivityCounts
 from hw_models.energy.fan_out import dense_macs
@@ -68,10 +68,11 @@ def _joules(terms: list[Term]) -> dict[str, Any]:
     total = sum((t.count * p.value for t, p in zip(terms, prices, strict=True)), np.zeros(1))
     means = [float(np.mean(t.count)) for t in terms]
     bounded = all(p.high is not None for p, mean in zip(prices, means, strict=True) if mean)
+    highs = [m * p.high for m, p in zip(means, prices, strict=True) if m and p.high is not None]
     return {
         **over_samples(total),
         "low": sum(m * p.low for m, p in zip(means, prices, strict=True)),
-        "high": sum(m * p.high for m, p in zip(means, prices, strict=True) if m) if bounded else None,
+        "high": sum(highs) if bounded else None,
     }
 
 
@@ -200,5 +201,5 @@ def relu_macs(network: ChipNetwork) -> int | None:
     graph = nx.DiGraph((p.source, p.target) for p in network.projections.values())
     if not nx.is_directed_acyclic_graph(graph) or any(p.delay for p in network.projections.values()):
         return None
-    layers = (*network.projections.values(), *network.host_projections.values())
+    layers: list[Projection | HostProjection] = [*network.projections.values(), *network.host_projections.values()]
     return sum(dense_macs(p.weight, p.geometry, network.source_shape(p.source)) for p in layers)

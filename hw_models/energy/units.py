@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from hw_models.errors import UserError
 
+if TYPE_CHECKING:
+    import pint
+
 
 @lru_cache(maxsize=1)
-def _registry():
+def _registry() -> pint.UnitRegistry[Any]:
     import pint  # takes a moment to load: only when energy is computed
 
     return pint.UnitRegistry(cache_folder=None)

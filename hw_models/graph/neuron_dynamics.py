@@ -97,9 +97,11 @@ def reset_mode(name: str, node: nir.NIRNode) -> Literal["zero", "subtract"]:
     """Reset of a node from its metadata ("reset": "zero" or "subtract"); NIR's own equation resets to v_reset."""
     mode = (getattr(node, "metadata", None) or {}).get("reset", "zero")
     mode = mode.decode() if isinstance(mode, bytes) else mode
-    if mode not in ("zero", "subtract"):
-        raise UserError(f"unknown reset {mode!r} in the metadata", where=name, remedy="use zero or subtract")
-    return mode
+    if mode == "zero":
+        return "zero"
+    if mode == "subtract":
+        return "subtract"
+    raise UserError(f"unknown reset {mode!r} in the metadata", where=name, remedy="use zero or subtract")
 
 
 def compact(array: np.ndarray) -> np.ndarray:

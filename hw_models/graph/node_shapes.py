@@ -63,7 +63,8 @@ def output_shape(name: str, node: nir.NIRNode, arriving: list[Shape]) -> Shape:
 def _parameter_shape(node: nir.NIRNode) -> Shape | None:
     for key in ("v_threshold", "threshold", "v_leak", "scale", "delay", "r"):
         if hasattr(node, key):
-            return np.shape(getattr(node, key))
+            shape: Shape = np.shape(getattr(node, key))
+            return shape
     return None
 
 

@@ -27,6 +27,7 @@ class ConvolutionSynapses:
     """Kernel, geometry and sizes of one projection, with the sums that every box needs prepared."""
 
     def __init__(self, projection: Projection, source_shape: tuple[int, ...], encoding: SynapseEncoding, delay: int):
+        assert projection.geometry is not None
         geometry = projection.geometry
         self.source, self.encoding = projection.source, encoding
         self.source_shape = image_shape(source_shape)
@@ -42,22 +43,23 @@ class ConvolutionSynapses:
         self._summed = np.concatenate([np.zeros((1, *nonzero.shape[1:]), np.int32), nonzero.cumsum(0, dtype=np.int32)])
         self._bits = weight_field(projection.weight, encoding) + delay_field(delay)
         self._axons = PopulationAxons(self.source_shape[0], encoding)
-        self._reach = lru_cache(maxsize=4096)(self._reach)
-        self._copies = lru_cache(maxsize=4096)(self._copies)
-        self._synapses_by_channel = lru_cache(maxsize=64)(self._synapses_by_channel)
-        self._synapses_by_axon = lru_cache(maxsize=1024)(self._synapses_by_axon)
+        self._reach = lru_cache(maxsize=4096)(self._find_reach)
+        self._copies = lru_cache(maxsize=4096)(self._find_copies)
+        self._synapses_by_channel = lru_cache(maxsize=64)(self._find_synapses_by_channel)
+        self._synapses_by_axon = lru_cache(maxsize=1024)(self._find_synapses_by_axon)
 
-    def _synapses_by_channel(self, start: int, stop: int) -> np.ndarray:
+    def _find_synapses_by_channel(self, start: int, stop: int) -> np.ndarray:
         """Target channels start..stop with a synapse, a source channel and tap: int [C_in, kernel rows, columns]."""
         low = np.clip(start, self._group_starts, self._group_starts + self._group_size)
         high = np.clip(stop, self._group_starts, self._group_starts + self._group_size)
-        return (self._summed[high] - self._summed[low]).reshape(self.source_shape[0], *self._kernel)
+        counted: np.ndarray = self._summed[high] - self._summed[low]
+        return counted.reshape(self.source_shape[0], *self._kernel)
 
-    def _synapses_by_axon(self, start: int, stop: int) -> np.ndarray:
+    def _find_synapses_by_axon(self, start: int, stop: int) -> np.ndarray:
         """The same, all atoms of an axon together: int [axons a pixel, kernel rows, columns]."""
         return self._axons.sum_atoms(self._synapses_by_channel(start, stop))
 
-    def _reach(self, axis: int, start: int, stop: int) -> tuple[int, np.ndarray, np.ndarray]:
+    def _find_reach(self, axis: int, start: int, stop: int) -> tuple[int, np.ndarray, np.ndarray]:
         """Which taps lead from each source row (axis 0) or column (1) into target rows start..stop.
 
         Returns:
@@ -73,7 +75,9 @@ class ConvolutionSynapses:
         reach = (moved % stride == 0) & (target >= start) & (target < stop)
         return low, reach, np.where(reach, target - start, stop).min(axis=0, initial=stop)
 
-    def _copies(self, rows: tuple[int, int], columns: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _find_copies(
+        self, rows: tuple[int, int], columns: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Sets of taps and how often their lists are stored.
 
         Returns:
@@ -118,7 +122,8 @@ class ConvolutionSynapses:
             numbers: source core of each neuron, [C, H, W].
         """
         starts = self._axons.segments(numbers)
-        present, alike = {}, Counter()
+        present: dict[tuple[int, int], tuple[bytes, np.ndarray, tuple[int, int]]] = {}
+        alike: Counter[tuple[bytes, tuple[int, int], tuple[int, int]]] = Counter()
         for channels, rows, columns in boxes:
             if channels not in present:
                 taps = np.logical_or.reduceat(self._synapses_by_channel(*channels) > 0, starts, axis=0)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hw_models.mapping.core_box import Box, as_slices, box_numbers
+from hw_models.mapping.core_box import Box, as_slices, box_numbers, whole_box
 from hw_models.mapping.partition import PopulationCut
 
 INPUT = -1  # stands for a core where messages come from outside
@@ -27,7 +27,7 @@ def reached_sources(cut: PopulationCut) -> Iterator[tuple[int, str, Box, np.ndar
                 for each in parts:
                     window, touched = each.touched(box)
                     whole[as_slices(window)] |= touched
-                window, touched = tuple((0, n) for n in whole.shape), whole
+                window, touched = whole_box(whole.shape), whole
             yield number, source, window, touched
 
 
@@ -44,7 +44,9 @@ def edges(
         (source core or INPUT, target core, messages): an entry a pair of cores, and an entry an input and core.
     """
     numbers = {name: box_numbers(cut.shape, cut.tile) for name, cut in cuts.items()}
-    sources, targets, amounts = [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0)]
+    sources: list[np.ndarray] = [np.zeros(0, int)]
+    targets: list[np.ndarray] = [np.zeros(0, int)]
+    amounts: list[np.ndarray] = [np.zeros(0)]
     for name, cut in cuts.items():
         for number, source, window, touched in reached_sources(cut):
             if spikes is None:

@@ -17,7 +17,7 @@ from hw_models.mapping.core_edges import INPUT, edges, reached_sources
 from hw_models.mapping.does_not_fit import DoesNotFit
 from hw_models.mapping.matrix_synapses import MatrixSynapses
 from hw_models.mapping.output_axons import cut_by_output_axons, output_axons
-from hw_models.mapping.partition import CoreUse, PopulationCut
+from hw_models.mapping.partition import CoreUse, PopulationCut, Synapses
 from hw_models.mapping.placement import Flow, Placement, hops, naive_placement, short_placement, tile_position
 from hw_models.recording import EncodedInput
 
@@ -127,7 +127,7 @@ def map_network(network: ChipNetwork, *, spikes: dict[str, np.ndarray] | None = 
     flow = Flow(source[inside], target[inside], messages[inside])
     placement = short_placement(cores, flow, chip)
     column, row = tile_position(placement.place, chip)
-    made = []
+    made: list[Core] = []
     for name, cut in cuts.items():
         axes = len(network.populations[name].shape)
         for box, use in zip(cut.boxes, cut.with_output_axons(output_axons(name, cuts).tolist()), strict=True):
@@ -163,8 +163,8 @@ def _travel(flow: Flow, placement: Placement, chip: ChipDescription) -> tuple[fl
     return across + along, between_chips
 
 
-def _synapses(network: ChipNetwork, name: str, chip: ChipDescription, depths: dict[str, int]) -> list:
-    made = []
+def _synapses(network: ChipNetwork, name: str, chip: ChipDescription, depths: dict[str, int]) -> list[Synapses]:
+    made: list[Synapses] = []
     for projection in network.incoming(name):
         delay = network.pipeline_delay(projection, depths)
         source_shape = network.source_shape(projection.source)

@@ -6,7 +6,7 @@ import numpy as np
 
 from hw_models.chip_description import SynapseEncoding
 from hw_models.chip_network import Projection
-from hw_models.mapping.core_box import Box, as_slices, image_shape
+from hw_models.mapping.core_box import Box, as_slices, image_shape, whole_box
 from hw_models.mapping.population_axons import PopulationAxons
 from hw_models.mapping.synapse_memory import delay_field, index_field, list_bits, weight_field
 
@@ -38,7 +38,8 @@ class MatrixSynapses:
         self._bits = weight_field(projection.weight, encoding) + delay_field(delay)
 
     def _rows(self, box: Box) -> np.ndarray:
-        return self._nonzero[self._targets[as_slices(box)].ravel()]
+        rows: np.ndarray = self._nonzero[self._targets[as_slices(box)].ravel()]
+        return rows
 
     def use(self, box: Box) -> tuple[int, int]:
         """(synapse memory in bits, input axons) of a core that holds `box`."""
@@ -60,8 +61,7 @@ class MatrixSynapses:
 
     def touched(self, box: Box) -> tuple[Box, np.ndarray]:
         """(window of the source, bool [C, H, W] of that window): neurons with a synapse in `box`."""
-        whole = tuple((0, n) for n in self.source_shape)
-        return whole, self._rows(box).any(axis=0).reshape(self.source_shape)
+        return whole_box(self.source_shape), self._rows(box).any(axis=0).reshape(self.source_shape)
 
     def output_axons(self, boxes: list[Box], numbers: np.ndarray, cores: int) -> np.ndarray:
         """Output axons that each source core spends on the cores with `boxes`, int64 [cores].
@@ -74,6 +74,7 @@ class MatrixSynapses:
             window, touched = self.touched(box)
             _, input_axons, by_pixel = self._form(box)
             if by_pixel:
+                assert self._axons is not None
                 starts = self._axons.segments(numbers)
                 used = np.logical_or.reduceat(touched, starts, axis=0)
                 total += self._axons.output_axons(window, used, starts, numbers, cores, input_axons)

@@ -14,6 +14,7 @@ from hw_models.mapping.does_not_fit import DoesNotFit
 from hw_models.mapping.matrix_synapses import MatrixSynapses
 
 Synapses = ConvolutionSynapses | MatrixSynapses
+Candidate = tuple[int, int, int, Tile]  # cores, axons that lead to them, minus the width, and the tile
 CORE_LIMITS = ("neurons_per_core", "synapse_memory_bits_per_core", "input_axons_per_core", "output_axons_per_core")
 
 
@@ -78,7 +79,7 @@ class PopulationCut:
 
     def _best_tile(self, most_channels: int, most_pixels: int) -> Tile:
         # for each height and width, the most channels that a core takes: use grows with channels
-        queue = []
+        queue: list[Candidate] = []
         for rows in _sizes(self.shape[1]):
             for columns in _sizes(self.shape[2]):
                 if rows * columns <= most_pixels:
@@ -90,10 +91,11 @@ class PopulationCut:
             if all(self._fits(box) for box in boxes(self.shape, tile)):
                 return tile
             self._push(queue, tile[0] - 1, *tile[1:])
+        assert self._alone is not None
         limit, use = self._alone
         raise self._refusal(limit, getattr(use, limit))
 
-    def _push(self, queue: list, channels: int, rows: int, columns: int) -> None:
+    def _push(self, queue: list[Candidate], channels: int, rows: int, columns: int) -> None:
         """Queues a tile by its number of cores, then by the axons that lead to them all."""
         if channels < 1:
             return

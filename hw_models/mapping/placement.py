@@ -75,7 +75,10 @@ def hops(flow: Flow, placement: Placement, chip: ChipDescription) -> tuple[float
     same = placement.chip[flow.source] == placement.chip[flow.target]
     across = np.abs(column[flow.source] - column[flow.target])
     along = np.abs(row[flow.source] - row[flow.target])
-    return tuple(float((flow.amount * counted).sum()) for counted in (across * same, along * same, ~same))
+    east_west, north_south, between_chips = (
+        float((flow.amount * counted).sum()) for counted in (across * same, along * same, ~same)
+    )
+    return east_west, north_south, between_chips
 
 
 def _between_chips(flow: Flow, chip: np.ndarray) -> float:

@@ -8,9 +8,13 @@ learning: none here.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 
 from hw_models.chip_description import SynapseEncoding
+
+Bits = TypeVar("Bits", int, np.ndarray)
 
 
 def weight_field(weight: np.ndarray, encoding: SynapseEncoding) -> int:
@@ -39,10 +43,12 @@ def list_bits(synapses: np.ndarray, bits_a_synapse: int, encoding: SynapseEncodi
     """Bits of lists of so many synapses each; an empty list takes none. int64, the shape of `synapses`."""
     whole, rest = np.divmod(np.asarray(synapses, dtype=np.int64), encoding.block_synapses)
     full = _words(encoding.block_synapses * bits_a_synapse + encoding.header_bits, encoding)
-    return whole * full + np.where(rest, _words(rest * bits_a_synapse + encoding.header_bits, encoding), 0)
+    last = _words(rest * bits_a_synapse + encoding.header_bits, encoding)
+    bits: np.ndarray = whole * full + np.where(rest, last, 0)
+    return bits
 
 
-def _words(bits, encoding: SynapseEncoding):
+def _words(bits: Bits, encoding: SynapseEncoding) -> Bits:
     return -(-bits // encoding.word_bits) * encoding.word_bits
 
 

@@ -87,10 +87,12 @@ def _run_batch(
         if isinstance(flat.nodes[n], NEURONS)
     }
     maps = {n: linear_map(n, flat, dt, like.dtype) for n in graph_step.order if n not in cells}
-    spikes = {n: [] for n in cells if isinstance(flat.nodes[n], SPIKING) and "spikes" in record}
-    membrane = {n: [] for n in cells if "membrane" in record}
-    current = {n: [] for n in cells if "current" in record}
-    outputs = {n: [] for n in flat.outputs}
+    spikes: dict[str, list[torch.Tensor]] = {
+        n: [] for n in cells if isinstance(flat.nodes[n], SPIKING) and "spikes" in record
+    }
+    membrane: dict[str, list[torch.Tensor]] = {n: [] for n in cells if "membrane" in record}
+    current: dict[str, list[torch.Tensor]] = {n: [] for n in cells if "current" in record}
+    outputs: dict[str, list[torch.Tensor]] = {n: [] for n in flat.outputs}
 
     def compute(name: str, total: torch.Tensor) -> torch.Tensor:
         return cells[name].step(total) if name in cells else maps[name](total)
@@ -117,16 +119,21 @@ def _run_batch(
 class _NeuronCell:
     def __init__(self, name: str, node: nir.NIRNode, shape: tuple[int, ...], dt: float, like: torch.Tensor):
         self.dynamics = d = neuron_dynamics(name, node, dt)
-        tensor = lambda a: None if a is None else torch.as_tensor(a, dtype=like.dtype)  # noqa: E731
+
+        def tensor(values: np.ndarray) -> torch.Tensor:
+            return torch.as_tensor(values, dtype=like.dtype)
+
         self.beta, self.gain, self.offset = tensor(d.beta), tensor(d.gain), tensor(d.offset)
-        self.syn_beta, self.syn_gain = tensor(d.syn_beta), tensor(d.syn_gain)
-        self.threshold, self.reset_value = tensor(d.threshold), tensor(d.reset_value)
+        self.syn_beta = None if d.syn_beta is None else tensor(d.syn_beta)
+        self.syn_gain = None if d.syn_gain is None else tensor(d.syn_gain)
+        self.threshold = None if d.threshold is None else tensor(d.threshold)
+        self.reset_value = tensor(d.reset_value)
         self.v = torch.zeros(len(like), *shape, dtype=like.dtype) + self.reset_value
         self.i = torch.zeros_like(self.v)
         self.current = torch.zeros_like(self.v)
 
     def step(self, x: torch.Tensor) -> torch.Tensor:
-        if self.syn_beta is not None:
+        if self.syn_beta is not None and self.syn_gain is not None:
             self.i = self.syn_beta * self.i + self.syn_gain * x
             x = self.i
         self.current = self.gain * x

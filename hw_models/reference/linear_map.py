@@ -31,10 +31,10 @@ def linear_map(name: str, flat: FlatGraph, dt: float, dtype: torch.dtype) -> Cal
         factor = 1 if isinstance(node, nir.AvgPool2d) else kernel[0] * kernel[1]
         return lambda x: F.avg_pool2d(x, kernel, geometry.stride, geometry.padding) * factor
     is_conv = isinstance(node, nir.Conv1d | nir.Conv2d)
-    kernel, geometry = read_convolution(name, node) if is_conv else (node.weight, None)
-    weight = torch.as_tensor(kernel, dtype=dtype)
+    values, sliding = read_convolution(name, node) if is_conv else (node.weight, None)
+    weight = torch.as_tensor(values, dtype=dtype)
     bias = torch.as_tensor(node.bias, dtype=dtype) if getattr(node, "bias", None) is not None else None
-    return lambda x: apply_weight(x, weight, geometry, bias)
+    return lambda x: apply_weight(x, weight, sliding, bias)
 
 
 class _DelayLine:

@@ -13,7 +13,7 @@ import networkx as nx
 import numpy as np
 import torch
 
-from hw_models.chip_network import ChipNetwork
+from hw_models.chip_network import ChipNetwork, Projection
 from hw_models.errors import UserError
 from hw_models.recording import EncodedInput, Recording
 from hw_models.simulator.exact_float import exact_float32
@@ -172,7 +172,7 @@ class _Batch:
             values = self.counts[output.population] if counted else self.states[output.population].v
             store(recording.outputs[output.name], values)
 
-    def _arrives_static(self, projection) -> bool:
+    def _arrives_static(self, projection: Projection) -> bool:
         # one that is delayed brings nothing at first
         return projection.source in self.still and projection.delay == 0
 
@@ -208,7 +208,7 @@ class _Batch:
         moving = self._moving(name)
         block = self._current(name, steps, moving) if state.filters_current else self._drive(name, steps, moving)
         for index, t in enumerate(steps):
-            drive = block[index] if moving else block
+            drive = block[index] if moving and block is not None else block
             if state.filters_current:
                 drive = state.filtered_drive(drive)
             state.step(drive, self.sent[name][past + t], overwrite=bool(moving) and not state.filters_current)

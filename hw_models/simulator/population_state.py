@@ -124,10 +124,10 @@ class PopulationState:
         # products with 0 and 1: far cheaper than a mask
         if self.population.reset == "zero":
             self._membrane.addcmul_(self._membrane, spikes, value=-1)
-        elif isinstance(self._threshold, float):
-            self._membrane.sub_(spikes, alpha=self._threshold)
-        else:
+        elif isinstance(self._threshold, torch.Tensor):
             self._membrane.addcmul_(spikes, self._threshold, value=-1)
+        else:
+            self._membrane.sub_(spikes, alpha=self._threshold)
 
     def integrate(self, drive: torch.Tensor | None, *, overwrite: bool) -> None:
         """Decay, drive and clip of one step; arguments as for `step`."""
@@ -172,7 +172,8 @@ class PopulationState:
     def _register(self, values: np.ndarray, dtype: torch.dtype) -> Register:
         """A plain number where all neurons share it."""
         if (values == values.flat[0]).all():
-            return values.flat[0].item()
+            shared: int | float = values.flat[0].item()
+            return shared
         return laid_out(torch.as_tensor(values, dtype=dtype, device=self._device), self.population.shape)
 
 

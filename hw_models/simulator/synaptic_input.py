@@ -43,12 +43,12 @@ class SynapticInput:
         if projection.geometry is None:
             # rows and columns in the order in which the neurons lie in memory
             weight = weight[_memory_order(self.shape, device)][:, _memory_order(source, device)]
-        weight = torch.as_tensor(weight.astype(np.int64) << projection.weight_exp, device=device).to(self._dtype)
+        prepared = torch.as_tensor(weight.astype(np.int64) << projection.weight_exp, device=device).to(self._dtype)
         if self._proven:
-            weight *= 2.0**SYNAPSE_SHIFT / DECAY_UNITY  # a power of two: the digits stay
+            prepared *= 2.0**SYNAPSE_SHIFT / DECAY_UNITY  # a power of two: the digits stay
         if projection.geometry is not None and channels_last(source, device):
-            return weight.contiguous(memory_format=torch.channels_last)
-        return weight
+            return prepared.contiguous(memory_format=torch.channels_last)
+        return prepared
 
     def sum(self, messages: dict[int, torch.Tensor], static: torch.Tensor | None = None) -> torch.Tensor | None:
         """Sum over some of the projections, not yet wrapped.
@@ -85,7 +85,8 @@ class SynapticInput:
             part = part.to(torch.int64)
             if projection.geometry is not None:
                 part = (part + _INT24 // 2) % _INT24 - _INT24 // 2
-        return part.unflatten(0, message.shape[:2])
+        by_step: torch.Tensor = part.unflatten(0, message.shape[:2])
+        return by_step
 
 
 def wrap_int32(x: torch.Tensor) -> torch.Tensor:
