@@ -61,7 +61,8 @@ class Artefact:
     @property
     def steps(self) -> int | None:
         """Steps a sample; None if neither source nor command said."""
-        return self.export["steps"]
+        steps: int | None = self.export["steps"]
+        return steps
 
     @property
     def dt(self) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nir
 import numpy as np
@@ -50,6 +50,7 @@ def network_to_nir(
     # float64 before the activations: tanh in float32 would already move the decays
     network = copy.deepcopy(network).double()
     graph = _Graph(tuple(network.spec.input_shape))
+    layer: Any  # a ModuleDict does not know the class of its modules
     for name, layer in network.layers.items():
         alpha = layer.neuron.alpha.item()
         ends = []
@@ -106,17 +107,17 @@ class _Graph:
         if module.linear is None:
             # a shortcut's spikes are scaled by alpha like any other current
             return self.add(label, nir.Scale(np.full(shape, alpha)), sources)
-        norm = module.norm
+        norm: Any = module.norm
+        linear: Any = module.linear
         gain = _array(norm.weight) / np.sqrt(_array(norm.running_var) + norm.eps)
-        weight = _array(module.linear.weight)
+        weight = _array(linear.weight)
         weight = weight * (alpha * gain).reshape(-1, *[1] * (weight.ndim - 1))
         bias = alpha * (_array(norm.bias) - gain * _array(norm.running_mean))
         if module.branch.kind == "dense":
             if len(shape) > 1:
                 sources = [self.add(f"{label}.flatten", nir.Flatten({"input": np.array(shape)}, 0, -1), sources)]
             return self.add(label, nir.Affine(weight, bias), sources)
-        conv = module.linear
-        node = nir.Conv2d(shape[1:], weight, conv.stride, conv.padding, conv.dilation, conv.groups, bias)
+        node = nir.Conv2d(shape[1:], weight, linear.stride, linear.padding, linear.dilation, linear.groups, bias)
         return self.add(label, node, sources)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -79,7 +80,7 @@ def _population(component: LavaComponent, job: Job, population: Population, dept
     du, dv, vth = register("du"), register("dv"), register("vth")
     if not population.fires:
         vth = np.full_like(vth, VTH_MAX)
-    common = {
+    common: dict[str, Any] = {
         "shape": shape,
         "bias_mant": register("bias_mant"),
         "bias_exp": register("bias_exp"),

@@ -17,6 +17,7 @@ import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def _hashable_dataclasses(module: str) -> Iterator[None]:
     """While this lasts, dataclasses defined in `module` are given a hash; all others are as ever."""
     original = dataclasses.dataclass
 
-    def dataclass(cls=None, /, **options):
+    def dataclass(cls: type | None = None, /, **options: Any) -> Any:
         if cls is None:
             return functools.partial(dataclass, **options)
         if cls.__module__ == module:
@@ -78,10 +79,10 @@ def _hashable_dataclasses(module: str) -> Iterator[None]:
 def _cure_reshape_ports() -> None:
     from lava.magma.core.process.ports.ports import ReshapePort
 
-    def forward(self: ReshapePort) -> functools.partial:
+    def forward(self: ReshapePort) -> functools.partial[np.ndarray]:
         return functools.partial(np.reshape, shape=self.shape)
 
-    def backward(self: ReshapePort) -> functools.partial:
+    def backward(self: ReshapePort) -> functools.partial[np.ndarray]:
         return functools.partial(np.reshape, shape=self.old_shape)
 
     ReshapePort.get_transform_func_fwd = forward

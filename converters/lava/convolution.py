@@ -28,6 +28,7 @@ class WideConvModel(PyConvModelFixed):
 
 def lava_convolution(projection: Projection, input_shape: tuple[int, ...], message_bits: int) -> Conv:
     """The Conv process of a projection; `input_shape` is Lava's (W, H, C)."""
+    assert projection.geometry is not None
     return Conv(
         # Lava's fixed-point Conv ignores weight_exp
         weight=lava_kernel(projection.weight) << projection.weight_exp,

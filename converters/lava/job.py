@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class Job:
     def results(self) -> list[tuple[str, int, tuple[int, ...], Any]]:
         """(kind, index, shape, dtype) of each result file."""
         n, steps = self.encoded.samples, self.encoded.steps
-        files = []
+        files: list[tuple[str, int, tuple[int, ...], Any]] = []
         for kind, dtype in (("spikes", np.uint8), ("membrane", np.int32)):
             if kind in self.record:
                 files += [
@@ -120,8 +120,12 @@ def read_job(folder: Path) -> Job:
     """Reads what `write_job` wrote."""
     text = json.loads((folder / "job.json").read_text(encoding="utf-8"))
 
-    def get(name: str, mmap_mode: str | None = None) -> np.ndarray:
-        return np.load(folder / name, mmap_mode=mmap_mode, allow_pickle=False)
+    def get(name: str, mmap_mode: Literal["r"] | None = None) -> np.ndarray:
+        array: np.ndarray = np.load(folder / name, mmap_mode=mmap_mode, allow_pickle=False)
+        return array
+
+    def registers(files: dict[str, Any]) -> dict[str, Any]:
+        return {register: get(files[register]) for register in REGISTERS}
 
     populations = [
         Population(
@@ -129,7 +133,7 @@ def read_job(folder: Path) -> Job:
             shape=tuple(p["shape"]),
             reset=p["reset"],
             fires=p["fires"],
-            **{register: get(p[register]) for register in REGISTERS},
+            **registers(p),
         )
         for p in text["populations"]
     ]

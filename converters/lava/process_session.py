@@ -30,7 +30,7 @@ def session_processes(session: int) -> dict[int, str]:
     return found
 
 
-def end_sessions(leaders: list[subprocess.Popen]) -> None:
+def end_sessions(leaders: list[subprocess.Popen[bytes]]) -> None:
     """Ends the sessions that `leaders` lead (started with `start_new_session`), hung and stopped processes included.
 
     SIGTERM first: the resource tracker of `multiprocessing` ignores it, and when all others are gone it removes the
@@ -51,7 +51,7 @@ def end_sessions(leaders: list[subprocess.Popen]) -> None:
         leader.wait()
 
 
-def _living(leader: subprocess.Popen, waited: float) -> bool:
+def _living(leader: subprocess.Popen[bytes], waited: float) -> bool:
     """True if the session still has processes; those that have had their time are killed."""
     leader.poll()
     living = session_processes(leader.pid)

@@ -8,6 +8,7 @@ and registers to use, and watched. A subclass of a Lava model keeps its `impleme
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
@@ -30,8 +31,9 @@ class RecordedLifResetModel(PyLifResetModelBitAcc):
 
     def spiking_activation(self) -> np.ndarray:
         """Lava's own, kept for the recorder."""
-        self.fired = super().spiking_activation()
-        return self.fired
+        fired: np.ndarray = super().spiking_activation()
+        self.fired = fired
+        return fired
 
     def run_spk(self) -> None:
         """Lava's own step, then the record."""
@@ -57,7 +59,7 @@ class RegisterLifReset(LIFReset):
         vth: np.ndarray,
         sample_bias: tuple[np.ndarray, np.ndarray] | None,
         subtract_reset: bool,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(shape=shape, **kwargs)
         self.proc_params["sample_bias"] = sample_bias
@@ -152,7 +154,7 @@ class SpikeDelayModel(PyLoihiProcessModel):
     s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
 
-    def __init__(self, proc_params):
+    def __init__(self, proc_params: Any):
         super().__init__(proc_params)
         self._waiting = deque(np.zeros(proc_params["shape"], np.int32) for _ in range(proc_params["wait"]))
 

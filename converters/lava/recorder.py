@@ -36,6 +36,7 @@ class PopulationRecorder:
         """Records one step; `spikes` and `membrane` (after the reset) in Lava's layout."""
         if self._files is None:  # opened in the population's own process, at its first step
             self._open()
+        assert self._files is not None
         moment = self.moment(time_step)
         if moment is not None:
             sample, step = moment

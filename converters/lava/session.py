@@ -118,7 +118,8 @@ def _run_workers(
             end_sessions([run.process for run in runs])
         finally:  # a second Ctrl-C may cut the line above short: the workers then end themselves, folders and all
             for run in runs:
-                run.process.stdin.close()
+                if run.process.stdin is not None:
+                    run.process.stdin.close()
 
 
 def _wait(

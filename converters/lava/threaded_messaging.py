@@ -49,7 +49,7 @@ class _SendPort(CspSendPort):
 class _ReceivePort(CspRecvPort):
     def __init__(self, name: str, proto: Proto, size: int):
         super().__init__(name, None, proto, size, None, None, None, None)
-        self._messages: queue.SimpleQueue = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[np.ndarray] = queue.SimpleQueue()
         self._peeked: np.ndarray | None = None
 
     def start(self) -> None:
@@ -83,7 +83,16 @@ class _ReceivePort(CspRecvPort):
 class ThreadedChannel(Channel):
     """A queue between two threads, with the face of Lava's PyPyChannel."""
 
-    def __init__(self, message_infrastructure, src_name, dst_name, shape, dtype, size, *watchdogs):
+    def __init__(
+        self,
+        message_infrastructure: Any,
+        src_name: str,
+        dst_name: str,
+        shape: tuple[int, ...],
+        dtype: Any,
+        size: int,
+        *watchdogs: Any,
+    ):
         proto = Proto(shape, dtype, 0)
         self._target = _ReceivePort(dst_name, proto, size)
         self._source = _SendPort(src_name, proto, size, self._target)
@@ -102,7 +111,7 @@ class ThreadedChannel(Channel):
 class _Actor(threading.Thread):
     """A Lava process as a thread."""
 
-    def __init__(self, target: Callable[..., None], builder: Any, failures: queue.SimpleQueue):
+    def __init__(self, target: Callable[..., None], builder: Any, failures: queue.SimpleQueue[Any]):
         super().__init__(daemon=True)
         self._work, self._builder, self._failures = target, builder, failures
         self._parent_pid = None  # Lava joins only its own children
@@ -120,7 +129,7 @@ class _Actor(threading.Thread):
 class ThreadedMessaging(MessageInfrastructureInterface):
     """Message infrastructure of threads."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._actors: list[_Actor] = []
 
     @property
@@ -138,7 +147,7 @@ class ThreadedMessaging(MessageInfrastructureInterface):
     def stop(self) -> None:
         """Nothing to end: the threads are daemons."""
 
-    def build_actor(self, target_fn: Callable[..., None], builder: Any, exception_q: queue.SimpleQueue) -> _Actor:
+    def build_actor(self, target_fn: Callable[..., None], builder: Any, exception_q: queue.SimpleQueue[Any]) -> _Actor:
         """Starts a thread."""
         actor = _Actor(target_fn, builder, exception_q)
         actor.start()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import nir
 import numpy as np
@@ -62,7 +64,8 @@ def reset(model: nn.Module) -> None:
     """All states back to rest."""
     for module in model.modules():
         if holds(module):
-            module.reset_mem()
+            reset_mem: Any = module.reset_mem
+            reset_mem()
 
 
 def _check(name: str, neuron: nn.Module) -> None:
@@ -97,8 +100,8 @@ def _write_out_parameters(model: nn.Module, neurons: dict[str, nn.Module], examp
     """One decay and threshold for a whole layer becomes one a neuron: the writer fails on scalars."""
     shapes: dict[str, torch.Size] = {}
 
-    def keep(name: str):
-        def hook(_module, _arguments, out) -> None:
+    def keep(name: str) -> Callable[..., None]:
+        def hook(_module: nn.Module, _arguments: Any, out: Any) -> None:
             shapes[name] = (out[0] if isinstance(out, tuple) else out).shape[1:]
 
         return hook

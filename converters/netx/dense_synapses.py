@@ -50,7 +50,8 @@ def _as_netx_runs(weight: np.ndarray) -> np.ndarray:
     drop = 8 - bits + mixed
     if drop < 0:  # numpy shifts by a negative number to 0
         return np.zeros(weight.shape)
-    return sign * (held >> drop << drop) / 2**shift
+    kept: np.ndarray = sign * (held >> drop << drop) / 2**shift
+    return kept
 
 
 def split_by_delay(name: str, weight: np.ndarray, delays: np.ndarray) -> list[tuple[int, np.ndarray]]:

@@ -51,7 +51,7 @@ def read_net(path: Path) -> ChipNetwork:
 
 
 class _Reader:
-    def __init__(self):
+    def __init__(self) -> None:
         self.shape: tuple[int, ...] | None = None
         self.input: ChipInput | None = None
         self.source = "input"
@@ -79,6 +79,7 @@ class _Reader:
                 )
         if not self.projections:
             raise ValueError("no layer of neurons after the input")
+        assert self.input is not None  # set with the first projection
         *before, last = self.populations.values()
         for population in before:
             if not population.fires:
@@ -99,12 +100,14 @@ class _Reader:
         weight, bias = (int(np.ravel(layer[key][()]).item()) if key in layer else default
                         for key, default in (("weight", INPUT_WEIGHT), ("bias", 0)))  # fmt: skip
         size = _size(name, shape)
+        geometry: Geometry | None = None
+        host_weight: np.ndarray
         if len(shape) == 3:
             geometry = Geometry((1, 1), (0, 0), (1, 1), shape[0])
             host_weight = np.ones((shape[0], 1, 1, 1))
         else:
             _size(name, (size, size))
-            geometry, host_weight = None, np.eye(size)
+            host_weight = np.eye(size)
         label = f"{name}.bias"
         host_bias = np.full(len(host_weight), float(bias * BIAS_STEP))
         self.hosts[label] = HostProjection(label, "input", name, host_weight * weight * BIAS_STEP, host_bias, geometry)
@@ -148,6 +151,8 @@ class _Reader:
     ) -> None:
         _size(name, shape)
         if self.input is None:
+            if self.shape is None:
+                raise ValueError("a layer before the input")
             self.input = ChipInput("input", self.shape, "spikes")
         bias = _bias(name, layer, shape)
         if "neuron" in layer:

@@ -55,6 +55,7 @@ def write_net(path: Path, network: ChipNetwork) -> None:
 
 def _geometry(group: h5py.Group, layer: NetLayer) -> None:
     geometry = layer.geometry
+    assert geometry is not None
     for key in ("stride", "padding", "dilation"):
         group[key] = np.array(getattr(geometry, key), dtype=np.int64)
     group["groups"] = geometry.groups

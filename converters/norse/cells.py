@@ -7,6 +7,9 @@ equations, and resets go into Norse's own parameters.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import nir
 import numpy as np
 import torch
@@ -16,10 +19,15 @@ from hw_models.errors import UserError
 from hw_models.graph.neuron_dynamics import neuron_dynamics
 
 State = tuple[torch.Tensor, ...]
+ToTensor = Callable[[np.ndarray | float], torch.Tensor]
 
 
 class NorseCell(nn.Module):
     """One population; `step(x, state)` gives (output, state), the membrane is the state's last member."""
+
+    at_rest: torch.Tensor
+    w_in: torch.Tensor
+    r: torch.Tensor
 
     def __init__(self, name: str, node: nir.NIRNode, dt: float, dtype: torch.dtype = torch.float64):
         super().__init__()
@@ -54,7 +62,8 @@ class NorseCell(nn.Module):
 
     def step(self, x: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
         """Spikes, or the membrane of a neuron that never fires, and the new state."""
-        x, kept = self.w_in * x, ()
+        x = self.w_in * x
+        kept: State = ()
         if self.synapse is not None:
             from norse.torch.functional.leaky_integrator_box import LIBoxState
 
@@ -63,7 +72,7 @@ class NorseCell(nn.Module):
         out, membrane = self.membrane(self.r * x, self._membrane_state(state[-1]))
         return (out if self.spikes else membrane.v), (*kept, membrane.v)
 
-    def _membrane_state(self, v: torch.Tensor):
+    def _membrane_state(self, v: torch.Tensor) -> Any:
         from norse.torch.functional.iaf import IAFFeedForwardState
         from norse.torch.functional.leaky_integrator_box import LIBoxState
         from norse.torch.functional.lif_box import LIFBoxFeedForwardState
@@ -77,14 +86,15 @@ class NorseCell(nn.Module):
 def _leaky_integrator(tau: torch.Tensor, v_leak: torch.Tensor, dt: float) -> nn.Module:
     from norse.torch import LIBoxCell, LIBoxParameters
 
-    return LIBoxCell(LIBoxParameters(tau_mem_inv=1 / tau, v_leak=v_leak), dt=dt)
+    cell: nn.Module = LIBoxCell(LIBoxParameters(tau_mem_inv=1 / tau, v_leak=v_leak), dt=dt)
+    return cell
 
 
-def _leaky_neuron(node, tau: torch.Tensor, tensor, reset: str, dt: float) -> nn.Module:
+def _leaky_neuron(node: nir.NIRNode, tau: torch.Tensor, tensor: ToTensor, reset: str, dt: float) -> nn.Module:
     from norse.torch import LIFBoxCell, LIFBoxParameters
     from norse.torch.functional.reset import reset_subtract, reset_value
 
-    return LIFBoxCell(
+    cell: nn.Module = LIFBoxCell(
         LIFBoxParameters(
             tau_mem_inv=1 / tau,
             v_leak=tensor(node.v_leak),
@@ -94,14 +104,18 @@ def _leaky_neuron(node, tau: torch.Tensor, tensor, reset: str, dt: float) -> nn.
         ),
         dt=dt,
     )
+    return cell
 
 
-def _integrator(name: str, node, tensor, reset: str, dt: float) -> nn.Module:
+def _integrator(name: str, node: nir.NIRNode, tensor: ToTensor, reset: str, dt: float) -> nn.Module:
     from norse.torch.functional.iaf import IAFParameters
     from norse.torch.module.iaf import IAFCell
 
     if reset == "subtract":
         raise UserError("Norse's IAF can't reset by subtraction", where=name, remedy="use --engine nir")
     if isinstance(node, nir.I):  # an integrator that never fires
-        return IAFCell(IAFParameters(v_th=tensor(np.inf), v_reset=tensor(0.0)), dt=dt)
-    return IAFCell(IAFParameters(v_th=tensor(node.v_threshold), v_reset=tensor(node.v_reset)), dt=dt)
+        parameters = IAFParameters(v_th=tensor(np.inf), v_reset=tensor(0.0))
+    else:
+        parameters = IAFParameters(v_th=tensor(node.v_threshold), v_reset=tensor(node.v_reset))
+    cell: nn.Module = IAFCell(parameters, dt=dt)
+    return cell

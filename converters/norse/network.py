@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import nir
 import torch
@@ -65,7 +66,7 @@ class NorseNetwork(nn.Module):
             raise ValueError(f"inputs {sorted(inputs)}, expected {self.flat.inputs}")
         steps, samples = next(iter(inputs.values())).shape[:2]
         neurons = [name for name in self.flat.nodes if self._slot[name] in self.cells]
-        state = {name: self.cells[self._slot[name]].rest(samples, self.flat.shapes[name]) for name in neurons}
+        state = {name: self._cell(name).rest(samples, self.flat.shapes[name]) for name in neurons}
         plain = {
             name: linear_map(name, self.flat, self.dt, self.dtype)
             for name in self.flat.nodes
@@ -74,17 +75,18 @@ class NorseNetwork(nn.Module):
 
         def compute(name: str, total: torch.Tensor) -> torch.Tensor:
             if name in state:
-                out, state[name] = self.cells[self._slot[name]].step(total, state[name])
+                out, state[name] = self._cell(name).step(total, state[name])
                 return out
-            return plain[name](total) if name in plain else self.weights[self._slot[name]](total)
+            if name in plain:
+                return plain[name](total)
+            weighted: torch.Tensor = self.weights[self._slot[name]](total)
+            return weighted
 
         graph_step = GraphStep(
             self.flat, lambda source: torch.zeros(samples, *self.flat.shapes[source], dtype=self.dtype)
         )
-        outputs, spikes, membrane = (
-            {name: [] for name in names}
-            for names in (self.flat.outputs, [n for n in neurons if isinstance(self.flat.nodes[n], SPIKING)], neurons)
-        )
+        spiking = [name for name in neurons if isinstance(self.flat.nodes[name], SPIKING)]
+        outputs, spikes, membrane = (_lists(names) for names in (self.flat.outputs, spiking, neurons))
         for t in range(steps):
             value = graph_step({name: array[t].to(self.dtype) for name, array in inputs.items()}, compute)
             for kept in (outputs, spikes):
@@ -93,6 +95,15 @@ class NorseNetwork(nn.Module):
             for name, each in membrane.items():
                 each.append(state[name][-1])
         return tuple({name: torch.stack(each) for name, each in kept.items()} for kept in (outputs, spikes, membrane))
+
+    def _cell(self, name: str) -> NorseCell:
+        cell = self.cells[self._slot[name]]
+        assert isinstance(cell, NorseCell)
+        return cell
+
+
+def _lists(names: list[str]) -> dict[str, list[torch.Tensor]]:
+    return {name: [] for name in names}
 
 
 def load_norse(folder: str | Path, dtype: torch.dtype = torch.float32) -> NorseNetwork:
@@ -105,8 +116,8 @@ def _layer(name: str, node: nir.NIRNode, dtype: torch.dtype) -> nn.Module:
     bias = getattr(node, "bias", None)
     if isinstance(node, nir.Conv1d | nir.Conv2d):
         kernel, geometry = read_convolution(name, node)
-        kind = nn.Conv1d if kernel.ndim == 3 else nn.Conv2d
-        layer = kind(
+        kind: Any = nn.Conv1d if kernel.ndim == 3 else nn.Conv2d
+        layer: Any = kind(
             kernel.shape[1] * geometry.groups, kernel.shape[0], kernel.shape[2:], geometry.stride,
             geometry.padding, geometry.dilation, geometry.groups, bias=bias is not None,
         )  # fmt: skip
@@ -118,7 +129,8 @@ def _layer(name: str, node: nir.NIRNode, dtype: torch.dtype) -> nn.Module:
         layer.weight.copy_(torch.as_tensor(kernel))
         if bias is not None:
             layer.bias.copy_(torch.as_tensor(bias))
-    return layer
+    made: nn.Module = layer
+    return made
 
 
 class _FlatLinear(nn.Linear):

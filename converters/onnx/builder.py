@@ -58,7 +58,7 @@ class GraphBuilder:
         require_onnx()
         self.name, self.scope = name, ""
         self._nodes: list[onnx.NodeProto] = []
-        self._constants: dict[tuple, onnx.TensorProto] = {}
+        self._constants: dict[tuple[Any, ...], onnx.TensorProto] = {}
         self._inputs: dict[str, onnx.ValueInfoProto] = {}
         self._outputs: dict[str, onnx.ValueInfoProto] = {}
 
@@ -84,7 +84,7 @@ class GraphBuilder:
             raise UserError("two tensors of the ONNX model would have this name", where=name, remedy="rename a layer")
         return helper.make_tensor_value_info(name, _tensor_type(dtype), [BATCH, *shape])
 
-    def constant(self, array: np.ndarray) -> Value:
+    def constant(self, array: np.ndarray | np.generic) -> Value:
         """The same constant for the same array, however often it is asked for."""
         from onnx import numpy_helper
 

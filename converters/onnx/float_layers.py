@@ -67,6 +67,7 @@ class FloatNeuron:
         """
         d, graph = self.dynamics, self.graph
         if d.syn_beta is not None:
+            assert current is not None and d.syn_gain is not None
             current = self._times(current, d.syn_beta) + self._times(x, d.syn_gain)
             x = current
         v = self._times(x, d.gain)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from converters.onnx.builder import TIME, GraphBuilder
+from converters.onnx.builder import TIME, GraphBuilder, Value
 from converters.onnx.float_step import FloatStep
 from converters.onnx.metadata import initial_state
 from hw_models.graph.flat_graph import NEURONS, SPIKING, FlatGraph
@@ -48,9 +48,9 @@ def sequence_model(flat: FlatGraph, dt: float, steps: int, metadata: dict[str, s
     given = {name: graph.input(name, np.float32, (TIME, *flat.shapes[name])) for name in flat.inputs}
     moving = {name: graph.over_time(x, steps, len(flat.shapes[name])) for name, x in given.items()}
     state = {name: graph.batched(start) for name, start in step.initial.items()}
-    spikes = {name: [] for name in flat.of_type(*SPIKING)}
-    membrane = {name: [] for name in flat.of_type(*NEURONS)}
-    arriving = {name: [] for name in flat.outputs}
+    spikes: dict[str, list[Value]] = {name: [] for name in flat.of_type(*SPIKING)}
+    membrane: dict[str, list[Value]] = {name: [] for name in flat.of_type(*NEURONS)}
+    arriving: dict[str, list[Value]] = {name: [] for name in flat.outputs}
     for t in range(steps):
         values, state = step({name: each[t] for name, each in moving.items()}, state, f"t{t}/")
         for kept in (spikes, arriving):

@@ -24,10 +24,11 @@ class IntegerPopulation:
         self._u_keep = DECAY_UNITY - 1 - population.du.astype(np.int64)
         self._filters = bool((population.du != NO_CURRENT_FILTER).any())
         self._threshold = graph.constant(population.vth.astype(np.int64) << SYNAPSE_SHIFT)
+        self._bias: Value | None = None
         if bias is not None:
             self._bias = graph.cast(bias, np.int64)
-        else:
-            self._bias = graph.constant(population.bias) if population.bias.any() else None
+        elif population.bias.any():
+            self._bias = graph.constant(population.bias)
         self.u: Value | None = None
         self.v = graph.batched(np.zeros(population.shape, np.int64))
 

@@ -90,6 +90,7 @@ class IntegerSynapses:
 
     def _gathered_sum(self, message: Value) -> Value:
         graph, geometry, weight = self.graph, self.projection.geometry, self.projection.weight
+        assert geometry is not None
         space, kernel, groups = self.source_shape[1:], weight.shape[2:], geometry.groups
         padded = tuple(n + 2 * p for n, p in zip(space, geometry.padding, strict=True))
         if any(geometry.padding):

@@ -83,7 +83,9 @@ def build_sanafe(
     return made, architecture, mapping
 
 
-def _population(made, mapping: Mapping, population: Population, cores, synapse_unit: str, biases: bool) -> Any:
+def _population(
+    made: Any, mapping: Mapping, population: Population, cores: Any, synapse_unit: str, biases: bool
+) -> Any:
     group = made.create_neuron_group(
         population.name,
         population.size,

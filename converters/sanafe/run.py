@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +21,10 @@ from hw_models.mapping import Mapping
 from hw_models.recording import EncodedInput, Recording
 
 PARTS = ("synapse", "dendrite", "soma", "network")
+
+
+def _not_counted() -> np.ndarray:
+    return np.zeros(0)
 
 
 @dataclass
@@ -34,17 +40,17 @@ class SanafeCounts:
 
     mapping: Mapping
     energy: dict[str, np.ndarray] = field(default_factory=dict)
-    seconds: np.ndarray | None = None
-    messages: np.ndarray | None = None
-    hops_east_west: np.ndarray | None = None
-    hops_north_south: np.ndarray | None = None
-    synapse_events: np.ndarray | None = None
-    input_messages: np.ndarray | None = None
-    input_synapse_events: np.ndarray | None = None
-    spikes: np.ndarray | None = None
-    accesses: np.ndarray | None = None
-    updates: np.ndarray | None = None
-    tail_updates: np.ndarray | None = None
+    seconds: np.ndarray = field(default_factory=_not_counted)
+    messages: np.ndarray = field(default_factory=_not_counted)
+    hops_east_west: np.ndarray = field(default_factory=_not_counted)
+    hops_north_south: np.ndarray = field(default_factory=_not_counted)
+    synapse_events: np.ndarray = field(default_factory=_not_counted)
+    input_messages: np.ndarray = field(default_factory=_not_counted)
+    input_synapse_events: np.ndarray = field(default_factory=_not_counted)
+    spikes: np.ndarray = field(default_factory=_not_counted)
+    accesses: np.ndarray = field(default_factory=_not_counted)
+    updates: np.ndarray = field(default_factory=_not_counted)
+    tail_updates: np.ndarray = field(default_factory=_not_counted)
 
 
 COUNTS = ("messages", "hops_east_west", "hops_north_south", "synapse_events", "input_messages",
@@ -96,7 +102,7 @@ class _Sample:
 
 
 class _Run:
-    def __init__(self, network: ChipNetwork, encoded: EncodedInput, chip):
+    def __init__(self, network: ChipNetwork, encoded: EncodedInput, chip: Any):
         self.network, self.encoded, self.chip = network, encoded, chip
         self.depths = network.depths()
         self.steps = encoded.steps
@@ -161,7 +167,7 @@ class _Run:
         for mapped in self.neurons[population.name]:
             mapped.set_attributes(model_attributes={"bias": 0.0, "threshold": NEVER, "leak_decay": 0.0})
 
-    def _keep(self, kept: _Sample, step: int, seen: dict) -> None:
+    def _keep(self, kept: _Sample, step: int, seen: dict[str, Any]) -> None:
         for address in seen["spike_trace"][0]:
             if address.group_name in kept.spikes:
                 t = step - self.depths[address.group_name]
@@ -192,7 +198,7 @@ class _Run:
 
 
 @contextlib.contextmanager
-def _quiet():
+def _quiet() -> Iterator[None]:
     """SANA-FE's library prints its progress on standard output."""
     sys.stdout.flush()
     kept = os.dup(1)

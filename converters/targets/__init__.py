@@ -18,6 +18,8 @@ from converters.targets.onnx import write_onnx_target
 from converters.targets.request import ExportRequest
 from converters.targets.sanafe import write_sanafe_target
 
+__all__ = ["TARGETS", "ExportRequest"]
+
 TARGETS: dict[str, Callable[[Source, ExportRequest, Path], dict[str, Any]]] = {
     "nir": write_nir_target,
     "lava": write_lava_target,

@@ -71,6 +71,7 @@ def _write_integers(source: Source, request: ExportRequest, folder: Path, steps:
             where=str(source.path),
             remedy="give --steps alone",
         )
+    assert source.network is not None
     network = replace(source.network, steps=steps)
     write_nir_target(source, request, folder)
     write_chip_network(folder / NETWORK_FILE, network)
