@@ -32,6 +32,7 @@ from hw_models.chip_network import (
 from hw_models.errors import UserError
 
 FORMAT = "dalif-deploy chip network 1"
+ORDERED = ("inputs", "populations", "projections", "host_projections", "outputs")
 
 
 def write_chip_network(path: str | Path, network: ChipNetwork) -> None:
@@ -61,6 +62,8 @@ def write_chip_network(path: str | Path, network: ChipNetwork) -> None:
         "steps": network.steps,
         "dt": network.dt,
         "extra": network.metadata,
+        # HDF5 lists names in alphabetical order
+        "order": {kind: list(getattr(network, kind)) for kind in ORDERED},
     }
     metadata = {"dalif_deploy": _json(header), "dt": 1.0}
     nir.write(path, nir.NIRGraph(nodes, edges, metadata=metadata, type_check=False))
@@ -93,6 +96,9 @@ def read_chip_network(path: str | Path) -> ChipNetwork:
             metadata=header["extra"],
         )
         _read_nodes(graph, network)
+        if "order" in header:
+            for kind in ORDERED:
+                _reorder(getattr(network, kind), header["order"][kind])
     except (
         OSError,
         KeyError,
@@ -237,6 +243,13 @@ def _read_nodes(graph: nir.NIRGraph, network: ChipNetwork) -> None:
                 scale=_as_dim(node.metadata["scale"], dims["scale"]),
                 source=record["source"],
             )
+
+
+def _reorder(items: dict[str, Any], names: list[str]) -> None:
+    if sorted(names) != sorted(items):
+        raise ValueError(f"the order names {names}, the file holds {sorted(items)}")
+    for name in names:
+        items[name] = items.pop(name)
 
 
 def _as_dim(array: np.ndarray, dims: int) -> np.ndarray:

@@ -13,7 +13,6 @@ from dalif_deploy.data import load_data
 from dalif_deploy.reports.core_map import core_maps
 from dalif_deploy.reports.energy_page import FOLDER, energy_page
 from dalif_deploy.reports.layer_energy import BETWEEN, energy_by_layer
-from dalif_deploy.reports.layer_order import in_network_order
 from dalif_deploy.reports.log_axis import on_log_axis
 from dalif_deploy.simulation.energy_session import report_on_samples
 from hw_models.encode_input import encode_input
@@ -178,24 +177,6 @@ def test_layers_and_what_lies_between_sum_to_each_term(report):
     assert [row["name"] for row in found["rows"] if row["name"] != BETWEEN] == layers
     operations = report["counts"]["layers"][1]["synaptic_operations"]["mean"]
     assert found["rows"][1]["joules"][0] == pytest.approx(operations * 23.6e-12)
-
-
-def test_layers_stand_in_the_network_s_order():
-    """stem -> b1 -> b2 -> a, beside it stem -> b2; b1 and b2 form a loop; "alone" has no synapses from layers."""
-    edges = [("input", "stem"), ("stem", "b1"), ("b1", "b2"), ("b2", "b1"), ("stem", "b2"), ("b2", "a")]
-    names = ["a", "alone", "b1", "b2", "stem"]
-    report = {
-        "counts": {
-            "layers": [{"name": name} for name in names],
-            "projections": [{"source": source, "target": target} for source, target in edges],
-        },
-        "histograms": {"layers": [{"name": name} for name in ("a", "b1", "stem")]},
-    }
-    found = in_network_order(report)
-    assert [layer["name"] for layer in found["counts"]["layers"]] == ["alone", "stem", "b1", "b2", "a"]
-    assert [layer["name"] for layer in found["histograms"]["layers"]] == ["stem", "b1", "a"]
-    assert [layer["name"] for layer in report["counts"]["layers"]] == names
-    assert found["mapping"] is None
 
 
 def test_every_core_is_drawn_once_in_its_layer(report):

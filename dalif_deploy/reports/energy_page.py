@@ -11,7 +11,6 @@ from typing import Any
 
 from dalif_deploy.reports.core_map import CHIPS_DRAWN, core_maps
 from dalif_deploy.reports.layer_energy import BETWEEN, energy_by_layer
-from dalif_deploy.reports.layer_order import in_network_order
 from dalif_deploy.reports.log_axis import on_log_axis
 from dalif_deploy.reports.mapping_table import LIMITS
 from hw_models.atomic_files import atomic_file
@@ -37,8 +36,7 @@ def energy_page(report: dict[str, Any]) -> str:
     import jinja2
     from markupsafe import Markup
 
-    report = in_network_order(report)
-
+    report = {"mapping": None, "histograms": None, **report}  # older reports lack them
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
