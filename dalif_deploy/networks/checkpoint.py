@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from dalif_deploy.networks.spec import NetworkSpec, build_network
-from dalif_deploy.networks.spiking_network import SpikingNetwork
+from dalif_deploy.networks.spec import NetworkSpec
+from dalif_deploy.networks.spiking_network import SpikingNetwork, build_network
 from hw_models.atomic_files import atomic_file
 from hw_models.errors import UserError
 

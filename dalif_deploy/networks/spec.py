@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
+from dalif_deploy.networks.layer_shapes import layer_shapes
 from dalif_deploy.networks.layers import NAMED, Stack, conv_stack, residual_stack
-from dalif_deploy.networks.spiking_network import SpikingNetwork, layer_shapes
 from dalif_deploy.neuron import DALIF
 
 Size = Annotated[int, Field(ge=1, le=65_536)]
@@ -79,8 +79,3 @@ def require_a_stride_per_block(channels: list[int], strides: list[int]) -> None:
     """Raises ValueError where the two lists differ in length."""
     if len(channels) != len(strides):
         raise ValueError(f"{len(channels)} channels and {len(strides)} strides: a block needs one of each")
-
-
-def build_network(spec: NetworkSpec) -> SpikingNetwork:
-    """A fresh network, randomly initialised."""
-    return SpikingNetwork(spec)
