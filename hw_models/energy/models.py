@@ -45,7 +45,7 @@ def add_terms(terms: Iterable[Term]) -> dict[str, Any]:
     """Energy of a sample, all terms together.
 
     Returns:
-        {"mean", "std", "worst"} over samples in joules, and {"low", "high"} of the mean by the constants' spread
+        {"mean", "std", "best", "worst"} over samples in joules; {"low", "high"} of the mean by the constants' spread
         (high None: no upper bound is known).
 
     Raises:

@@ -13,6 +13,7 @@ from hw_models.energy.gpu_roofline import modelled_gpus
 from hw_models.energy.histograms import membrane_histograms
 from hw_models.energy.latency import latency_figures
 from hw_models.energy.loihi_sanafe import sanafe_energy
+from hw_models.energy.memory import memory_figures
 from hw_models.energy.models import Term, add_terms, arithmetic_45nm, loihi_energy
 from hw_models.energy.statistics import over_samples
 from hw_models.mapping import DoesNotFit
@@ -53,6 +54,7 @@ def energy_report(
         "samples": counts.samples,
         "unit": "joules a sample",
         "counts": count_figures(counts),
+        "memory": memory_figures(counts),
         "mapping": mapping_figures(counts.traffic, does_not_fit),
         "energy": chip,
         "energy_sanafe": sanafe_energy(network, counts),

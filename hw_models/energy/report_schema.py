@@ -12,6 +12,7 @@ from pydantic import ConfigDict
 from hw_models.energy.counts_schema import Counts
 from hw_models.energy.histogram_schema import Histograms
 from hw_models.energy.mapping_schema import MappingFigures
+from hw_models.energy.memory_schema import Memory
 from hw_models.energy.schema_base import Amount, Count, Evidence, OverSamples, Part, Status, Trust
 
 
@@ -225,6 +226,7 @@ class EnergyReport(Part):
     samples: Count
     unit: Literal["joules a sample"]
     counts: Counts
+    memory: Memory
     mapping: MappingFigures
     energy: ChipEnergy
     energy_sanafe: Energy | None

@@ -21,8 +21,9 @@ class Part(BaseModel):
 
 
 class OverSamples(Part):
-    """A figure over samples: mean, standard deviation, the largest."""
+    """A figure over samples: mean, standard deviation, smallest, largest."""
 
     mean: Amount
     std: Amount
+    best: Amount
     worst: Amount

@@ -6,5 +6,10 @@ import numpy as np
 
 
 def over_samples(values: np.ndarray) -> dict[str, float]:
-    """Mean, standard deviation (of these samples, not an estimate for others) and the worst (largest) sample."""
-    return {"mean": float(np.mean(values)), "std": float(np.std(values)), "worst": np.max(values).item()}
+    """Mean, standard deviation (of these samples, not an estimate for others), best (smallest) and worst sample."""
+    return {
+        "mean": float(np.mean(values)),
+        "std": float(np.std(values)),
+        "best": np.min(values).item(),
+        "worst": np.max(values).item(),
+    }

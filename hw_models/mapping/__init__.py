@@ -10,6 +10,7 @@ output_axons.py           smaller cores where output axons are too many
 core_edges.py             who sends to whom
 placement.py              cores onto chips and tiles
 mapping.py                all of it: map_network
+synapse_reads.py          words of synapse memory that messages read
 traffic.py                messages and hops of real spikes
 figures.py                the report's part
 does_not_fit.py           the refusal

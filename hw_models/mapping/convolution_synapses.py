@@ -113,6 +113,13 @@ class ConvolutionSynapses:
         """(window of the source, bool [C, H, W] of that window): neurons with a synapse in `box`."""
         return self._touched(self._synapses_by_channel(*box[0]) > 0, *box[1:])
 
+    def lists(self, box: Box) -> tuple[Box, np.ndarray]:
+        """(window of the source, int64 [C, H, W] of that window): bits of each neuron's synapses, as a list."""
+        # sums of a few small integers: exact in float64
+        window, synapses = self._spread(self._synapses_by_channel(*box[0]).astype(np.float64), *box[1:])
+        field = self._bits + index_field(box_size(box), self.encoding)
+        return window, list_bits(synapses, field, self.encoding)
+
     def output_axons(self, boxes: list[Box], numbers: np.ndarray, cores: int) -> np.ndarray:
         """Output axons that each source core spends on the cores with `boxes`, int64 [cores].
 
@@ -139,10 +146,14 @@ class ConvolutionSynapses:
         return total
 
     def _touched(self, present: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]) -> tuple[Box, np.ndarray]:
+        # sums of a few ones: exact in float32
+        window, taps = self._spread(present.astype(np.float32), rows, columns)
+        return window, taps > 0
+
+    def _spread(self, taps: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]) -> tuple[Box, np.ndarray]:
+        """(window of the source, sum of the `taps` [C, kernel] that lead from each of its pixels to the core)."""
         top, reach_row, _ = self._reach(0, *rows)
         left, reach_column, _ = self._reach(1, *columns)
-        # sums of a few ones: exact in float32
-        taps = present.astype(np.float32)
-        reached = reach_row.T.astype(np.float32) @ taps @ reach_column.astype(np.float32) > 0
+        total = reach_row.T.astype(taps.dtype) @ taps @ reach_column.astype(taps.dtype)
         window = ((0, self.source_shape[0]), (top, top + reach_row.shape[1]), (left, left + reach_column.shape[1]))
-        return window, reached
+        return window, total

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -88,6 +89,15 @@ class Mapping:
         for name, cut in self._cuts.items():
             for number, source, window, touched in reached_sources(cut):
                 yield self._first[name] + number, source, window, touched
+
+    def lists(self) -> Iterator[tuple[str, str, Box, np.ndarray]]:
+        """What a message reads on each core: (population there, source, window, int64 bits [C, H, W] of the window).
+
+        A projection and core at a time; bits are whole words, see synapse_reads.py.
+        """
+        for name, cut in self._cuts.items():
+            for box, synapses in product(cut.boxes, cut.incoming):
+                yield name, synapses.source, *synapses.lists(box)
 
     def edges(self, spikes: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(source core or INPUT, target core, messages), see core_edges.py; `spikes`: of each neuron, a source."""

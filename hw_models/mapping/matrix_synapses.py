@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import numpy as np
 
 from hw_models.chip_description import SynapseEncoding
@@ -9,6 +11,14 @@ from hw_models.chip_network import Projection
 from hw_models.mapping.core_box import Box, as_slices, image_shape, whole_box
 from hw_models.mapping.population_axons import PopulationAxons
 from hw_models.mapping.synapse_memory import delay_field, index_field, list_bits, weight_field
+
+
+class Form(IntEnum):
+    """How a matrix lies in a core's memory; of two that take the same, the first is taken."""
+
+    INDEXED = 0
+    DENSE = 1
+    BY_PIXEL = 2
 
 
 class MatrixSynapses:
@@ -43,21 +53,36 @@ class MatrixSynapses:
 
     def use(self, box: Box) -> tuple[int, int]:
         """(synapse memory in bits, input axons) of a core that holds `box`."""
-        return self._form(box)[:2]
+        bits, axons, _ = self._form(box)
+        return bits, axons
 
-    def _form(self, box: Box) -> tuple[int, int, bool]:
-        """(bits, input axons, whether they are population axons) of the cheapest form."""
+    def _form(self, box: Box) -> tuple[int, int, Form]:
+        """(bits, input axons, form) of the cheapest form."""
         rows = self._rows(box)
         by_neuron = np.count_nonzero(rows, axis=0)
         used = by_neuron[by_neuron > 0]
         indexed = self._bits + index_field(len(rows), self.encoding)
         dense = list_bits(np.full(len(used), len(rows)), self._bits, self.encoding).sum()
-        forms = [(int(list_bits(used, indexed, self.encoding).sum()), len(used), False), (int(dense), len(used), False)]
+        forms = [
+            (int(list_bits(used, indexed, self.encoding).sum()), len(used), Form.INDEXED),
+            (int(dense), len(used), Form.DENSE),
+        ]
         if self._axons:
             by_axon = self._axons.sum_atoms(by_neuron.reshape(self.source_shape))
             bits = int(list_bits(by_axon, indexed, self.encoding).sum())
-            forms.append((bits, int(np.count_nonzero(by_axon)), True))
+            forms.append((bits, int(np.count_nonzero(by_axon)), Form.BY_PIXEL))
         return min(forms)
+
+    def lists(self, box: Box) -> tuple[Box, np.ndarray]:
+        """(window of the source, int64 [C, H, W] of that window): bits of each neuron's list on the core."""
+        rows = self._rows(box)
+        synapses = np.count_nonzero(rows, axis=0)
+        field = self._bits
+        if self._form(box)[2] is Form.DENSE:
+            synapses = np.where(synapses, len(rows), 0)
+        else:
+            field += index_field(len(rows), self.encoding)
+        return whole_box(self.source_shape), list_bits(synapses, field, self.encoding).reshape(self.source_shape)
 
     def touched(self, box: Box) -> tuple[Box, np.ndarray]:
         """(window of the source, bool [C, H, W] of that window): neurons with a synapse in `box`."""
@@ -72,8 +97,8 @@ class MatrixSynapses:
         total = np.zeros(cores, dtype=np.int64)
         for box in boxes:
             window, touched = self.touched(box)
-            _, input_axons, by_pixel = self._form(box)
-            if by_pixel:
+            _, input_axons, form = self._form(box)
+            if form is Form.BY_PIXEL:
                 assert self._axons is not None
                 starts = self._axons.segments(numbers)
                 used = np.logical_or.reduceat(touched, starts, axis=0)

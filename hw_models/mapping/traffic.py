@@ -14,6 +14,7 @@ import numpy as np
 
 from hw_models.mapping.core_box import as_slices, image_shape
 from hw_models.mapping.mapping import Mapping
+from hw_models.mapping.synapse_reads import words_of_a_spike
 
 KINDS = ("messages", "from_input", "between_chips", "hops_east_west", "hops_north_south")
 
@@ -26,11 +27,13 @@ class TrafficCounts:
         counts: kind -> int64 [samples]. "messages" are all that arrive at a core; "from_input" and "between_chips"
             are among them.
         spikes: input or population -> spikes (or messages) of each neuron over all samples, int64 [neurons].
+        words_read: population -> words of synapse memory read on its cores, int64 [samples].
     """
 
     mapping: Mapping
     counts: dict[str, np.ndarray]
     spikes: dict[str, np.ndarray] = field(default_factory=dict)
+    words_read: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class TrafficCounter:
@@ -39,21 +42,27 @@ class TrafficCounter:
     def __init__(self, mapping: Mapping):
         self.mapping = mapping
         self.prices = traffic_of_a_spike(mapping)
+        self.words = words_of_a_spike(mapping)
         self._counts: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
+        self._words: dict[str, list[np.ndarray]] = {name: [] for name in self.words}
         self._spikes: dict[str, np.ndarray] = {}
 
     def add(self, events: dict[str, np.ndarray]) -> None:
         """Counts a batch; `events`: input or population -> spikes of each neuron, int64 [samples, neurons]."""
+        none = np.zeros(len(next(iter(events.values()), ())), dtype=np.int64)
         for kind in KINDS:
             parts = [spikes @ self.prices[name][kind] for name, spikes in events.items() if name in self.prices]
-            self._counts[kind].append(sum(parts, np.zeros(len(next(iter(events.values()), ())), dtype=np.int64)))
+            self._counts[kind].append(sum(parts, none))
+        for name, sources in self.words.items():
+            self._words[name].append(sum((events[source] @ words for source, words in sources.items()), none))
         for name, spikes in events.items():
             self._spikes[name] = self._spikes.get(name, 0) + spikes.sum(axis=0)
 
     def result(self) -> TrafficCounts:
         """Traffic of all samples so far."""
         counts = {kind: np.concatenate(parts) for kind, parts in self._counts.items()}
-        return TrafficCounts(self.mapping, counts, self._spikes)
+        words = {name: np.concatenate(parts) for name, parts in self._words.items()}
+        return TrafficCounts(self.mapping, counts, self._spikes, words)
 
 
 def traffic_of_a_spike(mapping: Mapping) -> dict[str, dict[str, np.ndarray]]:
