@@ -211,6 +211,8 @@ def measure(size: str, steps: int, arguments: argparse.Namespace) -> dict:
               f"{saved[variant] / 2**20:>12.1f}{kept[variant]:>12.2f}{peaks[variant] / 2**20:>11.0f}")  # fmt: skip
     for variant, reason in missing.items():
         print(f"  {variant:28}not measured ({reason})")
+    runs.clear()
+    torch.compiler.reset()  # what was compiled holds the networks and their gradients
     return claims(size, steps, times, saved, kept, peaks, reference, missing)
 
 
