@@ -1,20 +1,87 @@
-"""The suite on every Python of the machine: `nox`. Interpreters that are not there are left out."""
+"""The suite on other versions, and what the packages are: `nox -l`. Interpreters that are not there are left out.
+
+An environment with torch and its CUDA libraries takes 6 to 7 GB.
+"""
+
+import json
+from pathlib import Path
 
 import nox
 
+nox.options.sessions = ["tests"]
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
+
+EXTRAS = ("lava", "events", "docs", "test")
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+ALONE = "tests/test_lava_session.py"  # see Makefile
+
+
+def install(session: nox.Session, *options: str) -> None:
+    session.install(*options, f".[{','.join(EXTRAS)}]")
+    # none of these three can be had by its own metadata: see Makefile
+    session.install("--no-deps", "--ignore-requires-python", "lava-nc==0.10.0")
+    session.install("--no-deps", "sinabs==3.1.3", "neurobench==2.3.0")
+
+
+def run_all_but_slow(session: nox.Session) -> None:
+    chosen = session.posargs or ["-m", "not slow", "--ignore", ALONE]
+    session.run("python", "-m", "pytest", "-n", "2", "--dist", "loadfile", *chosen, env=ONE_THREAD)
 
 
 @nox.session(python=["3.10", "3.11", "3.12", "3.13"])
 def tests(session: nox.Session) -> None:
-    session.install(".[lava,test]")
-    session.install("--no-deps", "--ignore-requires-python", "lava-nc==0.10.0")
-    session.install("--no-deps", "sinabs==3.1.3", "neurobench==2.3.0")
-    alone = "tests/test_lava_session.py"  # see Makefile
-    threads = {"OMP_NUM_THREADS": "1"}
-    session.run("pytest", "-n", "2", "--dist", "loadfile", "--ignore", alone, *session.posargs, env=threads)
-    session.run("pytest", alone, env=threads)
+    """The whole suite."""
+    install(session)
+    session.run("pytest", "-n", "2", "--dist", "loadfile", "--ignore", ALONE, *session.posargs, env=ONE_THREAD)
+    session.run("pytest", ALONE, env=ONE_THREAD)
+
+
+@nox.session(python="3.11")
+def oldest(session: nox.Session) -> None:
+    """All but the slow tests, on the lowest version that pyproject.toml allows of each dependency."""
+    session.install("uv")  # pip can't choose the lowest
+    lowest = f"{session.create_tmp()}/lowest.txt"
+    extras = [word for extra in EXTRAS for word in ("--extra", extra)]
+    session.run_install(
+        *("uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", "--python-version", "3.11"),
+        *(*extras, "--no-emit-package", "dalif-deploy", "--output-file", lowest, "pyproject.toml"),
+    )
+    install(session, "--constraint", lowest)
+    run_all_but_slow(session)
+
+
+@nox.session(python="3.11")
+def newest(session: nox.Session) -> None:
+    """All but the slow tests, on the newest version that pyproject.toml allows of each dependency."""
+    install(session, "--upgrade", "--upgrade-strategy", "eager")
+    run_all_but_slow(session)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Known vulnerabilities of what is installed in .venv, asked of PyPI."""
+    session.install("pip-audit>=2.7")
+    found = Path(session.create_tmp()) / "audit.json"
+    packages = next(Path(".venv/lib").glob("python3*/site-packages"))
+    session.run(
+        *("pip-audit", "--path", str(packages), "--format", "json", "--output", str(found), "--progress-spinner=off"),
+        success_codes=[0, 1],
+    )
+    if not found.exists():
+        session.error("vulnerabilities NOT audited: pip-audit reached no database, see above")
+    told = json.loads(found.read_text(encoding="utf-8"))["dependencies"]
+    known = [package for package in told if "vulns" in package]
+    for package in known:
+        for fault in package["vulns"]:
+            session.warn(f"{package['name']} {package['version']}: {fault['id']}, fixed in {fault['fix_versions']}")
+    unknown = sorted(package["name"] for package in told if "vulns" not in package)
+    session.log(f"{len(known)} packages looked up, {len(unknown)} not: {', '.join(unknown)}")
+    # pip-audit itself calls a package that the database does not answer for "no known vulnerabilities"
+    if len(unknown) > len(known):
+        session.error("vulnerabilities NOT audited: the database answered for less than half of the packages")
+    if any(package["vulns"] for package in known):
+        session.error("there are known vulnerabilities, see above")
 
 
 @nox.session(python="3.10")
