@@ -7,11 +7,13 @@ import pytest
 
 from hw_models.chip_network import ChipInput, ChipNetwork, Geometry, HostProjection, Population, Projection
 from hw_models.encode_input import encode_input
+from hw_models.energy.arithmetic import arithmetic_45nm, dense_pass
 from hw_models.energy.constant_set import load_constants
 from hw_models.energy.counts import count_activity
-from hw_models.energy.gpu_measurement import find_counter, measure, measured_gpu
+from hw_models.energy.gpu_measurement import find_counter, measured_gpu
 from hw_models.energy.gpu_roofline import Work, dense_work, gpu_energy
-from hw_models.energy.models import arithmetic_45nm, loihi_energy, relu_macs
+from hw_models.energy.measurement import measure
+from hw_models.energy.models import loihi_energy
 from hw_models.energy.report import energy_report
 
 
@@ -123,8 +125,8 @@ def test_45nm_host_layer_is_multiply_accumulates_once_in_float():
 def test_a_network_with_a_loop_has_no_relu_equal():
     network = make_network()
     network.projections["loop"] = Projection("loop", "hidden", "hidden", np.ones((5, 5), int), delay=1)
-    assert relu_macs(network) is None
-    assert relu_macs(make_network()) == 35
+    assert dense_pass(network) is None
+    assert dense_pass(make_network()).macs == 35
 
 
 def test_gpu_work_by_hand():
@@ -196,11 +198,11 @@ def test_measurement_gross_and_above_idle():
 
 def test_measured_path_runs_up_to_the_counter(monkeypatch):
     """On the CPU, with a made-up counter: the simulation that a GPU would run is the real one."""
-    from hw_models.energy import gpu_measurement
+    from hw_models.energy import measurement
 
-    real = gpu_measurement.measure
+    real = measurement.measure
     monkeypatch.setattr(
-        gpu_measurement, "measure", lambda run, counter, n: real(run, counter, n, seconds=0.0, idle_seconds=0.01)
+        measurement, "measure", lambda run, counter, n: real(run, counter, n, seconds=0.0, idle_seconds=0.01)
     )
     network, encoded, counts = run()
     rows = measured_gpu(network, encoded, MadeUpGpu(), device="cpu")

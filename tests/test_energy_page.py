@@ -110,6 +110,12 @@ def test_figures_are_the_report_s(report):
     for row in report["baseline"]["modelled"] + [row["total"] | {"joules": row["total"]["mean"]} for row in
                                                  report["arithmetic_45nm"]["rows"]]:  # fmt: skip
         assert readable(row["joules"], "J") in shown
+    for row in report["break_even"]["rows"]:
+        assert row["verdict"] in shown and f"{row['rate']['high']:.3g}" in shown
+    for part in (*report["memory"]["layers"], report["memory"]["total"]):
+        for figure in (part["synapse_bytes_read"]["worst"], part["state_bytes_written"]["worst"]):
+            assert f"{figure:,.0f}" in shown
+    assert report["baseline_cpu"]["not_measured_because"] or report["baseline_cpu"]["measured"]
     for constant in report["constants"]:
         assert constant["source"] in shown
     for text in (*report["energy"]["not_included"], *report["mapping"]["not_modelled"], "digits:test", "<b>x"):
@@ -161,7 +167,7 @@ def test_other_mappings_and_older_reports_have_a_page(report):
     refused = mapping_figures(None, DoesNotFit("input_axons_per_core", 5000, 4096, layer="<i>lif"))
     shown = " ".join(Page(energy_page({**report, "mapping": refused})).text)
     assert "layer <i>lif: does not fit: one neuron alone needs 5,000 input axons" in " ".join(shown.split())
-    for part in ("mapping", "histograms", "latency"):
+    for part in ("mapping", "histograms", "latency", "memory", "break_even", "baseline_cpu"):
         less = {key: value for key, value in report.items() if key != part}
         assert Page(energy_page(less)).open == []
     assert "mapping" not in Page(energy_page({**report, "mapping": mapping_figures(None, None)})).ids

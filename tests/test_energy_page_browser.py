@@ -9,7 +9,7 @@ from dalif_deploy.reports.energy_page import energy_page
 from tests.test_energy_page import make_report, with_evil_names
 
 SYSTEM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SECTIONS = ("headline", "energy", "samples", "layers", "mapping", "membranes", "comparisons", "constants")
+SECTIONS = ("headline", "energy", "samples", "layers", "mapping", "memory", "membranes", "comparisons", "constants")
 
 
 @pytest.fixture(scope="module")

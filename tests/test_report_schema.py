@@ -12,7 +12,7 @@ from converters.artefact import load_artefact
 from converters.export import export_network
 from converters.targets.request import ExportRequest
 from dalif_deploy.api import energy_report
-from hw_models.energy.gpu_measurement import measure
+from hw_models.energy.measurement import measure
 from hw_models.energy.report_schema import EnergyReport
 from hw_models.mapping import DoesNotFit
 from hw_models.mapping.figures import mapping_figures

@@ -13,6 +13,7 @@ from dalif_deploy.reports.core_map import CHIPS_DRAWN, core_maps
 from dalif_deploy.reports.layer_energy import BETWEEN, energy_by_layer
 from dalif_deploy.reports.log_axis import on_log_axis
 from dalif_deploy.reports.mapping_table import LIMITS
+from dalif_deploy.reports.table_parts import shown_ends
 from hw_models.atomic_files import atomic_file
 from hw_models.energy.units import readable
 
@@ -36,7 +37,8 @@ def energy_page(report: dict[str, Any]) -> str:
     import jinja2
     from markupsafe import Markup
 
-    report = {"mapping": None, "histograms": None, **report}  # older reports lack them
+    # older reports lack them
+    report = {**dict.fromkeys(("mapping", "histograms", "memory", "break_even", "baseline_cpu")), **report}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
@@ -54,6 +56,7 @@ def energy_page(report: dict[str, Any]) -> str:
         "shortened": lambda name: name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…",
         "colour": lambda number: number % COLOURS,
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
+        "ends": shown_ends,
         "unit_of": _with_unit,
         "look": look,
     }

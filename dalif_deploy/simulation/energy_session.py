@@ -8,6 +8,7 @@ from typing import Any
 from converters.artefact import Artefact
 from hw_models.encode_input import encode_input
 from hw_models.energy.counts import count_activity
+from hw_models.energy.cpu_measurement import find_cpu_counter, measured_cpu
 from hw_models.energy.gpu_measurement import find_counter, measured_gpu
 from hw_models.energy.histograms import sample_energy
 from hw_models.energy.report import energy_report
@@ -40,7 +41,17 @@ def report_on_samples(
     )
     counter, reason = find_counter()
     measured = measured_gpu(network, encoded, counter) if counter else []
-    report = energy_report(network, encoded, counts, measured=measured, not_measured=reason, does_not_fit=does_not_fit)
+    cpu_counter, cpu_reason = find_cpu_counter()
+    report = energy_report(
+        network,
+        encoded,
+        counts,
+        measured=measured,
+        not_measured=reason,
+        measured_cpu=measured_cpu(network, encoded, cpu_counter) if cpu_counter else None,
+        cpu_not_measured=cpu_reason,
+        does_not_fit=does_not_fit,
+    )
     report["histograms"]["energy"] = sample_energy(counts)
     return report, does_not_fit
 

@@ -1,4 +1,4 @@
-"""Measures the energy of the same spiking network on a GPU, by NVML's counter of the board's total energy.
+"""The same spiking network on a GPU, by NVML's counter of the board's total energy.
 
 The counter (mJ since the driver was loaded, Volta and newer) moves every 20 to 100 ms, so the work is repeated for
 several seconds. It contains idle power and the GPU's memory, not the host's processor. Gross energy is reported, and
@@ -8,25 +8,12 @@ made-up counter.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from hw_models.chip_network import ChipNetwork
 from hw_models.energy.gpu_roofline import LARGE_BATCH
+from hw_models.energy.measurement import EnergyCounter, measured_rows
 from hw_models.recording import EncodedInput
-
-MEASURE_SECONDS = 5.0
-IDLE_SECONDS = 3.0
-
-
-class EnergyCounter(Protocol):
-    """A board's energy since some moment in the past."""
-
-    name: str
-
-    def joules(self) -> float:
-        """Energy so far, after all work given to the device is done."""
 
 
 class NvmlCounter:
@@ -69,61 +56,6 @@ def find_counter() -> tuple[EnergyCounter | None, str]:
 def measured_gpu(
     network: ChipNetwork, encoded: EncodedInput, counter: EnergyCounter, *, device: str = "cuda"
 ) -> list[dict[str, Any]]:
-    """Batch 1 and a large batch of the bit-exact simulator on the GPU, nothing recorded."""
-    from hw_models.simulator import simulate_chunks
-
-    rows = []
-    for batch in dict.fromkeys((1, min(LARGE_BATCH, encoded.samples))):
-        part = encoded.part(slice(0, min(encoded.samples, 32 if batch == 1 else batch)))
-
-        def run(part: EncodedInput = part, batch: int = batch) -> None:
-            for _ in simulate_chunks(network, part, record=(), batch_size=batch, device=device):
-                pass
-
-        figures = measure(run, counter, part.samples)
-        rows.append(
-            {
-                "status": "measured",
-                "gpu": counter.name,
-                "precision": "bit-exact simulator (float32)",
-                "batch": batch,
-                **figures,
-            }
-        )
-    return rows
-
-
-def measure(
-    run: Callable[[], None],
-    counter: EnergyCounter,
-    samples: int,
-    *,
-    seconds: float = MEASURE_SECONDS,
-    idle_seconds: float = IDLE_SECONDS,
-    clock: Callable[[], float] = time.perf_counter,
-    sleep: Callable[[float], None] = time.sleep,
-) -> dict[str, Any]:
-    """Energy of one sample: `run` is repeated until `seconds` have passed.
-
-    Returns:
-        joules (gross), joules_above_idle, idle_watts, seconds a sample, window_seconds and repeats.
-    """
-    run()  # warm up: memory, kernels, clocks
-    begin, energy = clock(), counter.joules()
-    sleep(idle_seconds)
-    idle_watts = (counter.joules() - energy) / (clock() - begin)
-    repeats, begin, energy = 0, clock(), counter.joules()
-    while clock() - begin < seconds or not repeats:
-        run()
-        repeats += 1
-    spent = counter.joules() - energy
-    window = clock() - begin
-    done = repeats * samples
-    return {
-        "joules": spent / done,
-        "joules_above_idle": (spent - idle_watts * window) / done,
-        "idle_watts": idle_watts,
-        "seconds": window / done,
-        "window_seconds": window,
-        "repeats": repeats,
-    }
+    """Rows of `measured_rows`, each with the GPU's name."""
+    rows = measured_rows(network, encoded, counter, device=device, large_batch=LARGE_BATCH)
+    return [{"gpu": counter.name, **row} for row in rows]

@@ -9,7 +9,7 @@ import numpy as np
 from hw_models.chip_network import SYNAPSE_SHIFT, ChipNetwork
 from hw_models.energy.constant_set import load_constants
 from hw_models.energy.counts import ActivityCounts
-from hw_models.energy.models import loihi_terms
+from hw_models.energy.models import joules_by_sample, loihi_terms
 from hw_models.recording import EncodedInput
 
 SAMPLES, BINS = 16, 48
@@ -54,9 +54,7 @@ def membrane_histograms(network: ChipNetwork, encoded: EncodedInput) -> dict[str
 
 def sample_energy(counts: ActivityCounts) -> dict[str, Any]:
     """Dynamic energy of each sample by the terms of `loihi_energy`, joules: best, mean, worst, and the distribution."""
-    joules = np.zeros(counts.samples)
-    for term in loihi_terms(counts, load_constants("loihi1_davies2018")):
-        joules = joules + term.count * term.constant.interval("joule").value
+    joules = joules_by_sample(loihi_terms(counts, load_constants("loihi1_davies2018")))
     return {
         "best": float(joules.min()),
         "best_sample": int(joules.argmin()),

@@ -1,4 +1,4 @@
-"""Counts times constants: what the counted events cost on a chip, and as bare arithmetic."""
+"""Counts times constants: what the counted events cost on a chip."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import networkx as nx
 import numpy as np
 
-from hw_models.chip_network import ChipNetwork, HostProjection, Projection
 from hw_models.energy.constant_set import Constant, ConstantSet, load_constants
 from hw_models.energy.counts import ActivityCounts
-from hw_models.energy.fan_out import dense_macs
 from hw_models.energy.statistics import over_samples
 from hw_models.errors import UserError
 
@@ -52,6 +49,22 @@ def add_terms(terms: Iterable[Term]) -> dict[str, Any]:
         UserError: one constant already contains everything the device does, so nothing can be added to it.
     """
     terms = list(terms)
+    _refuse_all_in(terms)
+    return _joules(terms)
+
+
+def joules_by_sample(terms: Iterable[Term]) -> np.ndarray:
+    """Energy of each sample, all terms together: float64 [samples], in joules.
+
+    Raises:
+        UserError: as `add_terms`.
+    """
+    terms = list(terms)
+    _refuse_all_in(terms)
+    return _sums(terms, [t.constant.interval("joule").value for t in terms])
+
+
+def _refuse_all_in(terms: list[Term]) -> None:
     for term in terms:
         if term.constant.scope == "all-in" and len(terms) > 1:
             others = ", ".join(t.constant_name for t in terms if t is not term)
@@ -60,12 +73,15 @@ def add_terms(terms: Iterable[Term]) -> dict[str, Any]:
                 where=term.constant_name,
                 remedy="use it alone, or take a per-term constant",
             )
-    return _joules(terms)
+
+
+def _sums(terms: list[Term], prices: list[float]) -> np.ndarray:
+    return sum((t.count * price for t, price in zip(terms, prices, strict=True)), np.zeros(1))
 
 
 def _joules(terms: list[Term]) -> dict[str, Any]:
     prices = [t.constant.interval("joule") for t in terms]
-    total = sum((t.count * p.value for t, p in zip(terms, prices, strict=True)), np.zeros(1))
+    total = _sums(terms, [p.value for p in prices])
     means = [float(np.mean(t.count)) for t in terms]
     bounded = all(p.high is not None for p, mean in zip(prices, means, strict=True) if mean)
     highs = [m * p.high for m, p in zip(means, prices, strict=True) if m and p.high is not None]
@@ -141,65 +157,3 @@ def static_energy(steps: int, constants: ConstantSet, chips: int = 1) -> dict[st
         "step_seconds": {"value": step.value, "low": step.low, "high": step.high},
         "watts": power.value,
     }
-
-
-def arithmetic_45nm(network: ChipNetwork, counts: ActivityCounts) -> dict[str, Any]:
-    """The paper's convention: accumulates and multiply-accumulates of a sample, priced as bare 45 nm arithmetic.
-
-    A synaptic operation of a binary spike is an accumulate; of a graded message, and of a host-computed layer, a
-    multiply-accumulate. Beside it, the same architecture as a ReLU network: one dense pass. Both in float and in
-    8-bit arithmetic, because a float network against a quantised one would decide the comparison by itself.
-    """
-    constants = load_constants("cmos45_horowitz2014")
-    host = np.full(counts.samples, sum(counts.host_macs.values()), dtype=np.int64)
-    binary, graded = counts.synaptic_operations(graded=False), counts.synaptic_operations(graded=True)
-
-    def priced(who: str, precision: str, terms: list[tuple[str, np.ndarray, str]]) -> dict[str, Any]:
-        built = [Term(name, count, key, constants[key]) for name, count, key in terms if count.any()]
-        return {
-            "network": who,
-            "precision": precision,
-            "terms": [t.figures() for t in built],
-            "total": add_terms(built),
-        }
-
-    rows = []
-    relu = relu_macs(network)
-    for precision in ("fp32", "int8"):
-        ac, mac = f"{precision}_accumulate", f"{precision}_mac"
-        rows.append(
-            priced(
-                "spiking",
-                precision,
-                [
-                    ("accumulates (binary spikes)", binary, ac),
-                    ("MACs (graded messages)", graded, mac),
-                    ("MACs on the host, in float", host, "fp32_mac"),
-                ],
-            )
-        )
-        if relu is not None:
-            rows.append(priced("ReLU network", precision, [("MACs, dense", np.array([relu]), mac)]))
-    return {
-        "model": constants.name,
-        "title": constants.title,
-        "status": "modelled, arithmetic only",
-        "rows": rows,
-        "not_included": [
-            "memory, control, routing, leakage",
-            f"neuron updates ({float(np.mean(counts.updates_active())):,.0f} active a sample): the convention "
-            "counts synapses only",
-        ],
-    }
-
-
-def relu_macs(network: ChipNetwork) -> int | None:
-    """MACs of one pass of the same architecture without spikes (zero weights included, padding not).
-
-    None for a network with loops or delays, which has no feed-forward equal.
-    """
-    graph = nx.DiGraph((p.source, p.target) for p in network.projections.values())
-    if not nx.is_directed_acyclic_graph(graph) or any(p.delay for p in network.projections.values()):
-        return None
-    layers: list[Projection | HostProjection] = [*network.projections.values(), *network.host_projections.values()]
-    return sum(dense_macs(p.weight, p.geometry, network.source_shape(p.source)) for p in layers)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from hw_models.chip_network import ChipNetwork
+from hw_models.energy.arithmetic import arithmetic_45nm
+from hw_models.energy.break_even import break_even
 from hw_models.energy.constant_set import load_constants
 from hw_models.energy.counts import ActivityCounts
 from hw_models.energy.gpu_roofline import modelled_gpus
@@ -14,7 +16,7 @@ from hw_models.energy.histograms import membrane_histograms
 from hw_models.energy.latency import latency_figures
 from hw_models.energy.loihi_sanafe import sanafe_energy
 from hw_models.energy.memory import memory_figures
-from hw_models.energy.models import Term, add_terms, arithmetic_45nm, loihi_energy
+from hw_models.energy.models import Term, add_terms, loihi_energy
 from hw_models.energy.statistics import over_samples
 from hw_models.mapping import DoesNotFit
 from hw_models.mapping.figures import mapping_figures
@@ -31,6 +33,8 @@ def energy_report(
     *,
     measured: list[dict[str, Any]],
     not_measured: str = "",
+    measured_cpu: list[dict[str, Any]] | None = None,
+    cpu_not_measured: str = "not tried",
     does_not_fit: DoesNotFit | None = None,
 ) -> dict[str, Any]:
     """Builds the report.
@@ -39,11 +43,11 @@ def energy_report(
         counts: with `traffic`, if the network was mapped.
         measured: rows of `gpu_measurement.measured_gpu`, or none.
         not_measured: why there are none.
+        measured_cpu, cpu_not_measured: the same of `cpu_measurement.measured_cpu`.
         does_not_fit: why the network could not be mapped, if it was tried.
     """
     static_input = all(messages.shape[1] == 1 for messages in encoded.messages.values())
     chip = loihi_energy(counts, network.chip)
-    arithmetic = arithmetic_45nm(network, counts)
     modelled = modelled_gpus(network, counts.steps, static_input=static_input)
     comparisons, no_comparison = compare(chip, measured or modelled, network.chip)
     return {
@@ -60,7 +64,8 @@ def energy_report(
         "energy_sanafe": sanafe_energy(network, counts),
         "latency": latency_figures(network, encoded, None if counts.traffic is None else counts.traffic.mapping),
         "host": host_figures(counts),
-        "arithmetic_45nm": arithmetic,
+        "arithmetic_45nm": arithmetic_45nm(network, counts),
+        "break_even": break_even(network, counts),
         "baseline": {
             "what": "the same spiking network on a GPU",
             "status": "measured" if measured else "modelled",
@@ -70,6 +75,15 @@ def energy_report(
             "not_included": [
                 "modelled: kernel launches and idle time (a real GPU at batch 1 is far slower), the host",
                 "modelled: board power is taken for the whole time, an upper bound of power",
+            ],
+        },
+        "baseline_cpu": {
+            "what": "the same spiking network on this machine's processor",
+            "not_measured_because": None if measured_cpu else cpu_not_measured,
+            "measured": measured_cpu or [],
+            "not_included": [
+                "power supply, disks and fans; memory, where it has no counter of its own",
+                "not modelled: no source gives this processor's peaks and power",
             ],
         },
         "histograms": membrane_histograms(network, encoded),

@@ -13,24 +13,8 @@ from hw_models.energy.counts_schema import Counts
 from hw_models.energy.histogram_schema import Histograms
 from hw_models.energy.mapping_schema import MappingFigures
 from hw_models.energy.memory_schema import Memory
-from hw_models.energy.schema_base import Amount, Count, Evidence, OverSamples, Part, Status, Trust
-
-
-class Joules(OverSamples):
-    """An energy (or a time) over samples; `low` and `high` by the spread of its constants, `high` null: unbounded."""
-
-    low: Amount
-    high: Amount | None
-
-
-class Term(Part):
-    """So many events at so much each."""
-
-    name: str
-    constant: str
-    evidence: Evidence
-    count: OverSamples
-    joules: Joules
+from hw_models.energy.opponents_schema import Arithmetic, Baseline, BreakEven, CpuBaseline
+from hw_models.energy.schema_base import Amount, Count, Evidence, Joules, Part, Status, Term, Trust
 
 
 class Energy(Part):
@@ -76,64 +60,6 @@ class Host(Part):
     status: Status
     macs: Count
     joules: Amount
-
-
-class ArithmeticRow(Part):
-    """A network in bare arithmetic."""
-
-    network: str
-    precision: Literal["fp32", "int8"]
-    terms: list[Term]
-    total: Joules
-
-
-class Arithmetic(Part):
-    """The 45 nm convention."""
-
-    model: str
-    title: str
-    status: Status
-    rows: list[ArithmeticRow]
-    not_included: list[str]
-
-
-class _GpuRow(Part):
-    gpu: str
-    precision: str
-    batch: Count
-    seconds: Amount
-    joules: Amount
-
-
-class ModelledGpu(_GpuRow):
-    """A roofline; seconds and joules a sample."""
-
-    status: Literal["modelled"]
-    constants: str
-    flops: Count
-    bytes: Amount
-    bound_by: Literal["arithmetic", "memory"]
-
-
-class MeasuredGpu(_GpuRow):
-    """By the board's counter; joules above idle can come out negative."""
-
-    status: Literal["measured"]
-    joules_above_idle: float
-    idle_watts: Amount
-    window_seconds: Amount
-    repeats: Count
-
-
-class Baseline(Part):
-    """The same spiking network elsewhere."""
-
-    what: str
-    status: Literal["measured", "modelled"]
-    not_measured_because: str | None
-    measured: list[MeasuredGpu]
-    modelled: list[ModelledGpu]
-    not_included: list[str]
 
 
 class StaticRange(Part):
@@ -233,7 +159,9 @@ class EnergyReport(Part):
     latency: Latency | None
     host: Host | None
     arithmetic_45nm: Arithmetic
+    break_even: BreakEven
     baseline: Baseline
+    baseline_cpu: CpuBaseline
     histograms: Histograms
     comparisons: list[Comparison]
     no_comparison_because: str | None

@@ -27,3 +27,20 @@ class OverSamples(Part):
     std: Amount
     best: Amount
     worst: Amount
+
+
+class Joules(OverSamples):
+    """An energy (or a time) over samples; `low` and `high` by the spread of its constants, `high` null: unbounded."""
+
+    low: Amount
+    high: Amount | None
+
+
+class Term(Part):
+    """So many events at so much each."""
+
+    name: str
+    constant: str
+    evidence: Evidence
+    count: OverSamples
+    joules: Joules

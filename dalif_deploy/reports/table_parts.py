@@ -1,0 +1,62 @@
+"""What the energy report's tables on a terminal share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hw_models.energy.units import readable
+
+
+def print_line(console: Console, text: str, style: str = "") -> None:
+    """Prints a line; what it holds is never markup."""
+    console.print(Text(text, style=style))
+
+
+def new_table(title: str, *columns: str, left: int = 1) -> Table:
+    """A table; the first `left` columns hold words."""
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
+    for index, column in enumerate(columns):
+        if index < left:
+            table.add_column(column, overflow="fold")
+        else:
+            table.add_column(column, justify="right", overflow="fold")
+    return table
+
+
+def add_row(table: Table, *cells: str) -> None:
+    """Adds a row; a layer's name is never markup."""
+    table.add_row(*(Text(cell) for cell in cells))
+
+
+def shown_count(value: float) -> str:
+    """A count or a mean of counts."""
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def over_samples(figure: dict[str, float]) -> str:
+    """Mean, deviation and worst sample."""
+    return f"{shown_count(figure['mean'])} ± {shown_count(figure['std'])} ({shown_count(figure['worst'])})"
+
+
+def energy_range(joules: dict[str, Any]) -> str:
+    """The range of an energy by its constants."""
+    if joules["high"] is None:
+        return f"at least {readable(joules['low'], 'J')}"
+    if joules["low"] == joules["high"]:
+        return "no spread known"
+    return f"{readable(joules['low'], 'J')} to {readable(joules['high'], 'J')}"
+
+
+def print_not_included(part: dict[str, Any], console: Console) -> None:
+    """What a part of the report leaves out."""
+    print_line(console, "not included: " + "; ".join(part["not_included"]), style="dim")
+
+
+def shown_ends(ends: dict[str, float]) -> str:
+    """A range of plain numbers, such as `0.12 to 0.3`."""
+    low, high = f"{ends['low']:.3g}", f"{ends['high']:.3g}"
+    return low if low == high else f"{low} to {high}"

@@ -1,0 +1,147 @@
+"""Bare 45 nm arithmetic, the convention of many papers: the spiking network beside its fair opponents.
+
+The opponents have the same architecture and make one dense pass: a ReLU network in float and in 8 bits, and the
+quantised network of equal information. T steps tell T + 1 spike counts apart, so its activations have
+ceil(log2(T + 1)) bits (Yan et al., arXiv 2409.08290v4), its weights 8 as the spiking network's. What it is given from
+outside in 8 bits, or from the host, stays in 8 bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from hw_models.chip_network import ChipNetwork, HostProjection, Projection
+from hw_models.energy.constant_set import load_constants
+from hw_models.energy.counts import ActivityCounts
+from hw_models.energy.fan_out import dense_macs
+from hw_models.energy.models import Term, add_terms
+
+WEIGHT_BITS = 8
+Priced = tuple[str, np.ndarray, str]  # operations, how many a sample, name of the constant
+
+
+@dataclass
+class DensePass:
+    """MACs of one pass of the same architecture without spikes; zero weights included, padding not.
+
+    Attributes:
+        of_host: in the layers that the host computes.
+        of_levels: with graded messages from outside.
+        of_activations: with what stands for spikes.
+    """
+
+    of_host: int
+    of_levels: int
+    of_activations: int
+
+    @property
+    def macs(self) -> int:
+        """All of them."""
+        return self.of_host + self.of_levels + self.of_activations
+
+
+def dense_pass(network: ChipNetwork) -> DensePass | None:
+    """None for a network with loops or delays, which has no feed-forward equal."""
+    graph = nx.DiGraph((p.source, p.target) for p in network.projections.values())
+    if not nx.is_directed_acyclic_graph(graph) or any(p.delay for p in network.projections.values()):
+        return None
+
+    def macs(layer: Projection | HostProjection) -> int:
+        return dense_macs(layer.weight, layer.geometry, network.source_shape(layer.source))
+
+    graded = {name for name, given in network.inputs.items() if given.mode == "graded"}
+    return DensePass(
+        of_host=sum(macs(h) for h in network.host_projections.values()),
+        of_levels=sum(macs(p) for p in network.projections.values() if p.source in graded),
+        of_activations=sum(macs(p) for p in network.projections.values() if p.source not in graded),
+    )
+
+
+def activation_bits(steps: int) -> int:
+    """Bits that hold as much as the spike count of a neuron over `steps` steps: ceil(log2(steps + 1))."""
+    return steps.bit_length()
+
+
+def activation_constant(steps: int) -> str | None:
+    """What prices an 8-bit weight times such an activation; None where no constant bounds it.
+
+    A product with one bit is the weight or nothing, as with a spike: an accumulate.
+    """
+    bits = activation_bits(steps)
+    if bits > WEIGHT_BITS:
+        return None
+    return {1: "int8_accumulate", WEIGHT_BITS: "int8_mac"}.get(bits, "int8_mac_fewer_bits")
+
+
+def arithmetic_45nm(network: ChipNetwork, counts: ActivityCounts) -> dict[str, Any]:
+    """Accumulates and multiply-accumulates of a sample, priced as bare 45 nm arithmetic.
+
+    A synaptic operation of a binary spike is an accumulate; of a graded message, and of a host-computed layer, a
+    multiply-accumulate. Each opponent stands beside the spiking network in its own precision, because a float network
+    against a quantised one would decide the comparison by itself.
+    """
+    dense = dense_pass(network)
+    rows = []
+    for precision in ("fp32", "int8"):
+        rows.append(_row("spiking", precision, spiking_terms(counts, precision)))
+        if dense is not None:
+            macs: list[Priced] = [("MACs, dense", np.array([dense.macs]), f"{precision}_mac")]
+            rows.append(_row("ReLU network", precision, macs))
+    bits, key = activation_bits(counts.steps), activation_constant(counts.steps)
+    without = []
+    if dense is not None and key is not None:
+        rows.append(_quantised(dense, bits, key))
+    elif dense is not None:
+        without = [f"quantised ReLU network with {bits}-bit activations: no constant beyond {WEIGHT_BITS} bits"]
+    constants = load_constants("cmos45_horowitz2014")
+    return {
+        "model": constants.name,
+        "title": constants.title,
+        "status": "modelled, arithmetic only",
+        "rows": rows,
+        "not_included": [
+            "memory, control, routing, leakage",
+            f"neuron updates ({float(np.mean(counts.updates_active())):,.0f} active a sample): the convention "
+            "counts synapses only",
+            *without,
+        ],
+    }
+
+
+def spiking_terms(counts: ActivityCounts, precision: str) -> list[Priced]:
+    """Operations of the spiking network; the host's are float in any precision."""
+    host = np.full(counts.samples, sum(counts.host_macs.values()), dtype=np.int64)
+    return [
+        ("accumulates (binary spikes)", counts.synaptic_operations(graded=False), f"{precision}_accumulate"),
+        ("MACs (graded messages)", counts.synaptic_operations(graded=True), f"{precision}_mac"),
+        ("MACs on the host, in float", host, "fp32_mac"),
+    ]
+
+
+def _quantised(dense: DensePass, bits: int, key: str) -> dict[str, Any]:
+    what = "accumulates, dense" if bits == 1 else f"MACs, dense, {WEIGHT_BITS} by {bits} bits"
+    terms: list[Priced] = [
+        (what, np.array([dense.of_activations]), key),
+        ("MACs, dense, of 8-bit input", np.array([dense.of_host + dense.of_levels]), "int8_mac"),
+    ]
+    bounds = None
+    if key == "int8_mac_fewer_bits":
+        bounds = f"no constant for {WEIGHT_BITS} by {bits} bits: at least its addition, at most an 8-bit MAC"
+    return {**_row("quantised ReLU network", "int8", terms), "activation_bits": bits, "bounds_because": bounds}
+
+
+def _row(who: str, precision: str, terms: list[Priced]) -> dict[str, Any]:
+    constants = load_constants("cmos45_horowitz2014")
+    built = [Term(name, count, key, constants[key]) for name, count, key in terms if count.any()]
+    return {
+        "network": who,
+        "precision": precision,
+        "activation_bits": None,
+        "bounds_because": None,
+        "terms": [t.figures() for t in built],
+        "total": add_terms(built),
+    }

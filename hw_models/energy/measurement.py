@@ -1,0 +1,80 @@
+"""Measures the energy of the same spiking network on a device that counts its own joules; gross, and above idle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from hw_models.chip_network import ChipNetwork
+from hw_models.recording import EncodedInput
+
+MEASURE_SECONDS = 5.0
+IDLE_SECONDS = 3.0
+SMALL_SAMPLES = 32  # that a run at batch 1 goes through
+
+
+class EnergyCounter(Protocol):
+    """A device's energy since some moment in the past."""
+
+    name: str
+
+    def joules(self) -> float:
+        """Energy so far, after all work given to the device is done."""
+
+
+def measured_rows(
+    network: ChipNetwork, encoded: EncodedInput, counter: EnergyCounter, *, device: str, large_batch: int
+) -> list[dict[str, Any]]:
+    """Batch 1 and a large batch of the bit-exact simulator on the device, nothing recorded."""
+    from hw_models.simulator import simulate_chunks
+
+    rows = []
+    for batch in dict.fromkeys((1, min(large_batch, encoded.samples))):
+        part = encoded.part(slice(0, min(encoded.samples, SMALL_SAMPLES if batch == 1 else batch)))
+
+        def run(part: EncodedInput = part, batch: int = batch) -> None:
+            for _ in simulate_chunks(network, part, record=(), batch_size=batch, device=device):
+                pass
+
+        figures = measure(run, counter, part.samples)
+        rows.append(
+            {"status": "measured", "precision": "bit-exact simulator (float32)", "batch": batch, **figures},
+        )
+    return rows
+
+
+def measure(
+    run: Callable[[], None],
+    counter: EnergyCounter,
+    samples: int,
+    *,
+    seconds: float = MEASURE_SECONDS,
+    idle_seconds: float = IDLE_SECONDS,
+    clock: Callable[[], float] = time.perf_counter,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict[str, Any]:
+    """Energy of one sample: `run` is repeated until `seconds` have passed.
+
+    Returns:
+        joules (gross), joules_above_idle, idle_watts, seconds a sample, window_seconds and repeats.
+    """
+    run()  # warm up: memory, kernels, clocks
+    begin, energy = clock(), counter.joules()
+    sleep(idle_seconds)
+    idle_watts = (counter.joules() - energy) / (clock() - begin)
+    repeats, begin, energy = 0, clock(), counter.joules()
+    while clock() - begin < seconds or not repeats:
+        run()
+        repeats += 1
+    spent = counter.joules() - energy
+    window = clock() - begin
+    done = repeats * samples
+    return {
+        "joules": spent / done,
+        "joules_above_idle": (spent - idle_watts * window) / done,
+        "idle_watts": idle_watts,
+        "seconds": window / done,
+        "window_seconds": window,
+        "repeats": repeats,
+    }
