@@ -54,13 +54,6 @@ def test_horowitz_mac_is_multiply_and_add():
     assert arithmetic["int8_mac"].low == pytest.approx(0.2 + 0.03)
 
 
-def test_a_published_slip_of_1000_is_not_repeated():
-    """30.7 million operations at 23.6 pJ are 724.52 microjoule; a published table says 724 nJ."""
-    term = Term("synaptic operations", np.array([30_700_000]), "synaptic_operation", constant())
-    assert add_terms([term])["mean"] == pytest.approx(724.52e-6, rel=1e-12)
-    assert readable(add_terms([term])["mean"], "J") == "725 µJ"
-
-
 @pytest.mark.parametrize(
     ("value", "unit", "to", "expected"),
     [(1, "pJ", "J", 1e-12), (3, "mW*s", "J", 3e-3), (104.4, "mW", "watt", 0.1044), (2, "GB/s", "byte/s", 2e9)],
@@ -72,20 +65,6 @@ def test_units(value, unit, to, expected):
 def test_a_power_is_no_energy():
     with pytest.raises(UserError, match="can't be converted"):
         constant(unit="pW").interval("joule")
-
-
-def test_all_in_is_never_added_to_per_term():
-    """TrueNorth's 26 pJ is the whole chip's power over its synaptic events: neurons and routing are in it."""
-    count = np.array([10])
-    truenorth = Term("synaptic operations", count, "truenorth_synop", constant(value=26, scope="all-in"))
-    neuron = Term("neuron updates", count, "neuron_update_active", constant(value=81))
-    with pytest.raises(UserError, match="truenorth_synop: an all-in constant can't be added"):
-        add_terms([truenorth, neuron])
-    with pytest.raises(UserError, match="all-in"):
-        add_terms([neuron, truenorth])
-    with pytest.raises(UserError, match="all-in"):
-        add_terms([truenorth, truenorth])
-    assert add_terms([truenorth])["mean"] == pytest.approx(260e-12)
 
 
 def test_spread_adds_up_and_an_unknown_upper_end_stays_unknown():

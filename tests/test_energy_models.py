@@ -64,22 +64,6 @@ def test_loihi_energy_by_hand():
     assert sum(t["joules"]["mean"] for t in energy["terms"]) == pytest.approx(energy["total"]["mean"], rel=1e-12)
 
 
-def test_spikes_times_a_synapse_constant_is_not_the_energy():
-    """The error that forgets fan-out: here it would be 5 to 3 times too small."""
-    _, _, counts = run()
-    synapses = loihi_energy(counts, "loihi1")["terms"][0]["joules"]["worst"]
-    spikes = counts.sent["in"].max() + counts.sent["hidden"].max()
-    assert synapses == pytest.approx((4 * 5 + 20 * 3) * 23.6e-12)
-    assert synapses > 3 * spikes * 23.6e-12
-
-
-def test_the_rate_is_not_applied_twice():
-    """Twice the spikes cost twice the synaptic energy, not four times."""
-    single = run(rows=[(1, 0, 0, 0)])[2].projections["in-hidden"].synaptic_operations
-    double = run(rows=[(1, 1, 0, 0)])[2].projections["in-hidden"].synaptic_operations
-    assert double.tolist() == (2 * single).tolist()
-
-
 def test_another_chip_is_called_assumed_and_gets_no_ratio():
     network, encoded, counts = run(chip="loihi2")
     report = energy_report(network, encoded, counts, measured=[], not_measured="no GPU")
