@@ -64,10 +64,10 @@ docs: install
 
 # The hooks of .pre-commit-config.yaml over every file. They take the list of files from git.
 lint: install
-	@if [ -e .git ]; then \
+	@if git rev-parse --git-dir >/dev/null 2>&1; then \
 		PRE_COMMIT_HOME=$(VENV)/pre-commit PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pre-commit run --all-files; \
 	else \
-		echo "not linted: without git there is no list of files"; \
+		echo "not linted: there is no list of files without git and a clone that it trusts"; \
 	fi
 
 # Known vulnerabilities of the packages in .venv; asks PyPI. Their licences are a test of the suite.
