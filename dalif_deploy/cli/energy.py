@@ -21,8 +21,13 @@ def _print_schema(asked: bool) -> None:
 
 
 def energy(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder written by dalif-export --target lava.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Folder of dalif-export --target lava; to sweep, or a checkpoint.")
+    ],
     data: Annotated[str, typer.Option("--data", metavar="NAME:SPLIT|FILE.npz", help="Samples to count over.")],
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=V1,V2", help="After --sweep, its further settings.")
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N samples.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Samples simulated at a time.")] = None,
     data_root: Annotated[
@@ -35,6 +40,20 @@ def energy(
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one page for a browser.")
     ] = None,
     json_file: JsonOption = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sweep",
+            metavar="KEY=V1,V2",
+            help="Export, run and price every combination of weight-bits, steps, chip, scale-group, input.",
+        ),
+    ] = None,
+    plot_file: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Of a sweep: draw the front (.png, .svg or .pdf).")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, metavar="N", help="Of a sweep: processes; as many as cores.")
+    ] = None,
     schema: Annotated[
         bool, typer.Option("--schema", is_eager=True, callback=_print_schema, help="Print the JSON's schema and end.")
     ] = False,
@@ -44,10 +63,25 @@ def energy(
     """Energy of an exported network: exact counts, Loihi and 45 nm models, GPU baseline.
 
     Example: dalif-energy runs/digits/loihi1 --data digits:test --limit 200 --json energy.json
+
+    Sweep: dalif-energy model.pt --data digits:test --sweep weight-bits=4,6,8 steps=1,2,4 chip=loihi1,loihi2
     """
+    from dalif_deploy.cli.energy_sweep import refuse_unsuited, run_sweep, split_words
+
+    folder, settings = split_words([source, *(more or [])], sweep)
+    refuse_unsuited(settings, {"--html": html_file, "--sanafe": sanafe}, {"--plot": plot_file, "--workers": workers})
     _refuse_one_file_for_both(html_file, json_file)
     _refuse_existing(json_file, force)
     _refuse_existing(None if html_file is None else str(html_file), force)
+
+    if settings:
+        from dalif_deploy.exploration.explore import Exploration
+        from dalif_deploy.exploration.grid import parse_sweep
+
+        _refuse_existing(None if plot_file is None else str(plot_file), force)
+        asked = Exploration(folder, data, parse_sweep(settings), limit, batch_size, data_root, workers)
+        run_sweep(asked, json_file=json_file, plot_file=plot_file, force=force, debug=debug)
+        return
 
     from rich.console import Console
     from rich.progress import Progress

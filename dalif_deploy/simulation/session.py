@@ -58,10 +58,15 @@ def run_simulation(folder: str | Path, data_spec: str, request: SimulationReques
 
 
 def simulate_samples(
-    artefact: Artefact, inputs: InputData, labels: np.ndarray | None, request: SimulationRequest
+    artefact: Artefact,
+    inputs: InputData,
+    labels: np.ndarray | None,
+    request: SimulationRequest,
+    *,
+    show_progress: bool = True,
 ) -> dict[str, Any]:
     """As `run_simulation`, on samples at hand; with check "all" also `agreement`, see `run_agreement`."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=Console(stderr=True), transient=True, disable=not show_progress) as progress:
         if request.check == "all":
             bar = progress.add_task("engines", total=None)
             return run_agreement(

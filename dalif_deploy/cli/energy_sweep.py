@@ -1,0 +1,70 @@
+"""dalif-energy --sweep: many settings of one network, in processes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dalif_deploy.cli.command import write_json
+from hw_models.errors import CheckFailed, UserError
+
+if TYPE_CHECKING:
+    from dalif_deploy.exploration.explore import Exploration
+
+
+def split_words(words: list[str], sweep: list[str] | None) -> tuple[Path, list[str]]:
+    """The network, and the settings: the option takes one word, those after it arrive among the arguments.
+
+    Raises:
+        UserError: not exactly one network.
+    """
+    settings = [word for word in words if sweep and "=" in word and not Path(word).exists()]
+    networks = [word for word in words if word not in settings]
+    if len(networks) != 1:
+        what = f"{len(networks)} networks are given ({', '.join(networks)})" if networks else "no network is given"
+        raise UserError(what, remedy="give one" + (", and settings as KEY=V1,V2" if sweep else ""))
+    return Path(networks[0]), [*(sweep or []), *settings]
+
+
+def refuse_unsuited(settings: list[str], without: dict[str, Any], within: dict[str, Any]) -> None:
+    """Options that make no sense with, or without, a sweep."""
+    unsuited, why = (without, "for one network, not for a sweep") if settings else (within, "for a --sweep")
+    for option, given in unsuited.items():
+        if given is not None:
+            raise UserError(f"{option} is {why}")
+
+
+def run_sweep(asked: Exploration, *, json_file: str | None, plot_file: Path | None, force: bool, debug: bool) -> None:
+    """Runs the sweep and writes table, JSON and plot.
+
+    Raises:
+        CheckFailed: no point has figures, or a worker failed.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from dalif_deploy.exploration.explore import explore
+    from dalif_deploy.reports.sweep_plot import check_plot, write_sweep_plot
+    from dalif_deploy.reports.sweep_table import print_sweep
+
+    if plot_file is not None:
+        check_plot(plot_file)
+    progress_console = Console(stderr=True)
+    with Progress(console=progress_console, transient=True, disable=not progress_console.is_terminal) as progress:
+        task = progress.add_task("points", total=None)
+        found = explore(
+            asked,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+            failed=lambda settings, failure: print(failure.trace, file=sys.stderr) if debug else None,
+        )
+    # files first: they must not be lost when the tables' reader (head, less) goes away
+    write_json(found, json_file, force=force)
+    if plot_file is not None:
+        write_sweep_plot(found, plot_file, force=force)
+    print_sweep(found, Console(stderr=json_file == "-"))
+    statuses = [point["status"] for point in found["points"]]
+    if failures := statuses.count("failed"):
+        raise CheckFailed(f"{failures} of {len(statuses)} points failed", remedy="see the table; --debug shows where")
+    if "done" not in statuses:
+        raise CheckFailed("no point of the sweep has room on its chip", remedy="see the reasons in the table")

@@ -1,0 +1,118 @@
+"""One point of a sweep: the source exported with its settings, run on the samples, counted, mapped and modelled.
+
+What that needs is imported in the functions: the process that only hands out points does without torch.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dalif_deploy.exploration.source import SweepSource
+from hw_models.errors import UserError
+
+if TYPE_CHECKING:
+    from converters.artefact import Artefact
+    from converters.targets.request import ExportRequest
+    from dalif_deploy.data import LabelledData
+
+REFUSED = "not possible"
+
+
+@dataclass
+class PointWork:
+    """What every point has in common; called with a point's settings in a worker process.
+
+    Attributes:
+        threads: of torch, a process.
+        folder: where points are exported, each for as long as it is looked at.
+    """
+
+    source: SweepSource
+    data: str
+    limit: int | None
+    batch_size: int | None
+    data_root: Path | None
+    threads: int
+    folder: Path
+    _loaded: tuple[int, LabelledData] | None = field(default=None, repr=False)
+
+    def __call__(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The point's figures, or why there are none: `status` "done", "does not fit" or "not possible"."""
+        import torch
+
+        torch.set_num_threads(self.threads)
+        name = "_".join(f"{key}-{value}" for key, value in settings.items()) or "point"
+        try:
+            return {"settings": settings, **self._figures(self.folder / name, {**self.source.settings, **settings})}
+        except UserError as refusal:
+            return {"settings": settings, "status": REFUSED, "why": str(refusal)}
+        finally:
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def _figures(self, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
+        from converters.export import export_network
+        from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
+        from hw_models.encode_input import encode_input
+        from hw_models.energy.counts import count_activity
+        from hw_models.energy.latency import latency_figures
+        from hw_models.energy.loihi_sanafe import sanafe_energy
+        from hw_models.energy.models import loihi_energy
+        from hw_models.energy.report import count_figures, host_figures
+        from hw_models.input_data import sample_count, take_samples
+        from hw_models.mapping import map_or_refusal
+
+        artefact = export_network(self.source.file, "lava", folder, request=export_request(settings), dt=self.source.dt)
+        samples = self._samples(artefact)
+        labels = None if samples.labels is None else samples.labels[: self.limit]
+        inputs = take_samples(samples.inputs, slice(self.limit))
+        simulated = simulate_samples(artefact, inputs, labels, SimulationRequest(), show_progress=False)
+        network = artefact.network
+        encoded = encode_input(network, inputs)
+        mapping, refusal = map_or_refusal(network, encoded)
+        counts = count_activity(network, encoded, mapping=mapping, batch_size=self.batch_size)
+        energy, sanafe = loihi_energy(counts, network.chip), sanafe_energy(network, counts)
+        shown = ("model", "title", "status", "total", "static", "not_included")
+        return {
+            "status": "done" if refusal is None else "does not fit",
+            "why": None if refusal is None else str(refusal),
+            **{key: artefact.export[key] for key in ("chip", "steps", "input")},
+            "weight_bits": artefact.export.get("weight_bits"),
+            "samples": sample_count(inputs),
+            "accuracy": simulated["accuracy"],
+            "counts": count_figures(counts)["total"],
+            "cores": None if mapping is None else len(mapping.cores),
+            "chips": None if mapping is None else mapping.chips,
+            "binding_limit": None if mapping is None else mapping.binding_limit(),
+            "energy": {key: energy[key] for key in shown},
+            "energy_sanafe": None if sanafe is None else {key: sanafe[key] for key in shown if key in sanafe},
+            "latency": latency_figures(network, encoded, mapping),
+            "host": host_figures(counts),
+        }
+
+    def _samples(self, artefact: Artefact) -> LabelledData:
+        from dalif_deploy.data import load_data
+
+        # one data set at a time; events are counted in as many frames as there are steps
+        steps = artefact.network.steps
+        if self._loaded is None or self._loaded[0] != steps:
+            root = None if self.data_root is None else str(self.data_root)
+            self._loaded = steps, load_data(self.data, root, steps=steps)
+        return self._loaded[1]
+
+
+def export_request(settings: dict[str, Any]) -> ExportRequest:
+    """What dalif-export makes of its options of these names."""
+    from converters.targets.request import ExportRequest
+    from hw_models.compiler import ScaleRule
+
+    group = settings.get("scale-group")
+    return ExportRequest(
+        chip=settings.get("chip"),
+        steps=settings.get("steps"),
+        input_mode=settings.get("input"),
+        weight_bits=settings.get("weight-bits"),
+        scale_rule=None if group is None else ScaleRule(group=group),
+    )

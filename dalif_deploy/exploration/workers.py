@@ -1,0 +1,123 @@
+"""Tasks in processes of their own. One that dies is told and replaced, and takes no other task with it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+CONTEXT = get_context("spawn")  # torch has threads, which fork does not copy
+PATIENCE = 5.0  # seconds that a process has to end by itself
+
+
+@dataclass(frozen=True)
+class WorkerFailure:
+    """A task without a result: what happened in a line, and the traceback if there is one."""
+
+    what: str
+    trace: str = ""
+
+
+def run_in_workers(
+    work: Callable[[Any], Any], tasks: list[Any], workers: int
+) -> Iterator[tuple[int, Any | WorkerFailure]]:
+    """(index of the task, what `work` gave for it or a WorkerFailure), in the order in which they end.
+
+    Leaving the iteration early, as Ctrl-C does, ends the processes. `work` and what it gives must be picklable; each
+    process has its own copy.
+    """
+    waiting = deque(enumerate(tasks))
+    pool: list[_Worker] = []
+    try:
+        while waiting or any(worker.task is not None for worker in pool):
+            for worker in pool:
+                if worker.task is None and waiting:
+                    worker.give(*waiting.popleft())
+            while waiting and len(pool) < workers:
+                pool.append(_Worker(work))
+                pool[-1].give(*waiting.popleft())
+            ready = wait([worker.connection for worker in pool if worker.task is not None])
+            for worker in [worker for worker in pool if worker.connection in ready]:
+                index, result = worker.take()
+                if not worker.alive:
+                    pool.remove(worker)
+                    worker.end()
+                yield index, result
+    finally:
+        for worker in pool:
+            worker.end()
+
+
+class _Worker:
+    def __init__(self, work: Callable[[Any], Any]):
+        self.connection, theirs = CONTEXT.Pipe()
+        self.process = CONTEXT.Process(target=_serve, args=(theirs, work), daemon=True)
+        with _interrupts_ignored():
+            self.process.start()
+        theirs.close()  # so that its end is seen when it dies
+        self.task: int | None = None
+        self.alive = True
+
+    def give(self, index: int, task: Any) -> None:
+        self.task = index
+        with suppress(OSError):  # it died: take() says so
+            self.connection.send(task)
+
+    def take(self) -> tuple[int, Any]:
+        index, self.task = self.task, None
+        assert index is not None
+        try:
+            return index, self.connection.recv()
+        except (EOFError, OSError):
+            self.alive = False
+            self.process.join(PATIENCE)
+            return index, WorkerFailure(_how_it_ended(self.process.exitcode))
+
+    def end(self) -> None:
+        self.connection.close()
+        self.process.terminate()
+        self.process.join(PATIENCE)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+def _serve(connection: Connection, work: Callable[[Any], Any]) -> None:
+    while True:
+        try:
+            task = connection.recv()
+        except EOFError:  # nobody asks any more
+            return
+        try:
+            result = work(task)
+        except Exception as error:
+            result = WorkerFailure(" ".join(f"{type(error).__name__}: {error}".split()), traceback.format_exc())
+        connection.send(result)
+
+
+def _how_it_ended(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"the worker process ended (exit code {code})"
+    name = signal.Signals(-code).name
+    memory = ", perhaps for want of memory: try fewer --workers" if name == "SIGKILL" else ""
+    return f"the worker process was ended by {name}{memory}"
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """A process started meanwhile ignores Ctrl-C for good: its parent hears it and ends it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
