@@ -58,5 +58,5 @@ def print_not_included(part: dict[str, Any], console: Console) -> None:
 
 def shown_ends(ends: dict[str, float]) -> str:
     """A range of plain numbers, such as `0.12 to 0.3`."""
-    low, high = f"{ends['low']:.3g}", f"{ends['high']:.3g}"
+    low, high = (f"{end:,.0f}" if end >= 999.5 else f"{end:.3g}" for end in (ends["low"], ends["high"]))
     return low if low == high else f"{low} to {high}"

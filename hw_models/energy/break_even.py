@@ -3,7 +3,8 @@
 Its energy is affine in the spikes of its own neurons: E(f) = fixed + f * own, where f multiplies every neuron's spikes,
 own are the accumulates that those spikes cause, and fixed is what the input causes (its spikes, graded messages, the
 host's layers). An opponent's dense pass costs the same at any rate, so f = (opponent - fixed) / own. Where the host
-computes layers, in float, a second row leaves them out on both sides: they are the same layer in both networks.
+computes layers, in float, they cancel against a float opponent's; against an 8-bit one, a second row leaves them out on
+both sides.
 
 Where a constant has a range, both sides sum in the same width: the low ends of the 8-bit constants belong together
 (8-bit adder), and so do their values (32-bit adder). An end of one is never set against the other end of the other.
@@ -54,7 +55,8 @@ def break_even(network: ChipNetwork, counts: ActivityCounts) -> dict[str, Any]:
     if dense is not None and reason is None:
         rows = _rows(dense, counts, own, rate)
         if dense.of_host:
-            rows += _rows(replace(dense, of_host=0), replace(counts, host_macs={}), own, rate, host_included=False)
+            apart = _rows(replace(dense, of_host=0), replace(counts, host_macs={}), own, rate, host_included=False)
+            rows += [row for row in apart if row["precision"] != "fp32"]
     return {
         "status": "modelled, arithmetic only",
         "spikes_a_neuron_and_step": rate,

@@ -27,7 +27,7 @@ from hw_models.energy.fan_out import dense_macs, fan_out
 from hw_models.errors import UserError
 from hw_models.linear_operator import apply_weight
 from hw_models.mapping import Mapping, TrafficCounter, TrafficCounts
-from hw_models.recording import EncodedInput, Recording
+from hw_models.recording import EncodedInput, EncodedSamples, Recording
 
 EVENT_BLOCK = 1 << 22  # values of a population that are convolved at a time, to bound memory
 
@@ -103,7 +103,7 @@ class ActivityCounts:
 
 def count_activity(
     network: ChipNetwork,
-    encoded: EncodedInput,
+    encoded: EncodedSamples,
     *,
     mapping: Mapping | None = None,
     batch_size: int | None = None,

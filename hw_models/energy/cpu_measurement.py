@@ -14,7 +14,7 @@ from typing import Any
 
 from hw_models.chip_network import ChipNetwork
 from hw_models.energy.measurement import EnergyCounter, measured_rows
-from hw_models.recording import EncodedInput
+from hw_models.recording import EncodedSamples
 
 POWERCAP = Path("/sys/class/powercap")
 LARGE_CPU_BATCH = 128  # keeps memory small: 64 MB for the membranes of 131,072 neurons
@@ -67,7 +67,7 @@ def find_cpu_counter(powercap: Path = POWERCAP) -> tuple[EnergyCounter | None, s
         return None, f"RAPL can't be read ({error})"
 
 
-def measured_cpu(network: ChipNetwork, encoded: EncodedInput, counter: EnergyCounter) -> list[dict[str, Any]]:
+def measured_cpu(network: ChipNetwork, encoded: EncodedSamples, counter: EnergyCounter) -> list[dict[str, Any]]:
     """Rows of `measured_rows`, each with the processor's name and the threads that torch uses."""
     import torch
 

@@ -13,7 +13,7 @@ from typing import Any
 from hw_models.chip_network import ChipNetwork
 from hw_models.energy.gpu_roofline import LARGE_BATCH
 from hw_models.energy.measurement import EnergyCounter, measured_rows
-from hw_models.recording import EncodedInput
+from hw_models.recording import EncodedSamples
 
 
 class NvmlCounter:
@@ -54,7 +54,7 @@ def find_counter() -> tuple[EnergyCounter | None, str]:
 
 
 def measured_gpu(
-    network: ChipNetwork, encoded: EncodedInput, counter: EnergyCounter, *, device: str = "cuda"
+    network: ChipNetwork, encoded: EncodedSamples, counter: EnergyCounter, *, device: str = "cuda"
 ) -> list[dict[str, Any]]:
     """Rows of `measured_rows`, each with the GPU's name."""
     rows = measured_rows(network, encoded, counter, device=device, large_batch=LARGE_BATCH)

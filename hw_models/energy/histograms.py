@@ -10,14 +10,14 @@ from hw_models.chip_network import SYNAPSE_SHIFT, ChipNetwork
 from hw_models.energy.constant_set import load_constants
 from hw_models.energy.counts import ActivityCounts
 from hw_models.energy.models import joules_by_sample, loihi_terms
-from hw_models.recording import EncodedInput
+from hw_models.recording import EncodedSamples
 
 SAMPLES, BINS = 16, 48
 THRESHOLD_BINS, ENERGY_BINS = 24, 24
 LOWEST = -2.0  # thresholds; what lies below counts in the first bin
 
 
-def membrane_histograms(network: ChipNetwork, encoded: EncodedInput) -> dict[str, Any]:
+def membrane_histograms(network: ChipNetwork, encoded: EncodedSamples) -> dict[str, Any]:
     """Counts of membranes after each step, in thresholds of their neurons, over the first `SAMPLES` samples.
 
     Returns:

@@ -17,12 +17,12 @@ from hw_models.energy.constant_set import load_constants
 from hw_models.energy.statistics import over_samples
 from hw_models.linear_operator import apply_weight
 from hw_models.mapping import Mapping
-from hw_models.recording import EncodedInput
+from hw_models.recording import EncodedInput, EncodedSamples
 
 SAMPLES = 8  # whose steps are looked at one by one
 
 
-def latency_figures(network: ChipNetwork, encoded: EncodedInput, mapping: Mapping | None) -> dict[str, Any] | None:
+def latency_figures(network: ChipNetwork, encoded: EncodedSamples, mapping: Mapping | None) -> dict[str, Any] | None:
     """Latency of the first `SAMPLES` samples; None without a mapping.
 
     Returns:

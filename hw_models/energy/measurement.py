@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from hw_models.chip_network import ChipNetwork
-from hw_models.recording import EncodedInput
+from hw_models.recording import EncodedInput, EncodedSamples
 
 MEASURE_SECONDS = 5.0
 IDLE_SECONDS = 3.0
@@ -24,7 +24,7 @@ class EnergyCounter(Protocol):
 
 
 def measured_rows(
-    network: ChipNetwork, encoded: EncodedInput, counter: EnergyCounter, *, device: str, large_batch: int
+    network: ChipNetwork, encoded: EncodedSamples, counter: EnergyCounter, *, device: str, large_batch: int
 ) -> list[dict[str, Any]]:
     """Batch 1 and a large batch of the bit-exact simulator on the device, nothing recorded."""
     from hw_models.simulator import simulate_chunks

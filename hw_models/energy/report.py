@@ -20,7 +20,7 @@ from hw_models.energy.models import Term, add_terms, loihi_energy
 from hw_models.energy.statistics import over_samples
 from hw_models.mapping import DoesNotFit
 from hw_models.mapping.figures import mapping_figures
-from hw_models.recording import EncodedInput
+from hw_models.recording import EncodedSamples
 
 REPORT_VERSION = 1
 HEADLINE_GPU = "gpu_a100"  # the one that is compared with where nothing can be measured
@@ -28,7 +28,7 @@ HEADLINE_GPU = "gpu_a100"  # the one that is compared with where nothing can be 
 
 def energy_report(
     network: ChipNetwork,
-    encoded: EncodedInput,
+    encoded: EncodedSamples,
     counts: ActivityCounts,
     *,
     measured: list[dict[str, Any]],
@@ -46,7 +46,7 @@ def energy_report(
         measured_cpu, cpu_not_measured: the same of `cpu_measurement.measured_cpu`.
         does_not_fit: why the network could not be mapped, if it was tried.
     """
-    static_input = all(messages.shape[1] == 1 for messages in encoded.messages.values())
+    static_input = all(messages.shape[1] == 1 for messages in encoded.part(slice(1)).messages.values())
     chip = loihi_energy(counts, network.chip)
     modelled = modelled_gpus(network, counts.steps, static_input=static_input)
     comparisons, no_comparison = compare(chip, measured or modelled, network.chip)
