@@ -40,8 +40,15 @@ def by_input(data: InputData, shapes: Mapping[str, tuple[int, ...]]) -> dict[str
 
 
 def sample_count(data: InputData) -> int:
-    """Number of samples."""
-    return len(next(iter(data.values()))) if isinstance(data, Mapping) else len(data)
+    """Number of samples.
+
+    Raises:
+        UserError: inputs with unequal numbers.
+    """
+    if not isinstance(data, Mapping):
+        return len(data)
+    _one_size({len(array) for array in data.values()}, "samples")
+    return len(next(iter(data.values())))
 
 
 def take_samples(data: InputData, samples: slice) -> InputData:

@@ -6,8 +6,27 @@ Needs numpy only (the Lava worker must not import torch).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
+
+
+class EncodedSamples(Protocol):
+    """Encoded samples, all at hand (`EncodedInput`) or made when asked for (`hw_models.input_stream`)."""
+
+    @property
+    def steps(self) -> int:
+        """Steps of each sample, T."""
+
+    @property
+    def samples(self) -> int:
+        """Number of samples, N."""
+
+    def part(self, samples: slice) -> EncodedInput:
+        """The samples of a range, in memory."""
+
+    def range(self, samples: slice) -> EncodedSamples:
+        """A range of the samples, no more of it in memory than there is now."""
 
 
 @dataclass
@@ -37,6 +56,10 @@ class EncodedInput:
             messages={name: array[start:stop] for name, array in self.messages.items()},
             bias={name: (mant[start:stop], exp[start:stop]) for name, (mant, exp) in self.bias.items()},
         )
+
+    def range(self, samples: slice) -> EncodedInput:
+        """As `part`: all of it is in memory."""
+        return self.part(samples)
 
 
 @dataclass

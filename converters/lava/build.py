@@ -59,7 +59,9 @@ def _build_component(job: Job, members: list[str]) -> LavaComponent:
     processes = {}
     for name in members:
         if name in network.inputs:
-            source = MessageSource(messages=job.encoded.messages[name], steps=job.encoded.steps, name=name)
+            source = MessageSource(
+                messages=job.encoded.part(slice(None)).messages[name], steps=job.encoded.steps, name=name
+            )
             processes[name] = component.add(source, MessageSourceModel)
         else:
             processes[name] = _population(component, job, network.populations[name], depths[name])
@@ -88,7 +90,7 @@ def _population(component: LavaComponent, job: Job, population: Population, dept
         "reset_offset": (depth + 1) % steps,
         "name": population.name,
     }
-    sample_bias = job.encoded.bias.get(population.name)
+    sample_bias = job.encoded.part(slice(None)).bias.get(population.name)
     scalar = all((array == array.flat[0]).all() for array in (du, dv, vth))
     if scalar and sample_bias is None and population.reset == "zero":
         scalars = {"du": int(du.flat[0]), "dv": int(dv.flat[0]), "vth": int(vth.flat[0])}

@@ -9,6 +9,7 @@ Files that the worker writes: `<kind>-<index>.npy` (results), `progress.npy` (in
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,20 +17,24 @@ from typing import Any, Literal
 import numpy as np
 
 from hw_models.chip_network import ChipInput, ChipNetwork, ChipOutput, Geometry, Population, Projection
-from hw_models.recording import EncodedInput
+from hw_models.recording import EncodedInput, EncodedSamples
 
 PROGRESS = "progress.npy"
 DONE = "done"
+WRITTEN_AT_A_TIME = 256  # samples
 REGISTERS = ("du", "dv", "vth", "bias_mant", "bias_exp")
 
 
 @dataclass
 class Job:
-    """What the worker needs to know: a network (without host layers), its encoded input, what to record."""
+    """What the worker needs to know: a network (without host layers), its encoded input, what to record.
+
+    The worker's own has its samples in memory-mapped files.
+    """
 
     folder: Path
     network: ChipNetwork
-    encoded: EncodedInput
+    encoded: EncodedSamples
     record: frozenset[str]
 
     def result_path(self, kind: str, index: int) -> Path:
@@ -104,16 +109,40 @@ def write_job(job: Job) -> None:
             for p in network.projections.values()
         ],
         "outputs": [{"name": o.name, "population": o.population, "mode": o.mode} for o in network.outputs.values()],
-        "messages": {name: put(np.asarray(array, dtype=np.int32)) for name, array in encoded.messages.items()},
-        "bias": {
-            name: [put(np.asarray(mant, dtype=np.int16)), put(np.asarray(exp, dtype=np.int16))]
-            for name, (mant, exp) in encoded.bias.items()
-        },
+        **_write_samples(job),
     }
     (job.folder / "job.json").write_text(json.dumps(text), encoding="utf-8")
     for kind, index, shape, dtype in job.results():
         np.lib.format.open_memmap(job.result_path(kind, index), mode="w+", dtype=dtype, shape=shape)
     np.save(job.folder / PROGRESS, np.zeros(len(network.populations), dtype=np.int64))
+
+
+def _parts(encoded: EncodedSamples) -> Iterator[tuple[slice, EncodedInput]]:
+    """The samples, some at a time; at least one part, also without samples."""
+    for start in range(0, max(1, encoded.samples), WRITTEN_AT_A_TIME):
+        samples = slice(start, min(start + WRITTEN_AT_A_TIME, encoded.samples))
+        yield samples, encoded.part(samples)
+
+
+def _write_samples(job: Job) -> dict[str, Any]:
+    """Writes messages and biases, a part after the other, and says in which files they are."""
+    files: dict[tuple[str, str, str], np.ndarray] = {}
+    found: dict[str, Any] = {"messages": {}, "bias": {}}
+    for samples, part in _parts(job.encoded):
+        arrays: dict[tuple[str, str, str], tuple[np.ndarray, Any]] = {
+            ("messages", name, ""): (array, np.int32) for name, array in part.messages.items()
+        }
+        for name, (mant, exp) in part.bias.items():
+            arrays |= {("bias", name, "mant"): (mant, np.int16), ("bias", name, "exp"): (exp, np.int16)}
+        for key, (array, dtype) in arrays.items():
+            if key not in files:
+                kind, name, _ = key
+                file = f"samples-{len(files)}.npy"
+                shape = (job.encoded.samples, *array.shape[1:])
+                files[key] = np.lib.format.open_memmap(job.folder / file, mode="w+", dtype=dtype, shape=shape)
+                found[kind][name] = file if kind == "messages" else [*found[kind].get(name, []), file]
+            files[key][samples] = array
+    return found
 
 
 def read_job(folder: Path) -> Job:

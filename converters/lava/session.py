@@ -17,7 +17,7 @@ from converters.lava.process_session import end_sessions
 from converters.lava.worker_run import WorkerRun
 from hw_models.chip_network import ChipNetwork
 from hw_models.errors import UserError
-from hw_models.recording import EncodedInput, Recording
+from hw_models.recording import EncodedInput, EncodedSamples, Recording
 
 RECORDS = ("spikes", "membrane")
 STEP_LIMIT_SECONDS = 60.0
@@ -27,7 +27,7 @@ POLL_SECONDS = 0.02
 
 def run_lava(
     network: ChipNetwork,
-    encoded: EncodedInput,
+    encoded: EncodedSamples,
     *,
     record: Iterable[str] = RECORDS,
     workers: int = 1,
@@ -63,13 +63,13 @@ def run_lava(
         raise UserError(f"{workers} workers", remedy="use at least one")
     require_lava()
     check_network(network)
-    check_input(network, encoded)
+    check_input(network, encoded if isinstance(encoded, EncodedInput) else encoded.part(slice(1)))
     jobs: list[Job] = []
     try:
         for samples in _ranges(encoded.samples, workers):
             # a folder each, since a worker that outlives this process removes its own
             folder = Path(tempfile.mkdtemp(prefix="dalif-lava-"))
-            jobs.append(Job(folder, network, encoded.part(samples), record))
+            jobs.append(Job(folder, network, encoded.range(samples), record))
         _check_room(jobs)
         for job in jobs:
             write_job(job)
@@ -90,7 +90,10 @@ def _ranges(samples: int, workers: int) -> list[slice]:
 
 def _check_room(jobs: list[Job]) -> None:
     needed = sum(int(np.prod(shape)) * np.dtype(dtype).itemsize for job in jobs for _, _, shape, dtype in job.results())
-    needed += sum(array.nbytes for job in jobs for array in job.encoded.messages.values())
+    for job in jobs:
+        one = job.encoded.part(slice(1))
+        arrays = [*one.messages.values(), *(array for mant_exp in one.bias.values() for array in mant_exp)]
+        needed += job.encoded.samples * sum(array.nbytes for array in arrays)
     folder = jobs[0].folder
     free = shutil.disk_usage(folder).free
     if needed > free:
@@ -143,6 +146,7 @@ def _read_recording(jobs: list[Job]) -> Recording:
     fields = {"spikes": recording.spikes, "membrane": recording.membrane, "output": recording.outputs}
     for kind, index, _, _ in jobs[0].results():
         name = names.get(kind, list(network.populations))[index]
-        parts = [np.load(job.result_path(kind, index), mmap_mode="r") for job in jobs]
-        fields[kind][name] = np.concatenate(parts)
+        # mapped, so that memory need not hold all samples; the file's room is free again when the array is
+        parts = [np.load(job.result_path(kind, index), mmap_mode="c") for job in jobs]
+        fields[kind][name] = parts[0] if len(parts) == 1 else np.concatenate(parts)
     return recording

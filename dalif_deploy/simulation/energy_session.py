@@ -13,6 +13,7 @@ from hw_models.energy.gpu_measurement import find_counter, measured_gpu
 from hw_models.energy.histograms import sample_energy
 from hw_models.energy.report import energy_report
 from hw_models.input_data import InputData
+from hw_models.input_stream import InputStream
 from hw_models.mapping import DoesNotFit, map_or_refusal
 
 
@@ -30,7 +31,7 @@ def report_on_samples(
         progress: called with the samples done by a batch, and all.
     """
     network = artefact.network
-    encoded = encode_input(network, inputs)
+    encoded = InputStream(network, inputs)  # all samples at once might not fit in memory
     mapping, does_not_fit = map_or_refusal(network, encoded)
     counts = count_activity(
         network,

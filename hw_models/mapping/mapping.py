@@ -20,7 +20,7 @@ from hw_models.mapping.matrix_synapses import MatrixSynapses
 from hw_models.mapping.output_axons import cut_by_output_axons, output_axons
 from hw_models.mapping.partition import CoreUse, PopulationCut, Synapses
 from hw_models.mapping.placement import Flow, Placement, hops, naive_placement, short_placement, tile_position
-from hw_models.recording import EncodedInput
+from hw_models.recording import EncodedSamples
 
 PLACEMENT_SAMPLES = 4
 
@@ -154,7 +154,7 @@ def map_network(network: ChipNetwork, *, spikes: dict[str, np.ndarray] | None = 
     )
 
 
-def map_or_refusal(network: ChipNetwork, encoded: EncodedInput) -> tuple[Mapping | None, DoesNotFit | None]:
+def map_or_refusal(network: ChipNetwork, encoded: EncodedSamples) -> tuple[Mapping | None, DoesNotFit | None]:
     """The mapping, placed by the spikes of the first few samples; or why there is none."""
     from hw_models.simulator import simulate
 

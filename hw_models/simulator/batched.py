@@ -15,7 +15,7 @@ import torch
 
 from hw_models.chip_network import ChipNetwork, Projection
 from hw_models.errors import UserError
-from hw_models.recording import EncodedInput, Recording
+from hw_models.recording import EncodedInput, EncodedSamples, Recording
 from hw_models.simulator.exact_float import exact_float32
 from hw_models.simulator.exactness import population_bounds
 from hw_models.simulator.memory_layout import neuron_zeros
@@ -32,7 +32,7 @@ LARGEST_BATCH = 1024
 
 def simulate(
     network: ChipNetwork,
-    encoded: EncodedInput,
+    encoded: EncodedSamples,
     *,
     record: Request = ("spikes", "membrane"),
     batch_size: int | None = None,
@@ -57,7 +57,7 @@ def simulate(
 
 def simulate_chunks(
     network: ChipNetwork,
-    encoded: EncodedInput,
+    encoded: EncodedSamples,
     *,
     record: Request = ("spikes", "membrane"),
     batch_size: int | None = None,
@@ -76,7 +76,7 @@ def simulate_chunks(
         yield samples, recording
 
 
-def _batches(network: ChipNetwork, encoded: EncodedInput, size: int | None) -> Iterator[slice]:
+def _batches(network: ChipNetwork, encoded: EncodedSamples, size: int | None) -> Iterator[slice]:
     block = max(1, min(encoded.steps, BLOCK_STEPS))
     size = size or max(1, min(LARGEST_BATCH, BLOCK_ELEMENTS // (_largest(network) * block)))
     for start in range(0, max(encoded.samples, 1), size):

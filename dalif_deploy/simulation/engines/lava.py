@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from converters.artefact import Artefact
 from dalif_deploy.simulation.engines.engine import EngineRun, Progress, from_integers
-from hw_models.encode_input import encode_input
 from hw_models.input_data import InputData
+from hw_models.input_stream import InputStream
 
 
 class LavaEngine:
@@ -29,7 +29,7 @@ class LavaEngine:
 
         require_lava()
         self.network = artefact.network
-        self.encoded = encode_input(self.network, data, steps=steps)
+        self.encoded = InputStream(self.network, data, steps=steps)
         self.options = {
             "workers": workers,
             "step_limit_seconds": step_limit,
@@ -45,5 +45,5 @@ class LavaEngine:
         """See Engine."""
         from converters.lava.session import run_lava
 
-        recording = run_lava(self.network, self.encoded.part(samples), record=record, **self.options)
+        recording = run_lava(self.network, self.encoded.range(samples), record=record, **self.options)
         return from_integers(self.network, self.encoded.steps, recording)
