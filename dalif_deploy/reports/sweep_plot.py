@@ -55,8 +55,10 @@ def write_sweep_plot(sweep: dict[str, Any], path: Path, *, force: bool = False) 
         grid = figure.subplots(2, len(groups), squeeze=False, sharey=True)
         for column, (scope, points) in enumerate(groups.items()):
             grid[0, column].set_title(scope, fontweight="bold")
-            _draw(grid[0, column], points, "energy")
-            _draw(grid[1, column], points, "latency")
+            for row, kind in enumerate(("energy", "latency")):
+                # the columns of a row alike, or their distances would not be
+                wide = any(_wide(others, kind) for others in groups.values())
+                _draw(grid[row, column], points, kind, wide=wide)
         for axes in grid[:, 0]:
             axes.set_ylabel(_height(next(iter(groups.values())))[0])
         handles, names = grid[0, 0].get_legend_handles_labels()
@@ -68,7 +70,12 @@ def write_sweep_plot(sweep: dict[str, Any], path: Path, *, force: bool = False) 
             figure.savefig(temporary, format=path.suffix.lower()[1:], dpi=150, metadata=metadata)
 
 
-def _draw(axes: Axes, points: list[dict[str, Any]], kind: str) -> None:
+def _wide(points: list[dict[str, Any]], kind: str) -> bool:
+    means = [_range(point, kind)[1] for point in points]
+    return max(means) > WIDE * min(means)
+
+
+def _draw(axes: Axes, points: list[dict[str, Any]], kind: str, *, wide: bool) -> None:
     from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
     first, keys = points[0], varied(points)
@@ -99,8 +106,7 @@ def _draw(axes: Axes, points: list[dict[str, Any]], kind: str) -> None:
     for colour, name in ((FRONT, "front"), (BEATEN, "beaten by another point of its column")):
         axes.plot([], [], "o", color=colour, label=name)
     axes.margins(x=0.2, y=0.12)
-    means = [_range(point, kind)[1] for point in points]
-    if max(means) > WIDE * min(means):
+    if wide:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_minor_formatter(NullFormatter())

@@ -55,7 +55,7 @@ def _scope(scope: str, points: list[dict[str, Any]], data: str, console: Console
         made.add_row(*map(Text, cells), style="bold" if point["on_front"] else "")
     console.print(made)
     if first["accuracy"] is not None:
-        print_line(console, f"accuracy: one sample makes {1 / first['samples']:.2%}")
+        print_line(console, f"accuracy: one sample makes {100 / first['samples']:.2g} points")
     print_line(console, f"energy: dynamic, on chip, a sample [{energy_words(first)}]")
     if fitted:
         print_line(console, f"SANA-FE's: [{first['energy_sanafe']['status']}: {first['energy_sanafe']['title']}]")
