@@ -24,7 +24,7 @@ from hw_models.errors import UserError
 from tests import nir_networks
 
 ROOT = Path(__file__).parents[1]
-SWEEP = ("--sweep", "weight-bits=3,8", "steps=1,3", "chip=loihi1,loihi2", "input=bias,graded")
+SWEEP = ("--sweep", "weight-bits=3", "steps=1,3", "chip=loihi1,loihi2", "input=bias,graded")
 
 
 def command(*arguments):
@@ -67,7 +67,7 @@ def swept(folder):
 
 def test_each_point_is_the_single_run(folder, swept, tmp_path):
     points = swept[1]["points"]
-    assert len(points) == 16
+    assert len(points) == 8
     compared = 0
     for number, point in enumerate(points):
         asked = point["settings"]
@@ -92,16 +92,16 @@ def test_each_point_is_the_single_run(folder, swept, tmp_path):
         assert point["latency"] == report["latency"]
         assert (point["cores"], point["chips"]) == (report["mapping"]["cores"], report["mapping"]["chips"])
         compared += 1
-    assert compared == 12
-    # settings do something
-    assert len({point["energy"]["total"]["mean"] for point in points if point["status"] == "done"}) > 6
+    assert compared == 6
+    for scope in {point["scope"] for point in points} - {None}:  # settings do something
+        assert len({point["energy"]["total"]["mean"] for point in points if point["scope"] == scope}) == 2
 
 
 def test_the_number_of_workers_changes_nothing(folder, swept):
-    part = {"weight-bits": [3, 8], "steps": [1, 3], "chip": ["loihi2"], "input": ["graded"]}
+    part = {"weight-bits": [3], "steps": [1, 3], "chip": ["loihi2"], "input": ["graded"]}
     asked = Exploration(folder / "model.pt", str(folder / "data.npz"), part, limit=10, workers=1)
     found = json.loads(json.dumps(explore(asked)))["points"]
-    assert len(found) == 4 and found == [point for point in swept[1]["points"] if point["scope"] == "loihi2"]
+    assert len(found) == 2 and found == [point for point in swept[1]["points"] if point["scope"] == "loihi2"]
 
 
 def test_fronts_stay_within_what_is_comparable(swept):
@@ -119,8 +119,8 @@ def test_the_table_has_every_point_and_says_how_it_came_about(swept):
     out = swept[0].stdout
     for words in ("modelled from simulated constants", "assumed", "not compared across tables", "no graded input"):
         assert words in out
-    assert len(re.findall(r"│ ●? +│", out)) == 12  # a row a point with figures
-    assert out.count("not possible") == 4
+    assert len(re.findall(r"│ ●? +│", out)) == 6  # a row a point with figures
+    assert out.count("not possible") == 2
     assert out.count("●") == sum(bool(point["on_front"]) for point in swept[1]["points"])
 
 
@@ -130,10 +130,18 @@ def test_the_plot_names_its_axes_and_the_front(swept):
     for words in ("[assumed]", "[modelled from simulated constants]", "accuracy, %", "loihi1, first layer on the host"):
         assert words in plot
     front = sum(bool(point["on_front"]) for point in swept[1]["points"])
-    assert len(re.findall(r">bits \d T=\d<", plot)) == 2 * front
+    assert len(re.findall(r">T=\d<", plot)) == 2 * front
 
 
-def test_no_room_is_a_row_with_its_reason(tmp_path):
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Saves the start of workers where they are not what is tested."""
+    monkeypatch.setattr(
+        "dalif_deploy.exploration.explore.run_in_workers", lambda work, tasks, workers: enumerate(map(work, tasks))
+    )
+
+
+def test_no_room_is_a_row_with_its_reason(tmp_path, in_this_process):
     """4,600 sources: more input axons than a core of Loihi 1 has; no source gives Loihi 2's."""
     graph = nir_networks.chain(
         ("input", nir.Input({"input": np.array([4600])})),
@@ -152,8 +160,8 @@ def test_no_room_is_a_row_with_its_reason(tmp_path):
     assert second["accuracy"] is None
 
 
-def test_what_never_works_is_one_line(folder):
-    asked = Exploration(folder / "model.pt", str(folder / "nothing.npz"), {"steps": [1, 2]}, workers=1)
+def test_what_never_works_is_one_line(folder, in_this_process):
+    asked = Exploration(folder / "model.pt", str(folder / "nothing.npz"), {"steps": [1, 2]})
     with pytest.raises(UserError, match=r"nothing\.npz: no such file"):
         explore(asked)
 
@@ -207,9 +215,9 @@ def test_ctrl_c_ends_the_workers_and_leaves_nothing(folder, tmp_path):
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 60
-        while not list(tmp_path.glob("dalif-sweep-*/*")) and time.monotonic() < deadline:
+        while not list(tmp_path.glob("dalif-sweep-*/steps*")) and time.monotonic() < deadline:
             time.sleep(0.1)
-        assert list(tmp_path.glob("dalif-sweep-*/*")), "no point was begun"
+        assert list(tmp_path.glob("dalif-sweep-*/steps*")), "no point was begun"
         os.killpg(started.pid, signal.SIGINT)  # what a terminal does
         out, err = started.communicate(timeout=30)
     finally:

@@ -5,6 +5,7 @@ What that needs is imported in the functions: the process that only hands out po
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,7 +100,10 @@ class PointWork:
         steps = artefact.network.steps
         if self._loaded is None or self._loaded[0] != steps:
             root = None if self.data_root is None else str(self.data_root)
-            self._loaded = steps, load_data(self.data, root, steps=steps)
+            # one process at a time, as it may download; a file's lock goes with a process that dies
+            with open(self.folder / "loading", "w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._loaded = steps, load_data(self.data, root, steps=steps)
         return self._loaded[1]
 
 
