@@ -96,3 +96,15 @@ def netx(session: nox.Session) -> None:
     session.install("lava-dl==0.6.0")
     session.run("python", "benchmarks/netx_check.py", "run", f"{out}/network.net", samples)
     session.run("python", "-m", "benchmarks.netx_check", "random", "--networks", "100")
+
+
+@nox.session(python="3.11")
+def mutation(session: nox.Session) -> None:
+    """Plants faults in hw_models and converters, in a clone, and counts those that the tests see: an hour or more."""
+    install(session)
+    session.install("mutmut==3.8.1", "psutil>=5.9")
+    tmp = Path(session.create_tmp())
+    if not (tmp / "clone").exists():
+        session.run("git", "clone", "--quiet", ".", str(tmp / "clone"), external=True)
+    command = ("python", "-W", "ignore", "-m", "benchmarks.mutation", str(tmp / "clone"), "--out", str(tmp / "found"))
+    session.run("nice", "-n", "10", *command, *session.posargs, external=True)

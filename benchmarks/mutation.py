@@ -1,0 +1,202 @@
+"""A mutation run on hw_models and converters: how many planted faults the tests see.
+
+    nox -s mutation -- --sample 400 --seed 1
+    python -m benchmarks.mutation CLONE --sample 400 --seed 1 --out FOLDER
+
+CLONE is a clone of the repository, whose files are changed and put back: never the one that you work in. First every
+test file runs once, to learn which tests run which lines (kept in FOLDER/covered; a second run starts at once). Then a
+random sample of mutants, drawn from all files in proportion to their mutants and at least one from each, is judged one
+after the other: by the tests that run the mutated line, the fast ones first, until one fails. FOLDER/judged-SEED.jsonl
+has a line for each mutant; what is there already is not judged again.
+
+A mutant's tests together take at most --seconds of their usual time, and those marked slow are left out: more tests
+could only kill more. A line that no test's own code runs (module level) is judged by the tests that run its file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("hw_models", "converters")
+KILLED, TIMEOUT, SURVIVED = "killed", "timeout", "survived"
+FILE_SECONDS = 1200  # longest run of a test file that learns its lines
+QUICK = 2.0  # seconds; slower tests come after all quick ones
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clone", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--sample", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of tests a mutant, by their usual time")
+    parser.add_argument("--again", action="store_true", help="judge survivors of this seed again, with today's tests")
+    parser.add_argument("--only", nargs="*", help="mutants by name, for a closer look")
+    arguments = parser.parse_args()
+    clone = arguments.clone.resolve()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    covered = arguments.out / "covered"
+    learn(clone, covered)
+    tests = CoveringTests(covered)
+    judged_file = arguments.out / f"judged-{arguments.seed}.jsonl"
+    judged = read_judged(judged_file)
+    chosen = draw(clone, arguments.sample, arguments.seed)
+    from benchmarks.mutants import mutants
+    from benchmarks.mutation_judge import Judge
+
+    judge = Judge(clone, arguments.seconds)
+    for path, numbers in chosen.items():
+        for mutant in mutants(clone / path, clone, numbers):
+            known = judged.get(mutant.name)
+            if arguments.only is not None and mutant.name not in arguments.only:
+                continue
+            if known and not arguments.only and not (arguments.again and known["verdict"] == SURVIVED):
+                continue
+            found = judge.judge(mutant, tests.of(mutant, arguments.seconds))
+            row = {"name": mutant.name, "line": mutant.line, "before": mutant.before, "after": mutant.after, **found}
+            judged[mutant.name] = row
+            with judged_file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            print(f"{row['verdict']:9} {row['seconds']:6.1f} s {row['tests']:4} tests  {mutant.name}", flush=True)
+    print(summary(list(judged.values())))
+
+
+def learn(clone: Path, covered: Path) -> None:
+    """Runs each test file once, in a process, and keeps which tests run which lines."""
+    covered.mkdir(exist_ok=True)
+    for file in sorted((clone / "tests").glob("test_*.py")):
+        found = covered / f"{file.stem.removeprefix('test_')}.json"
+        if found.exists():
+            continue
+        environment = environment_of(clone) | {"COVERED_LINES": str(found)}
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "benchmarks.mutation_coverage", "-p", "no:cacheprovider"]
+        began = time.monotonic()
+        try:
+            subprocess.run(
+                [*command, "-m", "not slow", str(file.relative_to(clone))],
+                cwd=clone, env=environment, stdout=subprocess.DEVNULL, timeout=FILE_SECONDS, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            print(f"{file.name}: more than {FILE_SECONDS} s", file=sys.stderr)
+        if not found.exists():
+            found.write_text('{"seconds": {}, "lines": {}}', encoding="utf-8")
+        print(f"{file.name}: lines learnt in {time.monotonic() - began:.0f} s", flush=True)
+
+
+def environment_of(clone: Path) -> dict[str, str]:
+    """The clone's packages come before an installed one; one thread."""
+    return os.environ | {"PYTHONPATH": str(clone), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+class CoveringTests:
+    """Which tests judge a mutant."""
+
+    def __init__(self, covered: Path) -> None:
+        self.seconds: dict[str, float] = {}
+        self.lines: dict[str, dict[int, set[str]]] = {}
+        for file in sorted(covered.glob("*.json")):
+            found = json.loads(file.read_text(encoding="utf-8"))
+            self.seconds |= found["seconds"]
+            for path, lines in found["lines"].items():
+                own = self.lines.setdefault(path, {})
+                for line, tests in lines.items():
+                    own.setdefault(int(line), set()).update(tests)
+        self.of_file: dict[str, set[str]] = {}
+        for test in self.seconds:
+            self.of_file.setdefault(test.partition("::")[0], set()).add(test)
+
+    def of(self, mutant: Any, seconds: float) -> list[str]:
+        """In the order in which they shall run: quick before slow, files with little to run before the others."""
+        lines = self.lines.get(mutant.path, {})
+        chosen = self._run({test for n in range(mutant.line, mutant.last_line + 1) for test in lines.get(n, ())})
+        if not chosen:  # module level
+            chosen = self._run({test for tests in lines.values() for test in tests})
+        total: dict[tuple[bool, str], float] = {}
+        for test in chosen:
+            total[self._group(test)] = total.get(self._group(test), 0.0) + self.seconds[test]
+
+        def place(test: str) -> tuple[Any, ...]:
+            slow, file = self._group(test)
+            return slow, total[slow, file], file, self.seconds[test], test
+
+        ordered = sorted(chosen, key=place)
+        kept, spent = [], 0.0
+        for test in ordered:
+            if spent + self.seconds[test] <= seconds or not kept:
+                kept.append(test)
+                spent += self.seconds[test]
+        return kept
+
+    def _group(self, test: str) -> tuple[bool, str]:
+        return self.seconds[test] > QUICK, test.partition("::")[0]
+
+    def _run(self, contexts: set[str]) -> set[str]:
+        """Tests by name; where a line ran in a test's setup, all tests of its file, since they may share a fixture."""
+        chosen: set[str] = set()
+        for context in contexts:
+            test, setup, _ = context.partition("|setup")
+            chosen |= self.of_file.get(test.partition("::")[0], set()) if setup else {test}
+        return chosen & self.seconds.keys()
+
+
+def draw(clone: Path, size: int, seed: int) -> dict[str, set[int]]:
+    """File -> numbers of the drawn mutants."""
+    from benchmarks.mutants import count
+
+    files = [file for package in PACKAGES for file in sorted((clone / package).rglob("*.py"))]
+    counts = {str(file.relative_to(clone)): count(file) for file in files}
+    total = sum(counts.values())
+    print(f"{total:,} mutants in {sum(n > 0 for n in counts.values())} files")
+    chosen = {}
+    for path, number in counts.items():
+        if number:
+            # of its own for each file: a change elsewhere draws the same
+            chance = random.Random(f"{seed} {path}")
+            share = size * number / total
+            take = max(1, math.floor(share) + (chance.random() < share % 1))
+            chosen[path] = set(chance.sample(range(number), min(take, number)))
+    return chosen
+
+
+def read_judged(file: Path) -> dict[str, dict[str, Any]]:
+    if not file.exists():
+        return {}
+    rows = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    return {row["name"]: row for row in rows}
+
+
+def summary(rows: list[dict[str, Any]]) -> str:
+    """A line a package: verdicts and the share killed, with its 95 % interval (Wilson)."""
+    lines = []
+    for package in (*PACKAGES, ""):
+        verdicts = Counter(row["verdict"] for row in rows if row["name"].startswith(package))
+        total = sum(verdicts.values())
+        if total:
+            killed = verdicts[KILLED] + verdicts[TIMEOUT]
+            low, high = wilson(killed, total)
+            told = ", ".join(f"{verdicts[v]} {v}" for v in (KILLED, TIMEOUT, SURVIVED))
+            share = f"{100 * killed / total:.1f} % seen ({100 * low:.1f} to {100 * high:.1f} %)"
+            lines.append(f"{package or 'both':11} {total} mutants: {told}; {share}")
+    return "\n".join(lines)
+
+
+def wilson(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's interval of a share."""
+    share, correction = hits / total, z * z / total
+    middle = (share + correction / 2) / (1 + correction)
+    half = z / (1 + correction) * math.sqrt(share * (1 - share) / total + correction / (4 * total))
+    return middle - half, middle + half
+
+
+if __name__ == "__main__":
+    main()
