@@ -115,10 +115,11 @@ class ConvolutionSynapses:
 
     def lists(self, box: Box) -> tuple[Box, np.ndarray]:
         """(window of the source, int64 [C, H, W] of that window): bits of each neuron's synapses, as a list."""
-        # sums of a few small integers: exact in float64
-        window, synapses = self._spread(self._synapses_by_channel(*box[0]).astype(np.float64), *box[1:])
+        # no more synapses than neurons on the core, far below 2^24: exact in float32
+        window, synapses = self._spread(self._synapses_by_channel(*box[0]).astype(np.float32), *box[1:])
         field = self._bits + index_field(box_size(box), self.encoding)
-        return window, list_bits(synapses, field, self.encoding)
+        length = np.arange(1 + int(synapses.max(initial=0)))
+        return window, list_bits(length, field, self.encoding)[synapses.astype(np.int32)]
 
     def output_axons(self, boxes: list[Box], numbers: np.ndarray, cores: int) -> np.ndarray:
         """Output axons that each source core spends on the cores with `boxes`, int64 [cores].
