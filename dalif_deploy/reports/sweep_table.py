@@ -66,10 +66,10 @@ def _scope(scope: str, points: list[dict[str, Any]], data: str, console: Console
 def _without_figures(points: list[dict[str, Any]], console: Console) -> None:
     if not points:
         return
-    keys = list(points[0]["settings"])
-    made = new_table("Points without figures", *keys, "", "why", left=len(keys) + 2)
+    made = new_table("Points without figures", "point", "why", left=2)
     for point in points:
-        add_row(made, *(str(point["settings"][key]) for key in keys), point["status"], point["why"])
+        words = " ".join(f"{key}={value}" for key, value in point["settings"].items())
+        add_row(made, words, f"{point['status']}: {point['why']}")
     console.print(made)
 
 
