@@ -98,17 +98,11 @@ def lava(artefact: Path, data: str, samples: int) -> dict[str, Any]:
     def look(done: int, _: int) -> None:
         now = time.monotonic()
         if not rows or now - rows[-1]["at"] > 0.5:
-            family = [child.memory_full_info() for child in me.children(recursive=True)]
-            rows.append(
-                {
-                    "at": now,
-                    "sample": done / stream.steps,
-                    "lava_bytes": sum(info.pss for info in family),
-                    "private_bytes": sum(info.uss for info in family),
-                    "own_bytes": me.memory_info().rss,
-                    "files": sum(child.num_fds() for child in me.children(recursive=True)),
-                }
-            )
+            family = me.children(recursive=True)
+            memory = [memory_kinds(child.pid) for child in family]
+            row = {kind: sum(each[kind] for each in memory) for kind in ("Pss", "Pss_Anon", "Pss_File", "Pss_Shmem")}
+            files = sum(child.num_fds() for child in family)
+            rows.append({"at": now, "sample": done / stream.steps, **row, "own": me.memory_info().rss, "files": files})
 
     recording = run_lava(network, stream, record=("spikes",), progress=look)
     mine = simulate(network, stream, record=("spikes",))
@@ -124,21 +118,34 @@ def lava(artefact: Path, data: str, samples: int) -> dict[str, Any]:
         "steps": stream.steps,
         "neurons": sum(p.size for p in network.populations.values()),
         "rows": [{**row, "at": row["at"] - rows[0]["at"]} for row in rows],
-        "bytes_a_sample": float(np.polyfit(along, [row["lava_bytes"] for row in later], 1)[0]),
-        "private_bytes_a_sample": float(np.polyfit(along, [row["private_bytes"] for row in later], 1)[0]),
+        "bytes_a_sample": {
+            k: float(np.polyfit(along, [row[k] for row in later], 1)[0]) for k in ("Pss_Anon", "Pss_File")
+        },
+        # what the session writes and reads by mapped files: each layer's spikes, its output, the messages
+        "file_bytes_a_sample": sum(a.nbytes for a in (*recording.spikes.values(), *recording.outputs.values()))
+        / samples
+        + sum(a.nbytes for a in stream.part(slice(1)).messages.values()),
         "seconds_a_sample": [float(np.median(part)) for part in np.array_split(seconds, 9)],
     }
     print(
-        f"{found['bytes_a_sample']:.0f} bytes a sample, of them private {found['private_bytes_a_sample']:.0f}; seconds"
+        {k: round(v) for k, v in found["bytes_a_sample"].items()},
+        "bytes a sample, of files",
+        found["file_bytes_a_sample"],
     )
     print(*(f"{each:.4f}" for each in found["seconds_a_sample"]))
     return found
 
 
+def memory_kinds(pid: int) -> dict[str, int]:
+    """Proportional resident bytes of a process by kind, as Linux sums them up."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]
+    return {line.partition(":")[0]: int(line.split()[1]) * 1024 for line in lines}
+
+
 def large() -> dict[str, Any]:
     """Builds, simulates and maps the large network, each in a process of its own."""
     rows = {}
-    for step in ("build", "simulate", "loihi1", "loihi2"):
+    for step in ("build", "simulate", "loihi1", "loihi2", "report"):
         command = [sys.executable, "-m", "benchmarks.load_large", step]
         began = time.monotonic()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -1,6 +1,6 @@
 """A network of ten million neurons and a billion synaptic operations a step; one part of `benchmarks.load large`.
 
-python -m benchmarks.load_large build|simulate|loihi1|loihi2
+python -m benchmarks.load_large build|simulate|loihi1|loihi2|report
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,13 @@ def build() -> dict[str, Any]:
     return {"neurons": sum(p.size for p in network.populations.values()), "synapses": sum(synapses.values())}
 
 
+def some_input(network: ChipNetwork) -> EncodedInput:
+    """One sample, a fifth of the pixels at each step."""
+    shape = (1, STEPS, *network.inputs["input"].shape)
+    spikes = (np.random.default_rng(1).random(shape) < 0.2).astype(np.int32)
+    return EncodedInput(STEPS, 1, {"input": spikes})
+
+
 def run() -> dict[str, Any]:
     import torch
 
@@ -54,9 +62,7 @@ def run() -> dict[str, Any]:
 
     torch.set_num_threads(1)
     network = large_network()
-    shape = (1, STEPS, *network.inputs["input"].shape)
-    spikes = (np.random.default_rng(1).random(shape) < 0.2).astype(np.int32)
-    encoded = EncodedInput(STEPS, 1, {"input": spikes})
+    encoded = some_input(network)
     began = time.monotonic()
     counts = count_activity(network, encoded)
     return {
@@ -84,6 +90,30 @@ def mapped(chip: str) -> dict[str, Any]:
     }
 
 
+def report() -> dict[str, Any]:
+    """The whole energy report: mapping by what spiked, counts on it, latency of each step's busiest core."""
+    import torch
+
+    from hw_models.energy.counts import count_activity
+    from hw_models.energy.report import energy_report
+    from hw_models.mapping import map_or_refusal
+
+    torch.set_num_threads(1)
+    network = large_network()
+    encoded = some_input(network)
+    began = time.monotonic()
+    mapping, refusal = map_or_refusal(network, encoded)
+    counts = count_activity(network, encoded, mapping=mapping)
+    made = energy_report(network, encoded, counts, measured=[], does_not_fit=refusal)
+    latency = made["latency"]
+    return {
+        "report_seconds": time.monotonic() - began,
+        "messages": made["mapping"].get("traffic"),
+        "longest_step_seconds": latency and latency["longest_step"],
+    }
+
+
 if __name__ == "__main__":
     (part,) = sys.argv[1:]
-    print(json.dumps(build() if part == "build" else run() if part == "simulate" else mapped(part)))
+    parts: dict[str, Callable[[], dict[str, Any]]] = {"build": build, "simulate": run, "report": report}
+    print(json.dumps(parts[part]() if part in parts else mapped(part)))

@@ -39,7 +39,10 @@ def images(rows: list[dict[str, Any]]) -> plt.Figure:
 def lava(found: dict[str, Any]) -> plt.Figure:
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
     rows = [row for row in found["rows"] if row["sample"] > 0]
-    left.plot([row["sample"] for row in rows], [row["lava_bytes"] / 1e6 for row in rows])
+    along = [row["sample"] for row in rows]
+    left.plot(along, [(row["Pss_Anon"] + row["Pss_Shmem"]) / 1e6 for row in rows], label="their own and shared")
+    left.plot(along, [row["Pss"] / 1e6 for row in rows], label="with mapped files: programs, samples, results")
+    left.legend(fontsize=8)
     left.set(xlabel="samples done", ylabel="memory of Lava's processes, MB", ylim=(0, None))
     tenths = found["seconds_a_sample"]
     right.plot([found["samples"] * (i + 1.5) / 10 for i in range(len(tenths))], [1e3 * each for each in tenths], "o-")

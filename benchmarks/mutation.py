@@ -10,7 +10,8 @@ after the other: by the tests that run the mutated line, the fast ones first, un
 has a line for each mutant; what is there already is not judged again.
 
 A mutant's tests together take at most --seconds of their usual time, and those marked slow are left out: more tests
-could only kill more. A line that no test's own code runs (module level) is judged by the tests that run its file.
+could only kill more. At module level, which runs on import, a line is judged by the tests of the lines that use its
+name.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import json
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -47,7 +49,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     covered = arguments.out / "covered"
     learn(clone, covered)
-    tests = CoveringTests(covered)
+    tests = CoveringTests(clone, covered)
     judged_file = arguments.out / f"judged-{arguments.seed}.jsonl"
     judged = read_judged(judged_file)
     chosen = draw(clone, arguments.sample, arguments.seed)
@@ -101,7 +103,8 @@ def environment_of(clone: Path) -> dict[str, str]:
 class CoveringTests:
     """Which tests judge a mutant."""
 
-    def __init__(self, covered: Path) -> None:
+    def __init__(self, clone: Path, covered: Path) -> None:
+        self.clone = clone
         self.seconds: dict[str, float] = {}
         self.lines: dict[str, dict[int, set[str]]] = {}
         for file in sorted(covered.glob("*.json")):
@@ -119,8 +122,8 @@ class CoveringTests:
         """In the order in which they shall run: quick before slow, files with little to run before the others."""
         lines = self.lines.get(mutant.path, {})
         chosen = self._run({test for n in range(mutant.line, mutant.last_line + 1) for test in lines.get(n, ())})
-        if not chosen:  # module level
-            chosen = self._run({test for tests in lines.values() for test in tests})
+        if not chosen:  # module level: where its name is used, or else whatever runs the file
+            chosen = self._run(self._users(mutant)) or self._run({test for tests in lines.values() for test in tests})
         total: dict[tuple[bool, str], float] = {}
         for test in chosen:
             total[self._group(test)] = total.get(self._group(test), 0.0) + self.seconds[test]
@@ -136,6 +139,21 @@ class CoveringTests:
                 kept.append(test)
                 spent += self.seconds[test]
         return kept
+
+    def _users(self, mutant: Any) -> set[str]:
+        """Tests of the lines, in any file, that name what the mutated line assigns."""
+        named = re.match(r"\s*([A-Za-z_]\w*)\s*(:[^=]*)?=", self._source(mutant.path)[mutant.line - 1])
+        if named is None:
+            return set()
+        word = re.compile(rf"\b{named[1]}\b")
+        found: set[str] = set()
+        for path, lines in self.lines.items():
+            source = self._source(path)
+            found |= {test for n, tests in lines.items() if word.search(source[n - 1]) for test in tests}
+        return found
+
+    def _source(self, path: str) -> list[str]:
+        return (self.clone / path).read_text(encoding="utf-8").splitlines()
 
     def _group(self, test: str) -> tuple[bool, str]:
         return self.seconds[test] > QUICK, test.partition("::")[0]
