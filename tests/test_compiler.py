@@ -136,10 +136,13 @@ def test_skip_connections_add_their_drives():
     graph.nodes["c3"] = nir.Conv2d((4, 4), rng.normal(size=(12, 12, 3, 3)), 1, 1, 1, 1, np.zeros(12))
     graph.edges.remove(("b2", "flat"))
     graph.edges += [("b2", "c3"), ("c3", "b3"), ("b1", "side"), ("side", "b3"), ("b3", "flat")]
-    network = compiled(graph, "bias").network
+    found = compiled(graph, "bias")
+    network = found.network
     assert {p.source for p in network.incoming("b3")} == {"b1", "b2"}
     waits = {p.source: network.pipeline_delay(p) for p in network.incoming("b3")}
     assert waits == {"b1": 1, "b2": 0}
+    (late,) = [p.name for p in network.incoming("b3") if p.source == "b1"]
+    assert found.delays == [{"projection": late, "steps": 1, "neurons": 8 * 8 * 8}]
 
 
 def test_whole_multiples_stay_exact_and_ties_do_not_fire():
