@@ -92,8 +92,11 @@ def load_artefact(folder: str | Path) -> Artefact:
         export = json.loads(path.read_text(encoding="utf-8"))
         if export["format"] != EXPORT_FORMAT:
             raise ValueError(f"format {export['format']!r}")
-        _ = export["dt"], export["steps"], export["target"]
-    except (ValueError, KeyError, TypeError, OSError) as error:
+        if not (isinstance(export["target"], str) and 0 < float(export["dt"]) < float("inf")):
+            raise ValueError("target or dt")
+        if not (export["steps"] is None or (isinstance(export["steps"], int) and export["steps"] > 0)):
+            raise ValueError("steps")
+    except (ValueError, KeyError, TypeError, OSError, OverflowError, RecursionError) as error:
         raise UserError(
             f"export.json is damaged or of another version ({error})", where=str(folder), remedy="export it again"
         ) from error

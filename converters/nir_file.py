@@ -9,8 +9,10 @@ import h5py
 import nir
 import numpy as np
 
+from hw_models.damaged_file import damage_in_one_line
 from hw_models.errors import UserError
 from hw_models.graph import FlatGraph, flatten_graph
+from hw_models.hdf5_input import check_hdf5
 
 
 def read_nir(path: str | Path) -> nir.NIRGraph:
@@ -26,15 +28,9 @@ def read_nir(path: str | Path) -> nir.NIRGraph:
         raise UserError(
             "not a NIR file (not HDF5, or truncated)", where=str(path), remedy="write it again with nir.write"
         )
-    try:
+    with damage_in_one_line("not a readable NIR graph", where=path, remedy="write it again with nir.write"):
+        check_hdf5(path)
         graph = nir.read(path, type_check=False)
-    # h5py and nir raise many types for damaged content
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, AssertionError, RuntimeError) as error:
-        raise UserError(
-            f"not a readable NIR graph ({type(error).__name__}: {error})",
-            where=str(path),
-            remedy="write it again with nir.write",
-        ) from error
     if not isinstance(graph, nir.NIRGraph):
         raise UserError(
             "holds a single node, not a graph", where=str(path), remedy="wrap it with nir.NIRGraph.from_list"

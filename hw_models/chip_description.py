@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hw_models.errors import UserError
 
@@ -139,7 +139,16 @@ def load_chip(name: str) -> ChipDescription:
     path = CHIP_FOLDER / f"{name}.toml"
     if name not in chip_names():
         raise UserError(f"unknown chip {name!r}", remedy=f"choose one of {', '.join(chip_names())}")
+    return read_chip_description(path)
+
+
+def read_chip_description(path: Path) -> ChipDescription:
+    """The chip that a file describes.
+
+    Raises:
+        UserError: not TOML, a field missing or unknown, a value out of its range.
+    """
     try:
         return ChipDescription.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, of its text, of pydantic
         raise UserError(f"broken chip description: {error}", where=path.name, remedy="repair the file") from error

@@ -178,6 +178,10 @@ class ChipNetwork:
         """Projections that end at `population`, in the order of the file."""
         return [p for p in self.projections.values() if p.target == population]
 
+    def layers(self) -> list[Projection | HostProjection]:
+        """All that has weights, on the chip and on the host."""
+        return [*self.projections.values(), *self.host_projections.values()]
+
     def outgoing(self, source: str) -> list[Projection]:
         """Projections that start at an input or population."""
         return [p for p in self.projections.values() if p.source == source]

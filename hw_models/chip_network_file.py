@@ -8,13 +8,14 @@ coding) stands in metadata; this module reads it back to the same ChipNetwork.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import nir
 import numpy as np
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from hw_models.chip_network import (
     DECAY_UNITY,
@@ -30,6 +31,9 @@ from hw_models.chip_network import (
     Projection,
 )
 from hw_models.errors import UserError
+from hw_models.hdf5_input import check_hdf5
+from hw_models.linear_operator import spatial_output
+from hw_models.network_size import check_size
 
 FORMAT = "dalif-deploy chip network 1"
 ORDERED = ("inputs", "populations", "projections", "host_projections", "outputs")
@@ -76,6 +80,7 @@ def read_chip_network(path: str | Path) -> ChipNetwork:
         UserError: not such a file, or registers outside their range.
     """
     try:
+        check_hdf5(path)
         graph = nir.read(path, type_check=False)
         header = json.loads(_text(graph.metadata["dalif_deploy"]))
         if header.get("format") != FORMAT:
@@ -99,15 +104,9 @@ def read_chip_network(path: str | Path) -> ChipNetwork:
         if "order" in header:
             for kind in ORDERED:
                 _reorder(getattr(network, kind), header["order"][kind])
-    except (
-        OSError,
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        AssertionError,
-        ValidationError,
-    ) as error:
+    except UserError:
+        raise
+    except Exception as error:  # h5py, nir, json and pydantic raise whatever damaged content makes of them
         raise UserError(
             f"not a readable compiled network ({type(error).__name__}: {error})",
             where=str(path),
@@ -267,11 +266,15 @@ def _check(network: ChipNetwork, where: str) -> None:
         weight = projection.weight
         if weight.size and (weight.min() < -256 or weight.max() > 255):
             raise UserError(f"weights of {projection.name} outside -256..255", where=where, remedy=remedy)
-        for end in (projection.source, projection.target):
+    for layer in network.layers():
+        for end in (layer.source, layer.target):
             if end not in network.populations and end not in network.inputs:
-                raise UserError(
-                    f"{projection.name} connects to {end}, which does not exist", where=where, remedy=remedy
-                )
+                raise UserError(f"{layer.name} connects to {end}, which does not exist", where=where, remedy=remedy)
+    check_size([network.source_shape(name) for name in (*network.inputs, *network.populations)], where=where)
+    for layer in network.layers():
+        if not _fits(network, layer):
+            what = f"{layer.name} does not fit between {layer.source} and {layer.target}"
+            raise UserError(what, where=where, remedy=remedy)
     for output in network.outputs.values():
         if output.population not in network.populations:
             raise UserError(
@@ -279,6 +282,28 @@ def _check(network: ChipNetwork, where: str) -> None:
                 where=where,
                 remedy=remedy,
             )
+
+
+def _fits(network: ChipNetwork, layer: Projection | HostProjection) -> bool:
+    """Whether the weights lead from the source's shape to the target's."""
+    if layer.target not in network.populations:
+        return False
+    source, target = network.source_shape(layer.source), network.populations[layer.target].shape
+    weight, geometry = layer.weight, layer.geometry
+    if isinstance(layer, HostProjection) and layer.bias.shape != weight.shape[:1]:
+        return False
+    if geometry is None:
+        return weight.shape == (math.prod(target), math.prod(source))
+    axes = len(source) - 1
+    slides = (geometry.stride, geometry.padding, geometry.dilation)
+    if axes not in (1, 2) or weight.ndim != axes + 2 or any(len(each) != axes for each in slides):
+        return False
+    if min(*geometry.stride, *geometry.dilation, geometry.groups, *weight.shape) < 1 or min(geometry.padding) < 0:
+        return False
+    # zeros around the input take memory too
+    check_size([[source[0], *(n + 2 * p for n, p in zip(source[1:], geometry.padding, strict=True))]], where=layer.name)
+    grouped = weight.shape[1] * geometry.groups == source[0] and weight.shape[0] % geometry.groups == 0
+    return grouped and (len(weight), *spatial_output(source[1:], weight.shape[2:], geometry)) == target
 
 
 def _json(value: object) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+LONGEST = 500  # characters of what is wrong; the rest of a line is ours
+
 
 class UserError(Exception):
     """A fault that the user can mend.
@@ -15,12 +17,18 @@ class UserError(Exception):
     exit_code = 2
 
     def __init__(self, what: str, *, where: str | None = None, remedy: str | None = None):
-        self.what, self.where, self.remedy = what, where, remedy
+        self.what, self.where, self.remedy = _shown(what), where, remedy
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.what}" if self.where else self.what
-        return " ".join((f"{text}; {self.remedy}" if self.remedy else text).split())
+        text = f"{_shown(self.where)}: {self.what}" if self.where else self.what
+        return f"{text}; {_shown(self.remedy)}" if self.remedy else text
+
+
+def _shown(text: str) -> str:
+    """One line without what would steer a terminal or what no encoding knows: names in files may hold anything."""
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
 
 
 class CheckFailed(UserError):  # noqa: N818 - it names an outcome, not a fault

@@ -28,10 +28,13 @@ from hw_models.chip_network import (
     Population,
     Projection,
 )
+from hw_models.damaged_file import damage_in_one_line
 from hw_models.errors import UserError
+from hw_models.hdf5_input import check_hdf5
 from hw_models.linear_operator import spatial_output
+from hw_models.network_size import check_size
+from hw_models.valid_geometry import check_geometry
 
-MOST_NEURONS = 1 << 26
 INPUT_WEIGHT = 64  # netx, where the file has none
 
 
@@ -41,13 +44,11 @@ def read_net(path: Path) -> ChipNetwork:
     Raises:
         UserError: a damaged file, or what this project does not know: the layer and its type.
     """
-    try:
+    with damage_in_one_line("not a readable .net file", where=path, remedy="write it again"):
+        check_hdf5(path)
         with h5py.File(path, "r") as file:
             layers = [file[f"layer/{n}"] for n in range(len(file["layer"]))]
             return _Reader().read(layers)
-    except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError) as error:
-        text = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(f"not a readable .net file ({text})", where=str(path), remedy="write it again") from error
 
 
 class _Reader:
@@ -141,6 +142,9 @@ class _Reader:
             weight = np.repeat(weight, groups, axis=0)
         stride, padding, dilation = (_pair(layer[key]) for key in ("stride", "padding", "dilation"))
         geometry = Geometry(stride, padding, dilation, groups)
+        check_geometry(geometry, 2, where=name)
+        if weight.ndim != 4 or len(weight) % groups or weight.shape[1] * groups != self.shape[0]:
+            raise UserError(f"weight of shape {list(weight.shape)} on a source of {list(self.shape)}", where=name)
         shape = (len(weight), *spatial_output(self.shape[1:], weight.shape[2:], geometry))
         if shape != _shape(layer):
             raise UserError(f"gives {list(shape)}, its shape says {list(_shape(layer))}", where=name)
@@ -192,10 +196,7 @@ def _bias(name: str, layer: h5py.Group, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _size(name: str, shape: tuple[int, ...]) -> int:
-    size = int(np.prod(shape, dtype=np.float64))
-    if not 0 < size <= MOST_NEURONS:
-        raise UserError(f"shape {list(shape)}", where=name, remedy="take a smaller network")
-    return size
+    return check_size([shape], where=name)
 
 
 def _shape(layer: h5py.Group) -> tuple[int, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hw_models.damaged_file import damage_in_one_line
 from hw_models.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class OnnxSession:
         require_onnxruntime()
         import onnxruntime
 
+        _require_own_data(path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or _torch_threads()
         options.log_severity_level = 3  # errors only: it warns of graphics cards that it does not find
@@ -62,6 +65,24 @@ class OnnxSession:
         """Outputs by name, all unless some are named."""
         names = self.outputs if outputs is None else outputs
         return dict(zip(names, self._session.run(names, values), strict=True))
+
+
+def _require_own_data(path: Path) -> None:
+    """Raises UserError for a model that names a file other than the one beside it that `write_model` writes.
+
+    onnxruntime has a check of its own only in later versions. Models that name no file are not read here.
+    """
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if content.find(b"location") < 0:  # the key that such a name stands behind
+            return
+    import onnx
+    from onnx.external_data_helper import _get_all_tensors, uses_external_data
+
+    with damage_in_one_line("not a readable ONNX model", where=path, remedy="export it again"):
+        for tensor in _get_all_tensors(onnx.load_model(path, load_external_data=False)):
+            named = {entry.key: entry.value for entry in tensor.external_data}.get("location")
+            if uses_external_data(tensor) and named != f"{path.name}.data":
+                raise UserError(f"{tensor.name} lies in {named}", where=str(path), remedy="export it again")
 
 
 def require_onnxruntime() -> None:

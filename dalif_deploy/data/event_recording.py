@@ -10,10 +10,13 @@ import numpy as np
 from dalif_deploy.data.event_frames import event_frames, require_events
 from dalif_deploy.data.labelled_data import LabelledData
 from hw_models.errors import UserError
+from hw_models.file_claims import half_of_memory
 
 # iniVation; Event Stream; Prophesee EVT2, EVT3 and DAT. faery rather than aedat, expelliarmus or tonic: it alone reads
 # them all, and gives the sensor's size with the events. Its .csv is left out: there it has to guess that size.
 ENDINGS = (".aedat4", ".es", ".raw", ".dat")
+
+FLOAT_BYTES = 4
 
 
 def is_recording(spec: str) -> bool:
@@ -51,6 +54,10 @@ def load_recording(path: str | Path, *, size: tuple[int, int], steps: int, windo
             where=str(path),
             remedy="give a shorter --window-ms",
         )
+    # a damaged time stamp makes a recording of centuries
+    if windows * steps * 2 * size[0] * size[1] * (1 + FLOAT_BYTES) > half_of_memory():
+        what = f"{windows:,} windows of {window_ms:g} ms would take more than half of the memory"
+        raise UserError(what, where=str(path), remedy="give a longer --window-ms, or a part of the recording")
     scale = min(sensor[0] / size[0], sensor[1] / size[1])
     part = tuple(max(1, round(n * scale)) for n in size)
     for field, whole, kept in zip("xy", sensor, part, strict=True):
@@ -74,8 +81,10 @@ def _read(path: Path) -> tuple[tuple[int, int], np.ndarray]:
         stream = faery.events_stream_from_file(str(path))
         packets = [packet.copy() for packet in stream]
         sensor = stream.dimensions()
-    # faery raises plain RuntimeError and others for what it can't read
-    except Exception as error:
+    # faery raises plain RuntimeError and others for what it can't read, and panics of Rust, which are no Exception
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f"not a readable recording ({reason})", where=str(path), remedy=f"give one of {', '.join(ENDINGS)}"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import gzip
-import shutil
-import tempfile
-import zlib
+import math
+import struct
 from pathlib import Path
 
 import numpy as np
 
 from dalif_deploy.data.data_folders import download_folder
 from dalif_deploy.data.labelled_data import LabelledData
+from hw_models.damaged_file import damage_in_one_line
 from hw_models.errors import UserError
+from hw_models.file_claims import check_claim
 
+_BYTES = 8  # idx's number for that type
+_AGAIN = "fetch the data again"
 _FILES = {"train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
           "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")}  # fmt: skip
 
@@ -63,19 +66,21 @@ def _download(data_root: str | None, name: str, torchvision_name: str, package: 
 
 
 def _read(folder: Path, name: str) -> np.ndarray:
-    from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor
-
+    """Bytes of any shape. Not by torchvision, which needs a file unpacked, however large that gets."""
     path = folder / name
-    if not path.is_file():
-        path = folder / f"{name}.gz"
-    try:
-        if path.suffix != ".gz":
-            return read_sn3_pascalvincent_tensor(str(path)).numpy()
-        with tempfile.TemporaryDirectory() as scratch:  # torchvision reads plain files only
-            plain = Path(scratch) / name
-            with gzip.open(path) as packed, open(plain, "wb") as out:
-                shutil.copyfileobj(packed, out)
-            return read_sn3_pascalvincent_tensor(str(plain)).numpy()
-    except (OSError, EOFError, zlib.error, ValueError, AssertionError, RuntimeError, LookupError) as error:
-        reason = str(error) or type(error).__name__
-        raise UserError(f"damaged idx file ({reason})", where=str(path), remedy="fetch the data again") from error
+    packed = not path.is_file()
+    path = folder / f"{name}.gz" if packed else path
+    with (
+        damage_in_one_line("damaged idx file", where=path, remedy=_AGAIN),
+        gzip.open(path) if packed else open(path, "rb") as file,
+    ):
+        zero, kind, axes = struct.unpack(">HBB", file.read(4))
+        if (zero, kind) != (0, _BYTES) or not 1 <= axes <= 3:
+            raise ValueError("it does not begin as one of bytes")
+        shape = struct.unpack(f">{axes}I", file.read(4 * axes))
+        size = math.prod(shape)
+        check_claim(path, size, what="its header", remedy=_AGAIN)
+        content = file.read(size + 1)  # a byte more would be there too
+        if len(content) != size:
+            raise ValueError(f"shape {list(shape)}, and {'more' if len(content) > size else len(content)} bytes")
+    return np.frombuffer(content, np.uint8).reshape(shape)

@@ -9,9 +9,11 @@ import numpy as np
 from dalif_deploy.data.data_folders import data_folders
 from dalif_deploy.data.labelled_data import LabelledData
 from dalif_deploy.data.lazy_samples import LazySamples
+from hw_models.damaged_file import damage_in_one_line
 from hw_models.errors import UserError
 
 SHORT_SIDE, SIDE = 256, 224  # pixels
+MOST_SIDES = 64  # that an image may be long in times of its width; ImageNet's are below 40
 _REMEDY = "give --data-root or $DALIF_DATA with train/CLASS/*.JPEG and val/CLASS/*.JPEG (image-net.org)"
 
 
@@ -53,10 +55,13 @@ def _read_image(path: str) -> np.ndarray:
     from PIL import Image
     from torchvision.transforms.functional import center_crop, resize
 
-    try:
+    with (
+        damage_in_one_line("damaged image", where=path, remedy="fetch the data again"),
         # some of ImageNet's .JPEG files are PNG; of what else PIL can read, some starts other programs
-        with Image.open(path, formats=["JPEG", "PNG"]) as image:
-            cropped = center_crop(resize(image.convert("RGB"), SHORT_SIDE), SIDE)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"damaged image ({error})", where=path, remedy="fetch the data again") from error
+        Image.open(path, formats=["JPEG", "PNG"]) as image,
+    ):
+        # what resize makes of a line of pixels would be far larger than the line
+        if max(image.size) > MOST_SIDES * min(image.size):
+            raise ValueError(f"{image.width} x {image.height} pixels")
+        cropped = center_crop(resize(image.convert("RGB"), SHORT_SIDE), SIDE)
     return np.asarray(cropped, dtype=np.float32).transpose(2, 0, 1) / 255

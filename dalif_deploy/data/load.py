@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from dalif_deploy.data.data_sets import find_data_set
 from dalif_deploy.data.labelled_data import LabelledData
+from hw_models.damaged_file import damage_in_one_line
 from hw_models.errors import UserError
+from hw_models.zip_input import check_zip
+
+_SAVEZ = "write it with np.savez"
 
 
 def load_data(spec: str, data_root: str | None = None, *, steps: int | None = None) -> LabelledData:
@@ -32,16 +36,16 @@ def load_data(spec: str, data_root: str | None = None, *, steps: int | None = No
 def _load_npz(path: Path) -> LabelledData:
     if not path.is_file():
         raise UserError("no such file", where=str(path), remedy="check the path")
-    try:
+    # np.load refuses arrays of Python objects, which may hold code, but makes an array of any size that a header claims
+    with damage_in_one_line("not a readable .npz of plain arrays", where=path, remedy=_SAVEZ):
+        sizes = check_zip(path, stored=False, remedy=_SAVEZ)
+        wanted = [name.removesuffix(".npy") for name in sizes]
+        wanted = [name for name in wanted if name in ("input", "label") or name.startswith("input.")]
+        for name in wanted:
+            _require_claim_met(path, f"{name}.npy", sizes)
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files if name == "input" or name.startswith("input.")}
-            labels = file["label"] if "label" in file.files else None
-    # TypeError, on Python 3.10 AttributeError: a lone .npy under this name.
-    # ValueError: arrays of Python objects, which may hold code.
-    except (TypeError, AttributeError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(
-            f"not a readable .npz of plain arrays ({error})", where=str(path), remedy="write it with np.savez"
-        ) from error
+            arrays = {name: file[name] for name in wanted}
+    labels = arrays.pop("label", None)
     if not arrays:
         raise UserError("has no array `input`", where=str(path), remedy="write np.savez(file, input=...)")
     if "input" in arrays and len(arrays) > 1:
@@ -57,6 +61,16 @@ def _load_npz(path: Path) -> LabelledData:
     return LabelledData(inputs, labels, None, path.stem)
 
 
+def _require_claim_met(path: Path, member: str, sizes: dict[str, int]) -> None:
+    with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, _, dtype = read_header[version](file)
+        claimed, held = math.prod(shape) * dtype.itemsize, sizes[member] - file.tell()
+    if not dtype.hasobject and claimed != held:
+        raise ValueError(f"{member} claims {claimed} bytes and has {held}")
+
+
 def _numbers(path: Path, name: str, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "biuf" or array.ndim < 2:
         raise UserError(
@@ -64,7 +78,7 @@ def _numbers(path: Path, name: str, array: np.ndarray) -> np.ndarray:
             where=str(path),
             remedy="give numbers of shape [N, ...]",
         )
-    if len(array) == 0:
+    if array.size == 0:
         raise UserError(f"`{name}` has no samples", where=str(path), remedy="give at least one")
     with np.errstate(over="ignore"):
         array = array.astype(np.float32)

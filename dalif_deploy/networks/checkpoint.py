@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from dalif_deploy.networks.checkpoint_claims import check_checkpoint
 from dalif_deploy.networks.spec import NetworkSpec
 from dalif_deploy.networks.spiking_network import SpikingNetwork, build_network
 from hw_models.atomic_files import atomic_file
@@ -124,10 +125,13 @@ def _load_plain(path: Path) -> Any:
         what = "is a folder, not a checkpoint" if path.is_dir() else "no such file"
         raise UserError(what, where=str(path), remedy="give the model.pt that dalif-train wrote")
     try:
+        check_checkpoint(path, remedy=TRAIN_AGAIN)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
-    # torch raises many types for damaged and hostile files: unpickling, zip, end of file, key errors
+    except (UserError, MemoryError):
+        raise
+    # zipfile and torch raise many types for damaged files: unpickling, zip, end of file, key errors
     except Exception as error:
         raise UserError(_load_fault(path, error), where=str(path), remedy=TRAIN_AGAIN) from error
 

@@ -48,13 +48,15 @@ DEFAULTS = {
 
 def with_defaults(options: dict[str, Any]) -> dict[str, Any]:
     """`options` over what their data set asks for, as fields of `TrainConfig`."""
-    defaults = dict(DEFAULTS.get(options.get("dataset", "digits"), DEFAULTS["digits"]))
-    arch = options.get("arch", defaults.get("arch", "cnn"))
+    # what is no text is refused by `TrainConfig`
+    defaults = dict(DEFAULTS.get(str(options.get("dataset", "digits")), DEFAULTS["digits"]))
+    arch = str(options.get("arch", defaults.get("arch", "cnn")))
     for field in ("channels", "strides") if arch in NAMED else ("width",):  # what the architecture does not know
         defaults.pop(field, None)
     merged = {"dataset": "digits", **defaults, **options}
-    if "channels" in options and "strides" not in options and "strides" in defaults and options["channels"]:
-        merged["strides"] = [defaults["strides"][0]] + [2] * (len(options["channels"]) - 1)
+    channels = options.get("channels")
+    if isinstance(channels, list) and channels and "strides" not in options and "strides" in defaults:
+        merged["strides"] = [defaults["strides"][0]] + [2] * (len(channels) - 1)
     return merged
 
 

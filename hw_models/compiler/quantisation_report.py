@@ -12,6 +12,7 @@ from hw_models.compiler.calibration import Calibration
 from hw_models.compiler.choose_scale import INTEGER_TOLERANCE, UNIT
 from hw_models.compiler.populations import FloatPopulation
 from hw_models.compiler.scale_problem import ChipDrive
+from hw_models.errors import UserError
 from hw_models.linear_operator import apply_weight
 
 
@@ -34,8 +35,7 @@ def quantisation_report(
     signal = sum(float((w**2).sum()) for w in wanted)
     error = sum(float(((w - m) ** 2).sum()) for w, m in zip(wanted, made, strict=True))
     overlap = sum(float((w * m).sum()) for w, m in zip(wanted, made, strict=True))
-    alpha = source.metadata.get("alpha")
-    alpha = float(alpha) if alpha is not None else None
+    alpha = _trained_alpha(source)
     report = {
         "layer": source.name,
         "neurons": population.size,
@@ -95,3 +95,11 @@ def _clipped(c: ChipDrive, projections: list[Projection], made: np.ndarray, rows
         return 0
     step = c.grid.step * 2.0 ** projections[0].weight_exp
     return int((np.abs(c.weight - made) * rows / UNIT > step * (0.5 + INTEGER_TOLERANCE)).sum())
+
+
+def _trained_alpha(source: FloatPopulation) -> float | None:
+    alpha = source.metadata.get("alpha")
+    try:
+        return None if alpha is None else float(alpha)
+    except (TypeError, ValueError) as error:
+        raise UserError("alpha in the metadata is no number", where=source.name, remedy="repair the graph") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import resources
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -100,7 +101,21 @@ def load_constants(name: str) -> ConstantSet:
     if not file.is_file():
         known = sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
         raise UserError(f"no constants named {name!r}", remedy=f"choose one of {', '.join(known)}")
-    return parse_constants(name, file.read_text(encoding="utf-8"))
+    with resources.as_file(file) as path:
+        return read_constants(path)
+
+
+def read_constants(path: Path) -> ConstantSet:
+    """The set that a file holds.
+
+    Raises:
+        UserError: as `parse_constants`, or no text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except ValueError as error:
+        raise UserError(f"no text ({error})", where=path.name, remedy="write it in UTF-8") from error
+    return parse_constants(path.stem, text)
 
 
 def parse_constants(name: str, text: str) -> ConstantSet:
@@ -111,7 +126,7 @@ def parse_constants(name: str, text: str) -> ConstantSet:
     """
     try:
         found = ConstantSet.model_validate({"name": name, **tomllib.loads(text)})
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(f"not valid TOML: {error}", where=name) from error
     except ValidationError as error:
         first = error.errors()[0]

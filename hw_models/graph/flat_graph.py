@@ -12,6 +12,7 @@ import numpy as np
 
 from hw_models.errors import UserError
 from hw_models.graph.node_shapes import output_shape
+from hw_models.network_size import check_size
 
 NEURONS = (nir.LIF, nir.IF, nir.CubaLIF, nir.LI, nir.I, nir.CubaLI, nir.Threshold)
 LINEAR = (
@@ -84,15 +85,19 @@ def flatten_graph(graph: nir.NIRGraph) -> FlatGraph:
     flat = FlatGraph(nodes, sorted(set(edges)), metadata=dict(graph.metadata or {}))
     _check(flat)
     flat.back_edges = _back_edges(flat)
+    flat.shapes = _shapes_of_neurons(flat)
+    check_size(flat.shapes.values())
+    return flat
+
+
+def _shapes_of_neurons(flat: FlatGraph) -> dict[str, tuple[int, ...]]:
     try:
-        flat.shapes = _shapes(flat)
+        return _shapes(flat)
     except UserError as error:
         for outer in (1, 2):
             with contextlib.suppress(UserError, IndexError):
-                flat.shapes = _shapes(flat, outer)
-                return flat
+                return _shapes(flat, outer)
         raise error
-    return flat
 
 
 def _shapes(flat: FlatGraph, outer: int = 0) -> dict[str, tuple[int, ...]]:

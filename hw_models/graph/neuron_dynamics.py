@@ -96,7 +96,7 @@ def neuron_dynamics(name: str, node: nir.NIRNode, dt: float) -> NeuronDynamics:
 def reset_mode(name: str, node: nir.NIRNode) -> Literal["zero", "subtract"]:
     """Reset of a node from its metadata ("reset": "zero" or "subtract"); NIR's own equation resets to v_reset."""
     mode = (getattr(node, "metadata", None) or {}).get("reset", "zero")
-    mode = mode.decode() if isinstance(mode, bytes) else mode
+    mode = mode.decode(errors="replace") if isinstance(mode, bytes) else str(mode)
     if mode == "zero":
         return "zero"
     if mode == "subtract":

@@ -21,6 +21,16 @@ def output_shape(name: str, node: nir.NIRNode, arriving: list[Shape]) -> Shape:
     Raises:
         UserError: predecessors differ, or do not fit the node's parameters.
     """
+    try:
+        return _output_shape(name, node, arriving)
+    except UserError:
+        raise
+    except Exception as error:  # a parameter of another kind or shape than the node's
+        what = f"unusable parameters of this {type(node).__name__} ({type(error).__name__}: {error})"
+        raise UserError(what, where=name, remedy="repair the graph") from error
+
+
+def _output_shape(name: str, node: nir.NIRNode, arriving: list[Shape]) -> Shape:
     if isinstance(node, nir.Input):
         own = tuple(int(n) for n in node.input_type["input"])
         if not arriving:

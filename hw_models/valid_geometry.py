@@ -1,0 +1,19 @@
+"""What a convolution's numbers may be: a file can name any."""
+
+from __future__ import annotations
+
+from hw_models.chip_network import Geometry
+from hw_models.errors import UserError
+
+MOST = 1 << 16  # pixels; no image of ours has a side of so many
+
+
+def check_geometry(geometry: Geometry, axes: int, *, where: str) -> None:
+    """Raises UserError where an entry is missing, too small for a convolution, or larger than any image."""
+    for key, lowest in (("stride", 1), ("padding", 0), ("dilation", 1)):
+        values = getattr(geometry, key)
+        if len(values) != axes or not all(lowest <= n <= MOST for n in values):
+            remedy = f"give one of {lowest}..{MOST} an axis"
+            raise UserError(f"{key} {list(values)[:4]} over {axes} axes", where=where, remedy=remedy)
+    if not 1 <= geometry.groups <= MOST:
+        raise UserError(f"{geometry.groups} groups", where=where, remedy="give at least one, of whole channels")
