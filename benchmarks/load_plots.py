@@ -51,7 +51,7 @@ def lava(found: dict[str, Any]) -> plt.Figure:
 
 
 def growth(found: dict[str, Any]) -> plt.Figure:
-    figure, panels = plt.subplots(2, 4, figsize=(14, 6))
+    figure, panels = plt.subplots(2, 4, figsize=(14, 7))
     for column, (axis, label) in enumerate(AXES.items()):
         rows, exponents = found[axis]["rows"], found[axis]["exponents"]
         along = [row[axis] for row in rows]
@@ -65,7 +65,9 @@ def growth(found: dict[str, Any]) -> plt.Figure:
         for panel in panels[:, column]:
             panel.set_xlabel(label)
             panel.grid(alpha=0.3)
-            panel.legend(fontsize=8)
+            panel.legend(
+                fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.42 if panel is panels[0, column] else 1.2)
+            )
     panels[0, 0].set_ylabel("seconds")
     panels[1, 0].set_ylabel("memory above the loaded program, MB")
     return figure

@@ -119,26 +119,36 @@ class CoveringTests:
             self.of_file.setdefault(test.partition("::")[0], set()).add(test)
 
     def of(self, mutant: Any, seconds: float) -> list[str]:
-        """In the order in which they shall run: quick before slow, files with little to run before the others."""
+        """In the order in which they shall run: those that ran the line themselves, then those that share a fixture
+        which did; quick before slow, files with little to run before the others."""
         lines = self.lines.get(mutant.path, {})
-        chosen = self._run({test for n in range(mutant.line, mutant.last_line + 1) for test in lines.get(n, ())})
-        if not chosen:  # module level: where its name is used, or else whatever runs the file
-            chosen = self._run(self._users(mutant)) or self._run({test for tests in lines.values() for test in tests})
-        total: dict[tuple[bool, str], float] = {}
-        for test in chosen:
-            total[self._group(test)] = total.get(self._group(test), 0.0) + self.seconds[test]
-
-        def place(test: str) -> tuple[Any, ...]:
-            slow, file = self._group(test)
-            return slow, total[slow, file], file, self.seconds[test], test
-
-        ordered = sorted(chosen, key=place)
+        contexts = {test for n in range(mutant.line, mutant.last_line + 1) for test in lines.get(n, ())}
+        if not contexts:  # module level: where its name is used, or else whatever runs the file
+            contexts = self._users(mutant) or {test for tests in lines.values() for test in tests}
+        own = contexts & self.seconds.keys()
+        sharing: set[str] = set()
+        for context in contexts:
+            test, setup, _ = context.partition("|setup")
+            if setup:
+                sharing |= self.of_file.get(test.partition("::")[0], set())
         kept, spent = [], 0.0
-        for test in ordered:
+        for test in (*self._ordered(own), *self._ordered(sharing - own)):
             if spent + self.seconds[test] <= seconds or not kept:
                 kept.append(test)
                 spent += self.seconds[test]
         return kept
+
+    def _ordered(self, chosen: set[str]) -> list[str]:
+        groups = {test: (self.seconds[test] > QUICK, test.partition("::")[0]) for test in chosen}
+        total: dict[tuple[bool, str], float] = {}
+        for test, group in groups.items():
+            total[group] = total.get(group, 0.0) + self.seconds[test]
+
+        def place(test: str) -> tuple[Any, ...]:
+            slow, file = groups[test]
+            return slow, total[slow, file], file, self.seconds[test], test
+
+        return sorted(chosen, key=place)
 
     def _users(self, mutant: Any) -> set[str]:
         """Tests of the lines, in any file, that name what the mutated line assigns."""
@@ -154,17 +164,6 @@ class CoveringTests:
 
     def _source(self, path: str) -> list[str]:
         return (self.clone / path).read_text(encoding="utf-8").splitlines()
-
-    def _group(self, test: str) -> tuple[bool, str]:
-        return self.seconds[test] > QUICK, test.partition("::")[0]
-
-    def _run(self, contexts: set[str]) -> set[str]:
-        """Tests by name; where a line ran in a test's setup, all tests of its file, since they may share a fixture."""
-        chosen: set[str] = set()
-        for context in contexts:
-            test, setup, _ = context.partition("|setup")
-            chosen |= self.of_file.get(test.partition("::")[0], set()) if setup else {test}
-        return chosen & self.seconds.keys()
 
 
 def draw(clone: Path, size: int, seed: int) -> dict[str, set[int]]:
