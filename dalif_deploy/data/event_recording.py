@@ -16,6 +16,7 @@ from hw_models.file_claims import half_of_memory
 # them all, and gives the sensor's size with the events. Its .csv is left out: there it has to guess that size.
 ENDINGS = (".aedat4", ".es", ".raw", ".dat")
 
+FEW_WINDOWS = 1000
 FLOAT_BYTES = 4
 
 
@@ -54,7 +55,10 @@ def load_recording(path: str | Path, *, size: tuple[int, int], steps: int, windo
             where=str(path),
             remedy="give a shorter --window-ms",
         )
-    # a damaged time stamp makes a recording of centuries
+    # a damaged time stamp makes a recording of centuries; a camera's noise alone is more than an event a window
+    if windows > FEW_WINDOWS + len(events):
+        what = f"{windows:,} windows of {window_ms:g} ms, but {len(events):,} events: its times are damaged"
+        raise UserError(what, where=str(path), remedy="give a longer --window-ms, or a part of the recording")
     if windows * steps * 2 * size[0] * size[1] * (1 + FLOAT_BYTES) > half_of_memory():
         what = f"{windows:,} windows of {window_ms:g} ms would take more than half of the memory"
         raise UserError(what, where=str(path), remedy="give a longer --window-ms, or a part of the recording")
