@@ -93,6 +93,22 @@ def test_large_sums_stay_exact():
     assert_same(network, encoded, simulate(network, encoded))
 
 
+@pytest.mark.parametrize("exponent", [0, 7])
+def test_filters_of_different_length_in_one_population(exponent):
+    """Each neuron its own decay of the current; with the large exponent currents wrap, so that integers keep them."""
+    rng = np.random.default_rng(4)
+    neurons = population(
+        "p", (6,), du=np.array([4095, 4094, 3000, 1234, 100, 0]), dv=rng.integers(0, 4096, 6), vth=9000
+    )
+    weight = rng.integers(-127, 128, (6, 20)) * 2
+    network = chip([ChipInput("input", (20,), "spikes")], [neurons], [Projection("w", "input", "p", weight, exponent)])
+    assert population_bounds(network, neurons, 12).proven == (exponent == 0)
+    encoded = EncodedInput(12, 3, {"input": rng.integers(0, 2, (3, 12, 20)).astype(np.int32)})
+    run = simulate(network, encoded)
+    assert_same(network, encoded, run)
+    assert 0 < run.spikes["p"].mean() < 1
+
+
 def test_no_samples_give_empty_records():
     network, encoded = random_network(np.random.default_rng(1))
     empty = simulate(network, encoded.part(slice(0, 0)))
