@@ -9,7 +9,7 @@ RUN := runs/demo
 # Lava runs a process for each layer: two BLAS threads each would only fight over the cores
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: install demo test fuzz docs lint coverage audit clean
+.PHONY: install demo test fuzz fuzz-readers docs lint coverage audit clean
 
 install: $(VENV)/.tools
 
@@ -61,6 +61,11 @@ coverage: install
 NETWORKS ?= 5000
 fuzz: install
 	$(BIN)/python -W ignore -m tests.fuzz --networks $(NETWORKS) $(if $(SEED),--seed $(SEED))
+
+# Damaged files of every kind that is read: each is taken or refused in one line.
+INPUTS ?= 100000
+fuzz-readers: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz_readers --inputs $(INPUTS)
 
 # The site, in site/; fetches nothing. A warning is an error.
 docs: install
