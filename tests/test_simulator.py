@@ -97,9 +97,7 @@ def test_large_sums_stay_exact():
 def test_filters_of_different_length_in_one_population(exponent):
     """Each neuron its own decay of the current; with the large exponent currents wrap, so that integers keep them."""
     rng = np.random.default_rng(4)
-    neurons = population(
-        "p", (6,), du=np.array([4095, 4094, 3000, 1234, 100, 0]), dv=rng.integers(0, 4096, 6), vth=9000
-    )
+    neurons = population("p", (6,), du=np.array([4095, 4094, 3000, 1234, 100, 0]), dv=rng.integers(0, 4096, 6), vth=300)
     weight = rng.integers(-127, 128, (6, 20)) * 2
     network = chip([ChipInput("input", (20,), "spikes")], [neurons], [Projection("w", "input", "p", weight, exponent)])
     assert population_bounds(network, neurons, 12).proven == (exponent == 0)
