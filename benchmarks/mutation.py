@@ -17,6 +17,7 @@ name.
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import math
 import os
@@ -105,6 +106,7 @@ class CoveringTests:
 
     def __init__(self, clone: Path, covered: Path) -> None:
         self.clone = clone
+        self.bodies: dict[str, set[int]] = {}
         self.seconds: dict[str, float] = {}
         self.lines: dict[str, dict[int, set[str]]] = {}
         for file in sorted(covered.glob("*.json")):
@@ -122,9 +124,10 @@ class CoveringTests:
         """In the order in which they shall run: those that ran the line themselves, then those that share a fixture
         which did; quick before slow, files with little to run before the others."""
         lines = self.lines.get(mutant.path, {})
-        contexts = {test for n in range(mutant.line, mutant.last_line + 1) for test in lines.get(n, ())}
-        if not contexts:  # module level: where its name is used, or else whatever runs the file
-            contexts = self._users(mutant) or {test for tests in lines.values() for test in tests}
+        body = self._body(mutant.path)
+        contexts = {test for n in range(mutant.line, mutant.last_line + 1) if n in body for test in lines.get(n, ())}
+        if not contexts:  # run on import, by whoever comes first: where its name is used, or else what runs the file
+            contexts = self._users(mutant) or {test for n, tests in lines.items() if n in body for test in tests}
         own = contexts & self.seconds.keys()
         sharing: set[str] = set()
         for context in contexts:
@@ -151,19 +154,39 @@ class CoveringTests:
         return sorted(chosen, key=place)
 
     def _users(self, mutant: Any) -> set[str]:
-        """Tests of the lines, in any file, that name what the mutated line assigns."""
-        named = re.match(r"\s*([A-Za-z_]\w*)\s*(:[^=]*)?=", self._source(mutant.path)[mutant.line - 1])
-        if named is None:
+        """Tests of the lines, in any file, that use the name which the mutated line defines."""
+        name = self._defined(mutant)
+        if name is None:
             return set()
-        word = re.compile(rf"\b{named[1]}\b")
+        word = re.compile(rf"\b{name}\b")
         found: set[str] = set()
         for path, lines in self.lines.items():
-            source = self._source(path)
-            found |= {test for n, tests in lines.items() if word.search(source[n - 1]) for test in tests}
+            source, body = self._source(path).splitlines(), self._body(path)
+            found |= {test for n, tests in lines.items() if n in body and word.search(source[n - 1]) for test in tests}
         return found
 
-    def _source(self, path: str) -> list[str]:
-        return (self.clone / path).read_text(encoding="utf-8").splitlines()
+    def _defined(self, mutant: Any) -> str | None:
+        """The innermost assignment, field, function or class at module or class level around the line."""
+        found = None
+        for node in ast.walk(ast.parse(self._source(mutant.path))):
+            if not isinstance(node, ast.stmt) or not node.lineno <= mutant.line <= (node.end_lineno or 0):
+                continue
+            if isinstance(node, ast.Assign | ast.AnnAssign):
+                target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+                found = target.id if isinstance(target, ast.Name) else found
+            elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+                found = node.name
+        return found
+
+    def _body(self, path: str) -> set[int]:
+        """Lines inside functions, definitions and their defaults left out."""
+        if path not in self.bodies:
+            functions = [n for n in ast.walk(ast.parse(self._source(path))) if isinstance(n, ast.FunctionDef)]
+            self.bodies[path] = {n for f in functions for n in range(f.body[0].lineno, (f.end_lineno or 0) + 1)}
+        return self.bodies[path]
+
+    def _source(self, path: str) -> str:
+        return (self.clone / path).read_text(encoding="utf-8")
 
 
 def draw(clone: Path, size: int, seed: int) -> dict[str, set[int]]:
