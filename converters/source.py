@@ -13,6 +13,7 @@ import nir
 
 from converters.nir_file import graph_metadata, read_nir, write_nir
 from hw_models.chip_network import ChipNetwork
+from hw_models.chip_network_check import MOST_STEPS
 from hw_models.errors import UserError
 from hw_models.graph.neuron_dynamics import DT_DEFAULT
 
@@ -94,7 +95,11 @@ def _nir_source(path: Path, dt: float | None, digest: str) -> Source:
         highest = 1.0 if highest is None else float(highest)
         if not 0 < highest < float("inf"):
             raise ValueError(f"input_highest {highest}")
-    except (TypeError, ValueError) as error:
+        if steps is not None and not 1 <= steps <= MOST_STEPS:
+            raise ValueError(f"steps {steps}")
+        if not all(value is None or 0 < value < float("inf") for value in (stated, step)):
+            raise ValueError(f"dt {stated}, input_step {step}")
+    except (TypeError, ValueError, OverflowError) as error:
         raise UserError(
             f"metadata is not a number ({error})",
             where=str(path),

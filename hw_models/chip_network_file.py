@@ -8,7 +8,6 @@ coding) stands in metadata; this module reads it back to the same ChipNetwork.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -29,11 +28,12 @@ from hw_models.chip_network import (
     HostProjection,
     Population,
     Projection,
+    Reset,
 )
+from hw_models.chip_network_check import check_chip_network
+from hw_models.damaged_file import damage_in_one_line
 from hw_models.errors import UserError
 from hw_models.hdf5_input import check_hdf5
-from hw_models.linear_operator import spatial_output
-from hw_models.network_size import check_size
 
 FORMAT = "dalif-deploy chip network 1"
 ORDERED = ("inputs", "populations", "projections", "host_projections", "outputs")
@@ -79,18 +79,15 @@ def read_chip_network(path: str | Path) -> ChipNetwork:
     Raises:
         UserError: not such a file, or registers outside their range.
     """
-    try:
+    again = "export it again with dalif-export"
+    with damage_in_one_line("not a readable compiled network", where=path, remedy=again):
         check_hdf5(path)
         graph = nir.read(path, type_check=False)
         header = json.loads(_text(graph.metadata["dalif_deploy"]))
         if header.get("format") != FORMAT:
-            raise UserError(
-                "not a compiled network of this version",
-                where=str(path),
-                remedy="export it again with dalif-export",
-            )
+            raise UserError("not a compiled network of this version", where=str(path), remedy=again)
         network = ChipNetwork(
-            header["chip"],
+            _text(header["chip"]),
             int(header["steps"]),
             {},
             {},
@@ -104,21 +101,13 @@ def read_chip_network(path: str | Path) -> ChipNetwork:
         if "order" in header:
             for kind in ORDERED:
                 _reorder(getattr(network, kind), header["order"][kind])
-    except UserError:
-        raise
-    except Exception as error:  # h5py, nir, json and pydantic raise whatever damaged content makes of them
-        raise UserError(
-            f"not a readable compiled network ({type(error).__name__}: {error})",
-            where=str(path),
-            remedy="export it again with dalif-export",
-        ) from error
-    _check(network, str(path))
+        check_chip_network(network, str(path))
     return network
 
 
 class _NeuronRecord(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    reset: str
+    reset: Reset
     fires: bool
     source: dict[str, Any]
 
@@ -208,9 +197,9 @@ def _read_nodes(graph: nir.NIRGraph, network: ChipNetwork) -> None:
             raise ValueError(f"{name}: nested graphs have no place here")
         record = json.loads(_text(node.metadata["chip"]))
         if isinstance(node, nir.Input):
-            network.inputs[name] = TypeAdapter(ChipInput).validate_python(record)
+            network.inputs[name] = TypeAdapter(ChipInput).validate_python({**record, "name": name})
         elif isinstance(node, nir.Output):
-            network.outputs[name] = TypeAdapter(ChipOutput).validate_python(record)
+            network.outputs[name] = TypeAdapter(ChipOutput).validate_python({**record, "name": name})
         elif record.get("kind") == "shape":
             continue
         elif record.get("kind") == "host":
@@ -224,7 +213,7 @@ def _read_nodes(graph: nir.NIRGraph, network: ChipNetwork) -> None:
                 name,
                 record["source"],
                 record["target"],
-                np.asarray(node.metadata["weight"]).astype(np.int16),
+                _integers(node.metadata["weight"], np.int16),
                 int(record["weight_exp"]),
                 _geometry(record["geometry"]),
                 int(record["delay"]),
@@ -232,7 +221,7 @@ def _read_nodes(graph: nir.NIRGraph, network: ChipNetwork) -> None:
         else:
             _NeuronRecord.model_validate(record)
             dims = json.loads(_text(node.metadata["dims"]))
-            registers = {key: _as_dim(node.metadata[key], dims[key]).astype(np.int64) for key in REGISTER_RANGES}
+            registers = {key: _integers(_as_dim(node.metadata[key], dims[key]), np.int64) for key in REGISTER_RANGES}
             network.populations[name] = Population(
                 name,
                 tuple(int(n) for n in node.output_type["output"]),
@@ -251,59 +240,15 @@ def _reorder(items: dict[str, Any], names: list[str]) -> None:
         items[name] = items.pop(name)
 
 
+def _integers(value: Any, dtype: type) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.kind not in "iu" or (array.astype(dtype) != array).any():
+        raise ValueError(f"{array.dtype} where {np.dtype(dtype)} is needed")
+    return array.astype(dtype)
+
+
 def _as_dim(array: np.ndarray, dims: int) -> np.ndarray:
     return np.asarray(array).reshape(()) if dims == 0 else np.asarray(array)
-
-
-def _check(network: ChipNetwork, where: str) -> None:
-    remedy = "export it again with dalif-export"
-    for p in network.populations.values():
-        for key, (low, high) in REGISTER_RANGES.items():
-            register = getattr(p, key)
-            if register.size and (register.min() < low or register.max() > high):
-                raise UserError(f"register {key} of layer {p.name} outside {low}..{high}", where=where, remedy=remedy)
-    for projection in network.projections.values():
-        weight = projection.weight
-        if weight.size and (weight.min() < -256 or weight.max() > 255):
-            raise UserError(f"weights of {projection.name} outside -256..255", where=where, remedy=remedy)
-    for layer in network.layers():
-        for end in (layer.source, layer.target):
-            if end not in network.populations and end not in network.inputs:
-                raise UserError(f"{layer.name} connects to {end}, which does not exist", where=where, remedy=remedy)
-    check_size([network.source_shape(name) for name in (*network.inputs, *network.populations)], where=where)
-    for layer in network.layers():
-        if not _fits(network, layer):
-            what = f"{layer.name} does not fit between {layer.source} and {layer.target}"
-            raise UserError(what, where=where, remedy=remedy)
-    for output in network.outputs.values():
-        if output.population not in network.populations:
-            raise UserError(
-                f"output {output.name} reads {output.population}, which does not exist",
-                where=where,
-                remedy=remedy,
-            )
-
-
-def _fits(network: ChipNetwork, layer: Projection | HostProjection) -> bool:
-    """Whether the weights lead from the source's shape to the target's."""
-    if layer.target not in network.populations:
-        return False
-    source, target = network.source_shape(layer.source), network.populations[layer.target].shape
-    weight, geometry = layer.weight, layer.geometry
-    if isinstance(layer, HostProjection) and layer.bias.shape != weight.shape[:1]:
-        return False
-    if geometry is None:
-        return weight.shape == (math.prod(target), math.prod(source))
-    axes = len(source) - 1
-    slides = (geometry.stride, geometry.padding, geometry.dilation)
-    if axes not in (1, 2) or weight.ndim != axes + 2 or any(len(each) != axes for each in slides):
-        return False
-    if min(*geometry.stride, *geometry.dilation, geometry.groups, *weight.shape) < 1 or min(geometry.padding) < 0:
-        return False
-    # zeros around the input take memory too
-    check_size([[source[0], *(n + 2 * p for n, p in zip(source[1:], geometry.padding, strict=True))]], where=layer.name)
-    grouped = weight.shape[1] * geometry.groups == source[0] and weight.shape[0] % geometry.groups == 0
-    return grouped and (len(weight), *spatial_output(source[1:], weight.shape[2:], geometry)) == target
 
 
 def _json(value: object) -> str:

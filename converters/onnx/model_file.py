@@ -49,6 +49,7 @@ class OnnxSession:
         import onnxruntime
 
         _require_own_data(path)
+        self._path = path
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or _torch_threads()
         options.log_severity_level = 3  # errors only: it warns of graphics cards that it does not find
@@ -64,7 +65,8 @@ class OnnxSession:
     def run(self, values: dict[str, np.ndarray], outputs: list[str] | None = None) -> dict[str, np.ndarray]:
         """Outputs by name, all unless some are named."""
         names = self.outputs if outputs is None else outputs
-        return dict(zip(names, self._session.run(names, values), strict=True))
+        with damage_in_one_line("onnxruntime can't run it", where=self._path, remedy="export it again"):
+            return dict(zip(names, self._session.run(names, values), strict=True))
 
 
 def _require_own_data(path: Path) -> None:

@@ -111,7 +111,7 @@ def _metrics(out: Path) -> dict[str, Any]:
     path = out / "metrics.json"
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError("no metrics of dalif-train", where=str(path), remedy="start anew with --force") from error
     if not isinstance(metrics, dict):
         raise UserError("no metrics of dalif-train", where=str(path), remedy="start anew with --force")

@@ -15,6 +15,7 @@ from dalif_deploy.hardware_aware import ChipForward
 from dalif_deploy.networks import SpikingNetwork
 from dalif_deploy.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig
+from hw_models.damaged_file import damage_in_one_line
 from hw_models.errors import UserError
 
 
@@ -80,7 +81,7 @@ class TrainingState:
             UserError: the checkpoint is no unfinished training, or one of another optimizer or network.
         """
         content = checkpoint.training
-        try:
+        with damage_in_one_line("no whole state of a training", where=path, remedy="start anew with --force"):
             if content is None:
                 raise KeyError("training")
             self.network.load_state_dict(checkpoint.network.state_dict())
@@ -90,10 +91,6 @@ class TrainingState:
             torch.set_rng_state(content["torch_rng"])
             for name in self._PLAIN:
                 setattr(self, name, content[name])
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            raise UserError(
-                "no whole state of a training", where=str(path), remedy="start anew with --force"
-            ) from error
 
 
 def load_unfinished(path: Path, config: TrainConfig) -> Checkpoint | None:

@@ -98,8 +98,8 @@ def load_constants(name: str) -> ConstantSet:
     """
     folder = resources.files("hw_models.energy") / "constants"
     file = folder / f"{name}.toml"
-    if not file.is_file():
-        known = sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
+    known = sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
+    if name not in known:
         raise UserError(f"no constants named {name!r}", remedy=f"choose one of {', '.join(known)}")
     with resources.as_file(file) as path:
         return read_constants(path)

@@ -7,6 +7,8 @@ import numpy as np
 
 from hw_models.chip_network import Geometry
 from hw_models.errors import UserError
+from hw_models.network_size import check_size
+from hw_models.valid_geometry import check_geometry
 
 
 def read_convolution(name: str, node: nir.Conv1d | nir.Conv2d) -> tuple[np.ndarray, Geometry]:
@@ -21,28 +23,34 @@ def read_convolution(name: str, node: nir.Conv1d | nir.Conv2d) -> tuple[np.ndarr
     kernel = np.asarray(node.weight, dtype=np.float64)
     axes = kernel.ndim - 2
     stride, dilation, groups = _each(node.stride, axes), _each(node.dilation, axes), int(node.groups)
+    padding = (0,) * axes if isinstance(node.padding, str) else _each(node.padding, axes)
+    geometry = Geometry(stride, padding, dilation, groups)
+    check_geometry(geometry, axes, where=name)
+    if not kernel.size or len(kernel) % groups:
+        raise UserError(f"kernel {list(kernel.shape)} with {groups} groups", where=name, remedy="repair the graph")
     if not isinstance(node.padding, str):
-        return kernel, Geometry(stride, _each(node.padding, axes), dilation, groups)
+        return kernel, geometry
     if node.padding == "valid":
-        return kernel, Geometry(stride, (0,) * axes, dilation, groups)
+        return kernel, geometry
     if node.padding != "same":
         raise UserError(f"unknown padding {node.padding!r}", where=name, remedy="use numbers, 'same' or 'valid'")
     if any(s != 1 for s in stride):
         raise UserError("padding 'same' with a stride", where=name, remedy="give the padding as numbers")
-    padding = []
+    padding = ()
     reaches = [d * (k - 1) for k, d in zip(kernel.shape[2:], dilation, strict=True)]
     for axis, reach in enumerate(reaches):
         if reach % 2:
             kernel = _zero_tap_in_front(kernel, axis + 2, dilation[axis])
-        padding.append((reach + 1) // 2)
+        padding += ((reach + 1) // 2,)
     dilation = tuple(1 if reach % 2 else d for reach, d in zip(reaches, dilation, strict=True))
-    return kernel, Geometry(stride, tuple(padding), dilation, groups)
+    return kernel, Geometry(stride, padding, dilation, groups)
 
 
 def _zero_tap_in_front(kernel: np.ndarray, axis: int, dilation: int) -> np.ndarray:
     """The kernel written out without dilation along `axis`, with one more tap, of zeros, in front."""
     shape = list(kernel.shape)
     shape[axis] = dilation * (shape[axis] - 1) + 2
+    check_size([shape])
     wide = np.zeros(shape)
     wide[(slice(None),) * axis + (slice(1, None, dilation),)] = kernel
     return wide
@@ -51,7 +59,10 @@ def _zero_tap_in_front(kernel: np.ndarray, axis: int, dilation: int) -> np.ndarr
 def pool_geometry(node: nir.SumPool2d | nir.AvgPool2d, channels: int) -> tuple[tuple[int, ...], Geometry]:
     """(kernel size, geometry) of a pool seen as a convolution with one group a channel."""
     kernel = _each(node.kernel_size, 2)
-    return kernel, Geometry(_each(node.stride, 2), _each(node.padding, 2), (1, 1), channels)
+    geometry = Geometry(_each(node.stride, 2), _each(node.padding, 2), (1, 1), channels)
+    check_geometry(geometry, 2, where="pooling")
+    check_size([kernel])
+    return kernel, geometry
 
 
 def _each(value: object, axes: int) -> tuple[int, ...]:

@@ -163,8 +163,16 @@ def _check(flat: FlatGraph) -> None:
                 remedy="supported are " + ", ".join(sorted(t.__name__ for t in known)),
             )
         for key, value in vars(node).items():
-            array = np.asarray(value) if isinstance(value, np.ndarray | float) else None
-            if array is not None and array.dtype.kind == "f" and not np.isfinite(array).all():
+            if (
+                value is None
+                or key in ("metadata", "input_type", "output_type")
+                or (key, type(value)) == ("padding", str)
+            ):
+                continue
+            array = np.asarray(value)
+            if array.dtype.kind not in "biuf":
+                raise UserError(f"{key} is {array.dtype}, no numbers", where=name, remedy="repair the graph")
+            if not np.isfinite(array).all():
                 raise UserError(f"{key} holds NaN or infinity", where=name, remedy="retrain or repair the network")
     if not flat.of_type(nir.Input):
         raise UserError("the graph has no Input node", remedy="add one with the shape of the data")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import nir
 import numpy as np
 
@@ -115,4 +117,4 @@ def _flatten(node: nir.Flatten, shape: Shape) -> Shape:
     # NIR counts axes without the batch
     start = int(node.start_dim) % len(shape)
     end = int(node.end_dim) % len(shape)
-    return (*shape[:start], int(np.prod(shape[start : end + 1])), *shape[end + 1 :])
+    return (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])

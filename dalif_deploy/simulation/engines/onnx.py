@@ -6,6 +6,7 @@ import numpy as np
 
 from converters.artefact import Artefact
 from dalif_deploy.simulation.engines.engine import EngineRun, from_integers
+from hw_models.damaged_file import damage_in_one_line
 from hw_models.encode_input import encode_input
 from hw_models.errors import UserError
 from hw_models.graph.flat_graph import NEURONS, SPIKING, flatten_graph
@@ -59,7 +60,8 @@ class OnnxFloatEngine:
 
         self.flat, self.data = flatten_graph(artefact.reference), data
         self.session = OnnxSession(artefact.onnx("sequence"))
-        self.steps = int(self.session.metadata["steps"])
+        with damage_in_one_line("says no number of steps", where=artefact.folder, remedy="export it again"):
+            self.steps = int(self.session.metadata["steps"])
         _check_steps(artefact, self.steps, steps_of(self._checked(slice(1))) or steps or self.steps)
 
     def chunk_size(self, samples: int) -> int:

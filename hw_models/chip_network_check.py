@@ -1,0 +1,111 @@
+"""Whether a ChipNetwork that was read from a file holds together: what the simulator, Lava and the mapper rely on."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from hw_models.chip_network import (
+    BIAS_EXP_MAX,
+    REGISTER_RANGES,
+    STATE_LIMIT,
+    ChipNetwork,
+    HostProjection,
+    Population,
+    Projection,
+)
+from hw_models.errors import UserError
+from hw_models.linear_operator import spatial_output
+from hw_models.network_size import check_size
+from hw_models.valid_geometry import check_geometry
+
+MOST_STEPS = 100_000  # as in a checkpoint
+MOST_DELAY = 1024  # steps; a spike is kept for as long. No chip of ours has more than 63
+REMEDY = "export it again with dalif-export"
+
+
+def check_chip_network(network: ChipNetwork, where: str) -> None:
+    """Raises UserError for the first thing that is out of its range or does not fit the others."""
+    check = _Check(where)
+    check(1 <= network.steps <= MOST_STEPS, f"{network.steps} steps a sample")
+    check(0 < network.dt < math.inf, f"a time step of {network.dt} s")
+    for item in network.inputs.values():
+        levels = -STATE_LIMIT <= item.min_level <= item.max_level <= STATE_LIMIT
+        check(levels and 0 < item.step < math.inf, f"levels of input {item.name}")
+    for population in network.populations.values():
+        _check_population(population, check)
+    shared = network.inputs.keys() & network.populations.keys()
+    check(not shared, f"two nodes called {', '.join(shared)}")
+    check_size([network.source_shape(name) for name in (*network.inputs, *network.populations)], where=where)
+    for layer in network.layers():
+        for end, known in (
+            (layer.source, [*network.inputs, *network.populations]),
+            (layer.target, network.populations),
+        ):
+            check(end in known, f"{layer.name} connects to {end}, which does not exist")
+        check(_fits(network, layer), f"{layer.name} does not fit between {layer.source} and {layer.target}")
+    for projection in network.projections.values():
+        check(
+            0 <= projection.weight_exp <= BIAS_EXP_MAX, f"weight exponent {projection.weight_exp} of {projection.name}"
+        )
+        check(0 <= projection.delay <= MOST_DELAY, f"delay {projection.delay} of {projection.name}")
+        weight = projection.weight
+        in_range = not weight.size or (weight.min() >= -256 and weight.max() <= 255)
+        check(in_range, f"weights of {projection.name} outside -256..255")
+    for host in network.host_projections.values():
+        check(host.source in network.inputs, f"{host.name} computes from {host.source}, which is no input")
+        check(np.isfinite(host.weight).all() and np.isfinite(host.bias).all(), f"{host.name} holds NaN or infinity")
+    for output in network.outputs.values():
+        what = f"output {output.name} reads {output.population}, which does not exist"
+        check(output.population in network.populations, what)
+    try:
+        network.depths()
+    except ValueError as error:
+        check(False, str(error))
+
+
+class _Check:
+    def __init__(self, where: str):
+        self._where = where
+
+    def __call__(self, holds: object, what: str) -> None:
+        if not holds:
+            raise UserError(what, where=self._where, remedy=REMEDY)
+
+
+def _check_population(population: Population, check: _Check) -> None:
+    name = population.name
+    check(1 <= len(population.shape) <= 3, f"layer {name} of shape {list(population.shape)}")
+    for key, (low, high) in REGISTER_RANGES.items():
+        register = getattr(population, key)
+        in_range = not register.size or (register.min() >= low and register.max() <= high)
+        check(in_range, f"register {key} of layer {name} outside {low}..{high}")
+        check(_broadcasts(register, population), f"register {key} of shape {list(register.shape)} for layer {name}")
+    scale = population.scale
+    check(_broadcasts(scale, population) and np.isfinite(scale).all() and scale.all(), f"scale of layer {name}")
+
+
+def _broadcasts(array: np.ndarray, population: Population) -> bool:
+    try:
+        return np.broadcast_shapes(array.shape, population.shape) == population.shape
+    except ValueError:
+        return False
+
+
+def _fits(network: ChipNetwork, layer: Projection | HostProjection) -> bool:
+    """Whether the weights lead from the source's shape to the target's."""
+    source, target = network.source_shape(layer.source), network.populations[layer.target].shape
+    weight, geometry = layer.weight, layer.geometry
+    if isinstance(layer, HostProjection) and layer.bias.shape != weight.shape[:1]:
+        return False
+    if geometry is None:
+        return weight.shape == (math.prod(target), math.prod(source))
+    axes = len(source) - 1
+    if axes not in (1, 2) or weight.ndim != axes + 2 or not weight.size:
+        return False
+    check_geometry(geometry, axes, where=layer.name)
+    # zeros around the input take memory too
+    check_size([[source[0], *(n + 2 * p for n, p in zip(source[1:], geometry.padding, strict=True))]], where=layer.name)
+    grouped = weight.shape[1] * geometry.groups == source[0] and weight.shape[0] % geometry.groups == 0
+    return grouped and (len(weight), *spatial_output(source[1:], weight.shape[2:], geometry)) == target
