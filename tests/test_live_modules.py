@@ -150,6 +150,12 @@ def test_what_can_not_be_said_is_refused(x):
         source_of_module(snntorch_net(reset_mechanism="none"), x)
     with pytest.raises(UserError, match=r"^1: the neuron does not keep its own state"):
         source_of_module(nn.Sequential(nn.Flatten(), snn.Leaky(beta=0.5)), x)
+    late = {"reset_mechanism": "subtract", "reset_delay": True, "init_hidden": True}
+    for neuron in (snn.Synaptic(alpha=0.6, beta=0.5, **late), snn.RLeaky(beta=0.5, all_to_all=False, **late)):
+        with pytest.raises(
+            UserError, match=rf"^1: a {type(neuron).__name__} that subtracts its threshold a step after"
+        ):
+            source_of_module(nn.Sequential(nn.Flatten(), neuron), x)
     # twice the threshold in one step: snnTorch then subtracts again a step later, without a spike
     loud = louder(snntorch_net(reset_mechanism="subtract", reset_delay=False), 3)
     with pytest.raises(UserError, match="agrees with the module in"):
