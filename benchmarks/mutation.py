@@ -9,9 +9,9 @@ random sample of mutants, drawn from all files in proportion to their mutants an
 after the other: by the tests that run the mutated line, the fast ones first, until one fails. FOLDER/judged-SEED.jsonl
 has a line for each mutant; what is there already is not judged again.
 
-A mutant's tests together take at most --seconds of their usual time, and those marked slow are left out: more tests
-could only kill more. At module level, which runs on import, a line is judged by the tests of the lines that use its
-name.
+A mutant's tests together take at most --seconds of their usual time (half of it again for those that share a fixture),
+and those marked slow are left out: more tests could only kill more. At module level, which runs on import, a line is
+judged by the tests of the lines that use its name.
 """
 
 from __future__ import annotations
@@ -58,13 +58,15 @@ def main() -> None:
     from benchmarks.mutation_judge import Judge
 
     judge = Judge(clone, arguments.seconds)
+
+    def asked(name: str) -> bool:
+        if arguments.only is not None:
+            return name in arguments.only
+        return name not in judged or (arguments.again and judged[name]["verdict"] == SURVIVED)
+
     for path, numbers in chosen.items():
-        for mutant in mutants(clone / path, clone, numbers):
-            known = judged.get(mutant.name)
-            if arguments.only is not None and mutant.name not in arguments.only:
-                continue
-            if known and not arguments.only and not (arguments.again and known["verdict"] == SURVIVED):
-                continue
+        wanted = {n for n in numbers if asked(f"{path}:{n}")}
+        for mutant in mutants(clone / path, clone, wanted) if wanted else ():
             found = judge.judge(mutant, tests.of(mutant, arguments.seconds))
             row = {"name": mutant.name, "line": mutant.line, "before": mutant.before, "after": mutant.after, **found}
             judged[mutant.name] = row
@@ -134,12 +136,16 @@ class CoveringTests:
             test, setup, _ = context.partition("|setup")
             if setup:
                 sharing |= self.of_file.get(test.partition("::")[0], set())
-        kept, spent = [], 0.0
-        for test in (*self._ordered(own), *self._ordered(sharing - own)):
-            if spent + self.seconds[test] <= seconds or not kept:
-                kept.append(test)
-                spent += self.seconds[test]
-        return kept
+        return [*self._within(own, seconds), *self._within(sharing - own, seconds / 2)]
+
+    def _within(self, chosen: set[str], seconds: float) -> list[str]:
+        """As many tests as the time allows, in order; at least one."""
+        kept, spent = set(), 0.0
+        for test in sorted(chosen, key=lambda test: (self.seconds[test], test)):
+            spent += self.seconds[test]
+            if spent <= seconds or not kept:
+                kept.add(test)
+        return self._ordered(kept)
 
     def _ordered(self, chosen: set[str]) -> list[str]:
         groups = {test: (self.seconds[test] > QUICK, test.partition("::")[0]) for test in chosen}
