@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from pathlib import Path
 
 from converters.artefact import EXPORT_FORMAT, EXPORT_JSON, Artefact
@@ -12,7 +13,7 @@ from converters.versions import installed_version
 from hw_models.atomic_files import atomic_directory
 from hw_models.errors import UserError
 
-PROVENANCE = ("dalif-deploy", "torch", "nir", "numpy")
+PROVENANCE = ("dalif-deploy", "torch", "nir", "numpy", "h5py", "lava-nc")
 
 
 def export_network(
@@ -23,8 +24,18 @@ def export_network(
     request: ExportRequest | None = None,
     dt: float | None = None,
     force: bool = False,
+    command: str | None = None,
 ) -> Artefact:
     """Writes `source` (a checkpoint, a NIR file, or one already loaded) for `target` into the folder `out`.
+
+    The files' bytes depend on source and request alone; only `provenance` of export.json, which nothing reads, says
+    where and how they were made.
+
+    Args:
+        request: the rest of what is asked for.
+        dt: overrides the source's time step (seconds).
+        force: replaces what stands at `out`.
+        command: how a person asked for it, for `provenance`.
 
     Raises:
         UserError: unknown target, a source that can't be read, a network that the chip can't hold, `out` exists.
@@ -43,7 +54,13 @@ def export_network(
             "dt": source.dt,
             "dt_from": source.dt_from,
             **figures,
-            "versions": {name: installed_version(name) for name in PROVENANCE},
+            "provenance": {
+                "command": command,
+                "versions": {
+                    "python": platform.python_version(),
+                    **{name: installed_version(name) for name in PROVENANCE},
+                },
+            },
         }
         (folder / EXPORT_JSON).write_text(json.dumps(export, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return Artefact(Path(out), export)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -22,12 +23,30 @@ def _parent_for(target: Path, force: bool) -> Path:
     return target.parent
 
 
+# what the disk, not the program, is the cause of
+_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
 def _cannot_write(target: Path, error: OSError) -> UserError:
     return UserError(
         f"cannot write ({error.strerror or error})",
         where=str(target),
-        remedy="choose a folder you can write to",
+        remedy="free some space or choose another folder"
+        if error.errno in _FULL
+        else "choose a folder you can write to",
     )
+
+
+def _disk_fault(error: BaseException) -> OSError | None:
+    """The disk's fault behind an error: HDF5 puts it into words, torch's writer fails once more while it cleans up."""
+    behind: BaseException | None = error
+    while behind is not None:
+        for code in _DISK_FAULTS:
+            if (isinstance(behind, OSError) and behind.errno == code) or os.strerror(code) in str(behind):
+                return OSError(code, os.strerror(code))
+        behind = behind.__cause__ or behind.__context__
+    return error if isinstance(error, OSError) else None
 
 
 def _remove(path: Path) -> None:
@@ -58,8 +77,13 @@ def atomic_file(target: str | os.PathLike[str], *, force: bool = False) -> Itera
         yield temporary
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
-    except OSError as error:
-        raise _cannot_write(target, error) from error
+    except UserError:
+        raise
+    except Exception as error:
+        fault = _disk_fault(error)
+        if fault is None:
+            raise
+        raise _cannot_write(target, fault) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -94,8 +118,13 @@ def atomic_directory(target: str | os.PathLike[str], *, force: bool = False) -> 
                 _remove(old)
         else:
             os.replace(temporary, target)
-    except OSError as error:
-        raise _cannot_write(target, error) from error
+    except UserError:
+        raise
+    except Exception as error:
+        fault = _disk_fault(error)
+        if fault is None:
+            raise
+        raise _cannot_write(target, fault) from error
     finally:
         if temporary.exists():
             _remove(temporary)

@@ -73,7 +73,11 @@ def test_training_is_repeatable(tmp_path):
     for name in ("a", "b"):
         assert run("train", *options, "--out", tmp_path / name).returncode == 0
     one, two = (load_checkpoint(tmp_path / name / "model.pt").network.state_dict() for name in ("a", "b"))
-    assert all(torch.equal(one[key], two[key]) for key in one)
+    one, two = ((tmp_path / name / "model.pt").read_bytes() for name in ("a", "b"))
+    assert one == two
+    other = (*options[:-1], 6)
+    assert run("train", *other, "--out", tmp_path / "c").returncode == 0
+    assert (tmp_path / "c" / "model.pt").read_bytes() != one
 
 
 @pytest.mark.parametrize("reset", ["zero", "subtract"])

@@ -223,7 +223,8 @@ def test_metadata_says_what_the_network_is(trained, exported):
         told = {item.key: item.value for item in model.metadata_props}
         assert told["form"] == form and json.loads(told["steps"]) == 4 and json.loads(told["dt"]) == exported.dt
         assert told["source.sha256"] == hashlib.sha256(trained.read_bytes()).hexdigest()
-        assert told["dalif-deploy"] == exported.export["versions"]["dalif-deploy"] == model.producer_version
+        ours = exported.export["provenance"]["versions"]["dalif-deploy"]
+        assert told["dalif-deploy"] == ours == model.producer_version
         for name, layer in network.layers.items():
             neuron = layer.neuron
             values = {"alpha": neuron.alpha.item(), "beta": neuron.beta.item(), "threshold": neuron.v_threshold}

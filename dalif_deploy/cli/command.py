@@ -13,7 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
+from dalif_deploy.cli.standard_streams import flush_output, prepare_streams
 from hw_models.errors import UserError
+from hw_models.out_of_memory import is_out_of_memory
 
 JsonOption = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON; - is standard output.")
@@ -31,8 +33,12 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
     debug = "--debug" in sys.argv[1:]
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(function)
+    prepare_streams()
     try:
-        app(arguments)
+        try:
+            app(arguments)
+        finally:
+            flush_output()
     except UserError as error:
         if debug:
             raise
@@ -42,15 +48,17 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
         print("interrupted", file=sys.stderr)
         sys.exit(130)
     except (MemoryError, RuntimeError) as error:
-        if debug or not _out_of_memory(error):
+        if debug or not is_out_of_memory(error):
             raise
         print("error: out of memory; use a smaller --limit or --batch-size", file=sys.stderr)
         sys.exit(2)
-
-
-def _out_of_memory(error: Exception) -> bool:
-    # torch's allocators raise RuntimeError, on the CPU without a type of its own
-    return isinstance(error, MemoryError) or ("memory" in str(error) and "alloc" in str(error))
+    except OSError as error:  # of surroundings that no reader or writer of ours stands for
+        if debug:
+            raise
+        where = str(error.filename) if error.filename else None
+        fault = UserError(error.strerror or str(error), where=where, remedy="--debug shows where it happened")
+        print(f"error: {fault}", file=sys.stderr)
+        sys.exit(2)
 
 
 def write_json(figures: dict[str, Any], destination: str | None, *, force: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -63,9 +64,11 @@ def export(
     request = ExportRequest(
         chip=chip, steps=steps, input_mode=input_mode, weight_bits=weight_bits, scale_rule=rule, calibration=data
     )
-    artefact = export_network(model, target, out, request=request, dt=dt, force=force)
-    print_export(artefact, stream=sys.stderr if json_file == "-" else sys.stdout)
+    command = shlex.join(["dalif-export", *sys.argv[1:]])
+    artefact = export_network(model, target, out, request=request, dt=dt, force=force, command=command)
+    # the file first: it must not be lost when the tables' reader (head, less) goes away
     write_json(artefact.export, json_file, force=force)
+    print_export(artefact, stream=sys.stderr if json_file == "-" else sys.stdout)
 
 
 def _calibration(spec: str, samples: int, data_root: str | None, steps: int | None, model: Path):

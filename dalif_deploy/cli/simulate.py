@@ -75,9 +75,10 @@ def simulate(
     from hw_models.errors import CheckFailed
 
     figures = run_simulation(folder, data, request)
+    # the file first: it must not be lost when the tables' reader (head, less) goes away
+    write_json(figures, json_file, force=force)
     printed = print_agreement if check is CheckKind.all else print_simulation
     printed(figures, stream=sys.stderr if json_file == "-" else sys.stdout)
-    write_json(figures, json_file, force=force)
     if check is CheckKind.all:
         if figures["bit_exact"] is False:
             raise CheckFailed("integer engines differ", where=str(folder), remedy="see the table")

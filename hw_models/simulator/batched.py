@@ -7,7 +7,8 @@ brings is computed once a batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 
 import networkx as nx
 import numpy as np
@@ -18,6 +19,7 @@ from hw_models.errors import UserError
 from hw_models.recording import EncodedInput, EncodedSamples, Recording
 from hw_models.simulator.exact_float import exact_float32
 from hw_models.simulator.exactness import population_bounds
+from hw_models.simulator.memory_fallback import Result, run_in_batches
 from hw_models.simulator.memory_layout import neuron_zeros
 from hw_models.simulator.population_state import PopulationState
 from hw_models.simulator.recorder import Request, empty_recording, recording_part, store, wanted_records
@@ -40,6 +42,8 @@ def simulate(
 ) -> Recording:
     """Runs all samples and keeps everything asked for.
 
+    A batch that does not fit in memory is run again in halves, with a warning; the bits are the same.
+
     Args:
         record: any of "spikes", "membrane" and "counts", for all populations, or a dict from these to names of
             populations, such as {"spikes": ["conv1"], "counts": ["conv2"]}; outputs are always there.
@@ -47,11 +51,18 @@ def simulate(
 
     Returns:
         Recording over [N, T, ...].
+
+    Raises:
+        UserError: a single sample does not fit in memory.
     """
     whole = empty_recording(network, wanted_records(network, record), encoded.samples, encoded.steps)
     session = _Session(network, encoded.steps, torch.device(device))
-    for samples in _batches(network, encoded, batch_size):
+
+    def run(samples: slice) -> None:
         session.run(encoded.part(samples), recording_part(whole, samples))
+
+    for _ in _batches(run, network, encoded, batch_size):
+        pass
     return whole
 
 
@@ -70,17 +81,27 @@ def simulate_chunks(
     """
     wanted = wanted_records(network, record)
     session = _Session(network, encoded.steps, torch.device(device))
-    for samples in _batches(network, encoded, batch_size):
+
+    def run(samples: slice) -> Recording:
         recording = empty_recording(network, wanted, samples.stop - samples.start, encoded.steps)
         session.run(encoded.part(samples), recording)
-        yield samples, recording
+        return recording
+
+    yield from _batches(run, network, encoded, batch_size)
 
 
-def _batches(network: ChipNetwork, encoded: EncodedSamples, size: int | None) -> Iterator[slice]:
+def _batches(
+    run: Callable[[slice], Result], network: ChipNetwork, encoded: EncodedSamples, size: int | None
+) -> Iterator[tuple[slice, Result]]:
     block = max(1, min(encoded.steps, BLOCK_STEPS))
     size = size or max(1, min(LARGEST_BATCH, BLOCK_ELEMENTS // (_largest(network) * block)))
-    for start in range(0, max(encoded.samples, 1), size):
-        yield slice(start, min(start + size, encoded.samples))
+    return run_in_batches(run, encoded.samples, size, lambda: _least_bytes(network))
+
+
+def _least_bytes(network: ChipNetwork) -> int:
+    """Of one sample: membrane, current and the messages of one step, float32."""
+    messages = sum(math.prod(each.shape) for each in network.inputs.values())
+    return 4 * (messages + 3 * sum(p.size for p in network.populations.values()))
 
 
 def _largest(network: ChipNetwork) -> int:
