@@ -6,9 +6,11 @@ import contextlib
 import importlib
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ HEAVY = (
     *("pytest_timeout", "_pytest.assertion.rewrite", "norse.torch", "snntorch", "torchvision", "tonic"),
 )
 MEMORY = 12 << 30  # bytes of address space: a mutant may ask for any amount
+LARGEST_FILE = 2 << 30  # bytes: it may also write for ever
+ROOM = 2 << 30  # bytes free, before and after: on a full disk every test fails, and every mutant would seem killed
 START_SECONDS = 60.0
 SLACK = 5.0  # times the usual time of the tests
 
@@ -64,7 +68,9 @@ class Judge:
         began = time.monotonic()
         try:
             file.write_text(mutant.source, encoding="utf-8")
+            _require_room()
             verdict = self.run(tests) if tests else "survived"
+            _require_room()
         finally:
             file.write_bytes(original)
             os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))  # its compiled form holds again
@@ -98,8 +104,14 @@ class Judge:
             os.dup2(out, 1)
             os.dup2(out, 2)
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
             files = sorted({test.partition("::")[0] for test in tests})
             options = ["-x", "-q", "-p", "no:cacheprovider", "--timeout", str(round(self.seconds * 3))]
             code = int(pytest.main([*files, *options], plugins=[Order(tests)]))
         finally:
             os._exit(code)
+
+
+def _require_room() -> None:
+    if shutil.disk_usage(tempfile.gettempdir()).free < ROOM:
+        raise SystemExit("the disk is nearly full: no verdict would mean anything")
