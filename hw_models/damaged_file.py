@@ -24,8 +24,16 @@ def damage_in_one_line(what: str, *, where: str | PathLike[str], remedy: str) ->
     except (UserError, MemoryError):
         raise
     except Exception as error:
-        lines = str(error).splitlines()
-        reason = lines[0] if lines and lines[0].strip() else type(error).__name__
-        if isinstance(error, KeyError):  # whose text is the bare key
-            reason = f"no {reason}"
-        raise UserError(f"{what} ({reason})", where=str(where), remedy=remedy) from error
+        raise UserError(f"{what} ({_reason(error)})", where=str(where), remedy=remedy) from error
+
+
+def _reason(error: Exception) -> str:
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    if isinstance(error, KeyError):  # whose text is the bare key
+        return f"no {error}"
+    first_line = str(error).strip().partition("\n")[0]
+    return first_line or type(error).__name__

@@ -13,6 +13,7 @@ from hw_models.damaged_file import damage_in_one_line
 from hw_models.errors import UserError
 
 LARGEST = 1 << 16  # characters; a file with every field has a thousand
+DEEPEST = 16  # brackets; a list of channels has one
 
 
 def read_config_file(path: str | Path) -> dict[str, Any]:
@@ -60,7 +61,14 @@ def _parse(path: Path, text: str) -> Any:
 def _parse_yaml(text: str) -> Any:
     import yaml
 
-    # a few anchors that hold each other ten times over make a value that no memory can hold written out
-    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-        raise ValueError("aliases (*) have no place here")
+    depth = 0
+    for token in yaml.scan(text):
+        # a few anchors that hold each other ten times over make a value that no memory can hold written out
+        if isinstance(token, yaml.AliasToken):
+            raise ValueError("aliases (*) have no place here")
+        # PyYAML's time grows with the square of the depth
+        depth += isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken)
+        depth -= isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken)
+        if depth > DEEPEST:
+            raise ValueError(f"more than {DEEPEST} brackets within each other")
     return yaml.safe_load(text)

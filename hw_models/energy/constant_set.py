@@ -47,7 +47,7 @@ class Constant(BaseModel):
     value: Positive
     low: Positive | None = None
     high: Positive | None = None
-    unit: Annotated[str, Field(min_length=1)]
+    unit: Annotated[str, Field(pattern=r"^[A-Za-z0-9µ]{1,20}(/[A-Za-z0-9µ]{1,20})?$")]  # pint computes what it is given
     scope: Literal["per-term", "all-in"]
     evidence: Literal["simulated", "measured", "assumed", "derived", "specified"]
     source: Annotated[str, Field(min_length=8)]
