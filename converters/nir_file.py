@@ -13,6 +13,7 @@ from hw_models.damaged_file import damage_in_one_line
 from hw_models.errors import UserError
 from hw_models.graph import FlatGraph, flatten_graph
 from hw_models.hdf5_input import check_hdf5
+from hw_models.hdf5_output import write_graph
 
 
 def read_nir(path: str | Path) -> nir.NIRGraph:
@@ -47,7 +48,7 @@ def write_nir(path: str | Path, graph: nir.NIRGraph) -> None:
     Raises:
         UserError: the graph is not one of the LIF family, or its shapes don't fit.
     """
-    nir.write(path, _writable(graph, flatten_graph(graph), ""))
+    write_graph(path, _writable(graph, flatten_graph(graph), ""))
 
 
 def _writable(graph: nir.NIRGraph, flat: FlatGraph, prefix: str) -> nir.NIRGraph:

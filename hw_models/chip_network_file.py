@@ -34,6 +34,7 @@ from hw_models.chip_network_check import check_chip_network
 from hw_models.damaged_file import damage_in_one_line
 from hw_models.errors import UserError
 from hw_models.hdf5_input import check_hdf5
+from hw_models.hdf5_output import write_graph
 
 FORMAT = "dalif-deploy chip network 1"
 ORDERED = ("inputs", "populations", "projections", "host_projections", "outputs")
@@ -70,7 +71,7 @@ def write_chip_network(path: str | Path, network: ChipNetwork) -> None:
         "order": {kind: list(getattr(network, kind)) for kind in ORDERED},
     }
     metadata = {"dalif_deploy": _json(header), "dt": 1.0}
-    nir.write(path, nir.NIRGraph(nodes, edges, metadata=metadata, type_check=False))
+    write_graph(path, nir.NIRGraph(nodes, edges, metadata=metadata, type_check=False))
 
 
 def read_chip_network(path: str | Path) -> ChipNetwork:

@@ -14,6 +14,7 @@ import numpy as np
 from converters.netx.layers import BIAS_STEP, NetLayer, chain_of
 from hw_models.chip_network import ChipNetwork
 from hw_models.errors import UserError
+from hw_models.hdf5_output import hdf5_file
 
 
 def write_net(path: Path, network: ChipNetwork) -> None:
@@ -24,7 +25,7 @@ def write_net(path: Path, network: ChipNetwork) -> None:
     """
     layers = chain_of(network)
     (chip_input,) = network.inputs.values()
-    with h5py.File(path, "w", track_order=False) as file:
+    with hdf5_file(path) as file:
         groups = iter(range(len(layers) * 2 + 1))
 
         def group(kind: str, shape: tuple[int, ...]) -> h5py.Group:

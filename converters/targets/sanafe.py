@@ -20,9 +20,19 @@ def write_sanafe_target(source: Source, request: ExportRequest, folder: Path) ->
     """The network that `sanafe.load_net` opens, each neuron on its core."""
     figures = write_lava_target(source, request, folder)
     made, _, mapping = build_sanafe(read_chip_network(folder / NETWORK_FILE), biases=True)
-    made.save(folder / SNN_FILE)
+    try:
+        made.save(folder / SNN_FILE)
+    finally:
+        _require_room(folder)
     return {
         **figures,
         "cores": [sanafe_core(mapping, n) for n in range(len(mapping.cores))],
         "sanafe": version("sanafe"),
     }
+
+
+def _require_room(folder: Path) -> None:
+    # SANA-FE does not look whether its writes succeed: where one failed, another one fails now
+    probe = folder / ".room"
+    probe.write_bytes(bytes(1 << 16))
+    probe.unlink()

@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 a check failed; 2 bad usage or bad input; 130 interrupted.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,7 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
     app.command()(function)
     prepare_streams()
     try:
+        _require_working_folder()
         try:
             app(arguments)
         finally:
@@ -59,6 +61,14 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
         fault = UserError(error.strerror or str(error), where=where, remedy="--debug shows where it happened")
         print(f"error: {fault}", file=sys.stderr)
         sys.exit(2)
+
+
+def _require_working_folder() -> None:
+    # MKL, which torch calls, ends the process where it is gone
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UserError("the working folder is gone", remedy="go to one that exists (cd)") from error
 
 
 def write_json(figures: dict[str, Any], destination: str | None, *, force: bool = False) -> None:

@@ -23,7 +23,7 @@ def prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by who started us
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the process's life
+            setattr(sys, name, open(os.devnull, "w", errors="replace"))  # noqa: SIM115 - for the process's life
         elif stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper):
             raw = _Output(stream.fileno(), "wb", closefd=False)
             lines = name == "stderr" or stream.line_buffering

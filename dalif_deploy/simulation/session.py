@@ -66,7 +66,8 @@ def simulate_samples(
     show_progress: bool = True,
 ) -> dict[str, Any]:
     """As `run_simulation`, on samples at hand; with check "all" also `agreement`, see `run_agreement`."""
-    with Progress(console=Console(stderr=True), transient=True, disable=not show_progress) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not (show_progress and console.is_terminal)) as progress:
         if request.check == "all":
             bar = progress.add_task("engines", total=None)
             return run_agreement(
