@@ -107,8 +107,12 @@ def packed_twice(group):
     h5py.h5d.create(group.id, b"more", h5py.h5t.NATIVE_UINT8, space, layout)
 
 
+def many_texts(group):
+    group.create_dataset("more", (200_000,), h5py.string_dtype(), chunks=(1000,))
+
+
 def shared_text(group):
-    group.create_dataset("more", (200_000,), h5py.string_dtype(), chunks=(1000,), fillvalue="x" * 1000)
+    group.create_dataset("more", (1000,), h5py.string_dtype(), chunks=(1000,), fillvalue="x" * 1000)
 
 
 def virtual(group):
@@ -130,7 +134,8 @@ EDITS = {
     claimed: "claims more than a file of this size",
     claimed_by_a_chunk: "claims more than a file of this size",
     packed_twice: "packed in a way",
-    shared_text: "pieces of text|claims more text",
+    many_texts: "pieces of text",
+    shared_text: "claims more text",
     virtual: "lies in other files",
     external: "lies in other files",
     deep: "groups deep",
@@ -144,8 +149,7 @@ EDITS = {
 @pytest.mark.parametrize("edit", EDITS)
 def test_hdf5_claims_and_leads_nowhere(hdf5, edit):
     read, path = hdf5
-    line = refused(read, change(path, edit))
-    assert any(words in line for words in EDITS[edit].split("|")), line
+    assert EDITS[edit] in refused(read, change(path, edit))
 
 
 def test_a_file_of_a_kilobyte_that_claims_a_network_of_10_to_the_12(tmp_path):
