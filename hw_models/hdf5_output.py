@@ -23,7 +23,7 @@ def write_graph(path: str | Path, graph: nir.NIRGraph) -> None:
     """
     content = io.BytesIO()
     nir.write(content, graph)
-    Path(path).write_bytes(content.getbuffer())
+    _write(path, content)
 
 
 @contextmanager
@@ -36,4 +36,10 @@ def hdf5_file(path: str | Path) -> Iterator[h5py.File]:
     content = io.BytesIO()
     with h5py.File(content, "w", track_order=False) as file:
         yield file
-    Path(path).write_bytes(content.getbuffer())
+    _write(path, content)
+
+
+def _write(path: str | Path, content: io.BytesIO) -> None:
+    # a view that lives on in an error's traceback could not be let go of in order
+    with content.getbuffer() as view:
+        Path(path).write_bytes(view)
