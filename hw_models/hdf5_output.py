@@ -40,6 +40,5 @@ def hdf5_file(path: str | Path) -> Iterator[h5py.File]:
 
 
 def _write(path: str | Path, content: io.BytesIO) -> None:
-    # a view that lives on in an error's traceback could not be let go of in order
-    with content.getbuffer() as view:
-        Path(path).write_bytes(view)
+    # not a view, which would live on in an error's traceback
+    Path(path).write_bytes(content.getvalue())

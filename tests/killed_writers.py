@@ -2,13 +2,15 @@
 
     python -m tests.killed_writers FOLDER SEED      prints JSON: kind -> what was seen, and every fault
 
-A process is killed just before it touches the file system for the n-th time (Python's audit hook tells it), and after
-spans of time that chance chooses.
+A process is killed just before it touches the file system for the n-th time (Python's audit hook tells it), in the
+middle of a file, when the n-th byte is to be written (the limit on a file's size), and after spans of time that chance
+chooses.
 """
 
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -25,8 +27,8 @@ from tests.exported_by_all import command
 TOUCHING = ("open", "os.", "shutil.", "tempfile.")
 
 
-def forked(work, place, *, at=None, after=None):
-    """Runs `work` in a process that dies at its touch `at` of `place`, or `after` seconds.
+def forked(work, place, *, at=None, size=None, after=None):
+    """Runs `work` in a process that dies at its touch `at` of `place`, in a file at `size` bytes, or `after` seconds.
 
     Returns (True if it was killed, touches that it made, seconds).
     """
@@ -45,6 +47,9 @@ def forked(work, place, *, at=None, after=None):
                 busy[0] = False
 
         sys.addaudithook(hook)
+        if size is not None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it, and gets an error instead
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
         code = 1
         try:
             work()
@@ -86,7 +91,10 @@ def watched(work, target, old, chance, timed):
     before = content(target)
     _, touches, seconds = forked(work, place)
     after = content(target)
-    moments = [{"at": n} for n in range(touches)] + [{"after": chance.uniform(0, seconds)} for _ in range(timed)]
+    largest = max(map(len, after.values())) if isinstance(after, dict) else len(after)
+    moments = [{"at": n} for n in range(touches)]
+    moments += [{"size": chance.randrange(1, largest)} for _ in range(timed)]
+    moments += [{"after": chance.uniform(0, seconds)} for _ in range(timed)]
     for moment in moments:
         restore()
         killed, _, _ = forked(work, place, **moment)

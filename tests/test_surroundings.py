@@ -17,13 +17,14 @@ ROOT = str(Path(__file__).resolve().parents[1])
 TABLE = """
 from dalif_deploy.cli.command import run_command
 from hw_models.errors import CheckFailed
-def table(outcome: str = "well"):
+def table(outcome: str = "well", rows: int = 3000):
     from rich.console import Console
     from rich.table import Table
     shown = Table("µJ → pJ", "layer…")
-    for row in range(3000):
+    for row in range(rows):
         shown.add_row(str(row), "± 0.5 µ\\udcff")
-    Console().print(shown)
+    if rows:
+        Console().print(shown)
     print("last")
     if outcome == "badly":
         raise CheckFailed("spikes differ ± ≠")
@@ -64,8 +65,9 @@ def test_closed_streams(table, streams):
     assert done.stderr.decode() == ("" if "2>" in streams else "error: spikes differ ± ≠\n")
 
 
-def test_an_output_that_is_full_is_one_line(table):
-    done = run(table, shell="> /dev/full")
+@pytest.mark.parametrize("rows", [0, 3000])  # said when the command has ended, and while it prints
+def test_an_output_that_is_full_is_one_line(table, rows):
+    done = run(table, "--rows", rows, shell="> /dev/full")
     assert done.returncode == 2 and done.stderr.startswith(b"error: No space left on device")
     assert done.stderr.count(b"\n") == 1
 
