@@ -33,7 +33,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    if isinstance(error, KeyError):  # whose text is the bare key
+    if isinstance(error, KeyError) and " " not in str(error):  # whose text is the bare key; h5py's is a sentence
         return f"no {error}"
     first_line = str(error).strip().partition("\n")[0]
     return first_line or type(error).__name__

@@ -18,6 +18,7 @@ from hw_models.file_claims import most_claimed
 
 DEEPEST = 64  # groups within groups: nir's reader calls itself for each
 MOST_TEXTS = 1 << 17  # text is read a piece at a time; a graph's edges are two each
+CHUNK_OVERHEAD = 4096  # bytes that HDF5 2.0 was seen to take for each chunk that is read, written or not
 COMPRESSION = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_LZF, h5py.h5z.FILTER_SZIP}
 # each gives out what it takes in; anything else is a plug-in that HDF5 would look for on this machine
 OTHER_FILTERS = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
@@ -74,9 +75,11 @@ def _claimed(path: Path, place: str, dataset: h5py.Dataset) -> int:
     # compressed twice, a byte would be a million
     if len([each for each in filters if each in COMPRESSION]) > 1 or set(filters) - COMPRESSION - OTHER_FILTERS:
         raise _refused(path, place, "is packed in a way that nir.write does not use")
+    chunk = dataset.chunks or dataset.shape
+    chunks: int = math.prod(-(-n // c) for n, c in zip(dataset.shape, chunk, strict=True)) if dataset.chunks else 0
     # a chunk is unpacked whole, and may be larger than the array
-    count: int = max(math.prod(dataset.shape), math.prod(dataset.chunks or ()))
-    return count * int(dataset.dtype.itemsize)
+    count: int = max(math.prod(dataset.shape), math.prod(chunk))
+    return count * int(dataset.dtype.itemsize) + chunks * CHUNK_OVERHEAD
 
 
 class _Texts:

@@ -147,7 +147,7 @@ def _damaged_hdf5(content: bytes, rng: np.random.Generator) -> bytes:
 
 def _change(file: h5py.File, place: str, rng: np.random.Generator) -> None:
     item, choice = file[place], rng.integers(12)
-    if choice <= 5 and isinstance(item, h5py.Dataset):
+    if choice <= 5 and isinstance(item, h5py.Dataset) and item.size < 1 << 16:
         old = item[()]
         del file[place]
         file[place] = _other_value(old, rng)

@@ -98,6 +98,10 @@ def claimed_by_a_chunk(group):
     group.create_dataset("more", (1,), "f8", maxshape=(None,), chunks=(10**8,), compression="gzip")
 
 
+def a_million_chunks(group):
+    group.create_dataset("more", (10**6,), "u1", chunks=(1,))  # a megabyte that HDF5 takes gigabytes to read
+
+
 def packed_twice(group):
     layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     layout.set_chunk((1 << 20,))
@@ -133,6 +137,7 @@ def external(group):
 EDITS = {
     claimed: "claims more than a file of this size",
     claimed_by_a_chunk: "claims more than a file of this size",
+    a_million_chunks: "claims more than a file of this size",
     packed_twice: "packed in a way",
     many_texts: "pieces of text",
     shared_text: "claims more text",
@@ -175,6 +180,20 @@ def test_a_convolution_s_numbers_are_bounded(tmp_path):
         ("output", nir.Output({"output": np.array([64, 6, 6])})),
     )
     assert "claims" in refused(flatten_graph, graph)
+
+
+def test_a_bias_has_a_value_a_channel():
+    for node in (
+        nir.Conv2d(None, np.ones((3, 1, 1, 1)), 1, 0, 1, 1, np.ones(2)),
+        nir.Affine(np.ones((3, 4)), np.ones(2)),
+    ):
+        shape = [1, 2, 2] if isinstance(node, nir.Conv2d) else [4]
+        graph = nir_networks.chain(
+            ("input", nir.Input({"input": np.array(shape)})),
+            ("layer", node),
+            ("output", nir.Output({"output": np.array([3])})),
+        )
+        assert "2 biases for 3 channels" in refused(flatten_graph, graph)
 
 
 def test_ten_million_neurons_and_a_billion_synapses_are_a_network(tmp_path):

@@ -88,6 +88,7 @@ def _dense(name: str, node: nir.Affine | nir.Linear, shape: Shape) -> Shape:
             where=name,
             remedy="put a Flatten before it, or check the layer before",
         )
+    _check_bias(name, node, len(weight))
     return (int(weight.shape[0]),)
 
 
@@ -100,7 +101,14 @@ def _conv(name: str, node: nir.Conv1d | nir.Conv2d, shape: Shape) -> Shape:
             remedy="channels come first; check the layer before",
         )
     weight, geometry = read_convolution(name, node)
+    _check_bias(name, node, len(weight))
     return (len(weight), *_positive(name, spatial_output(shape[1:], weight.shape[2:], geometry)))
+
+
+def _check_bias(name: str, node: nir.NIRNode, channels: int) -> None:
+    size = math.prod(np.shape(getattr(node, "bias", 0)))  # of torch too
+    if size not in (1, channels):
+        raise UserError(f"{size} biases for {channels} channels", where=name, remedy="give one a channel")
 
 
 def _positive(name: str, spatial: Shape) -> Shape:
