@@ -10,6 +10,7 @@ from dalif_deploy.cli.simulate import with_check_kind
 from dalif_deploy.simulation import agreement
 from dalif_deploy.simulation.engines import ENGINES
 from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
+from tests import docs_pages
 from tests.test_commands import checkpoint, run
 
 SAMPLES = 130  # more than a chunk
@@ -75,6 +76,21 @@ def test_command_runs_all_engines_and_names_those_it_can_not(tmp_path):
     assert {"torch", "nir", "norse"} <= figures["engines"].keys()
     assert "export with --target lava" in figures["not_run"]["fast"]
     assert "fast not run" in result.stdout
+
+
+def test_a_check_without_a_second_engine_is_none(artefact, data, monkeypatch, capfd):
+    monkeypatch.setattr(agreement, "ENGINES", {"fast": ENGINES["fast"], "nir": ENGINES["nir"]})
+    command = ["dalif-simulate", str(artefact.folder), "--data", "digits:test", "--limit", "3", "--check", "all"]
+    code, printed = docs_pages.run(command, capfd)
+    assert code == 1
+    assert "agree to the bit: not checked" in printed and "error: " in printed and "nothing was checked" in printed
+    again = {name: type(name, (ENGINES["fast"],), {"name": name}) for name in ("one", "other")}
+    for name, engine in again.items():
+        monkeypatch.setitem(ENGINES, name, engine)
+    monkeypatch.setattr(agreement, "ENGINES", again)  # two, but not the one that they are held against
+    assert docs_pages.run(command, capfd)[0] == 1
+    monkeypatch.setattr(agreement, "ENGINES", {"fast": ENGINES["fast"], **again})
+    assert docs_pages.run(command, capfd)[0] == 0
 
 
 def test_check_may_stand_alone():

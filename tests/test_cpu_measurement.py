@@ -6,6 +6,7 @@ from hw_models.energy import measurement
 from hw_models.energy.cpu_measurement import RaplCounter, find_cpu_counter, measured_cpu
 from hw_models.energy.measurement import measure
 from hw_models.energy.report import energy_report
+from hw_models.simulator import batched
 from tests.test_energy_models import run
 
 RANGE = 1_000_000
@@ -97,6 +98,30 @@ def test_rows_of_the_real_simulation(powercap, monkeypatch):
     assert report["baseline_cpu"]["measured"] == rows
     assert report["baseline_cpu"]["not_measured_because"] is None
     check_shown(report, counter.name)
+
+
+def test_a_batch_that_does_not_fit_is_named_as_the_one_that_ran(powercap, monkeypatch):
+    network, encoded, _ = run(rows=[(1, 0, 0, 0)] * 4)
+    tried = []
+    real = batched._Session.run
+
+    def little_memory(session, encoded, recording):
+        tried.append(encoded.samples)
+        if encoded.samples > 2:
+            raise MemoryError
+        real(session, encoded, recording)
+
+    monkeypatch.setattr(batched._Session, "run", little_memory)
+
+    def measured(call, counter, samples):
+        tried.clear()
+        call()
+        return {"tried": tried[:]}
+
+    monkeypatch.setattr(measurement, "measure", measured)
+    rows = measurement.measured_rows(network, encoded, RaplCounter(powercap.folder), device="cpu", large_batch=4)
+    assert [row["batch"] for row in rows] == [1, 2]
+    assert rows[1]["tried"] == [2, 2]
 
 
 def check_shown(report, name):

@@ -82,6 +82,12 @@ def simulate(
     if check is CheckKind.all:
         if figures["bit_exact"] is False:
             raise CheckFailed("integer engines differ", where=str(folder), remedy="see the table")
+        if not figures["checked"]:
+            raise CheckFailed(
+                "nothing was checked: the engines that ran have none of their kind beside them",
+                where=str(folder),
+                remedy="see above why the others did not run",
+            )
     elif figures["check"] and figures["check"]["mismatches"]:
         raise CheckFailed(
             f"{figures['check']['mismatches']} mismatches; first: {figures['check']['first']}", where=str(folder)

@@ -32,8 +32,8 @@ def print_agreement(figures: dict[str, Any], *, stream: TextIO) -> None:
         console.print(escape(f"{name} not run: {reason}"))
     for arithmetic in dict.fromkeys(row["arithmetic"] for row in engines.values()):
         console.print(f"{arithmetic} may differ from nir by: {figures['causes'][arithmetic]}")
-    if figures["bit_exact"] is not None:
-        console.print(f"integer engines agree to the bit: {'yes' if figures['bit_exact'] else 'NO'}")
+    verdict = {True: "yes", False: "NO", None: "not checked, no two of them ran"}[figures["bit_exact"]]
+    console.print(f"integer engines agree to the bit: {verdict}")
 
 
 def _percent(share: float) -> str:

@@ -47,7 +47,8 @@ def run_agreement(
         `engines`: a row each with arithmetic, accuracy (None without labels), `float_agreement` (layer -> share of
         spikes equal to engine nir's) and `against`, `compared`, `mismatches` (values that differ from the reference of
         its kind, spikes and, for integers, membranes). `not_run`: engine -> reason. `causes`: arithmetic -> why it may
-        differ from the float reference. `bit_exact`: integer engines agree; None if fewer than two ran.
+        differ from the float reference. `bit_exact`: integer engines agree; None if none was compared. `checked`: some
+        engine was compared with another, an integer one if any ran.
 
     Raises:
         UserError: no engine can run.
@@ -66,12 +67,14 @@ def run_agreement(
             row.add(runs[name], runs)
     figures = {name: row.figures(labels) for name, row in rows.items()}
     integer = [f for f in figures.values() if f["arithmetic"] == "integer"]
+    compared = [f for f in (integer or figures.values()) if f["against"]]
     return {
         "samples": samples,
         "engines": figures,
         "not_run": not_run,
         "causes": CAUSES,
-        "bit_exact": None if len(integer) < 2 else not any(sum(f["mismatches"].values()) for f in integer),
+        "bit_exact": not any(sum(f["mismatches"].values()) for f in compared) if integer and compared else None,
+        "checked": bool(compared),
     }
 
 
