@@ -9,7 +9,7 @@ RUN := runs/demo
 # Lava runs a process for each layer: two BLAS threads each would only fight over the cores
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: install demo test fuzz fuzz-readers docs lint coverage audit clean
+.PHONY: install demo test fuzz fuzz-readers docs lint audit clean
 
 install: $(VENV)/.tools
 
@@ -45,17 +45,12 @@ demo: $(VENV)/.package
 	$(BIN)/dalif-simulate $(RUN)/loihi1 --data digits:test --engine lava --check --limit 100
 	$(BIN)/dalif-energy $(RUN)/loihi1 --data digits:test
 
-# Two files at a time; one BLAS thread each, or they would fight over the cores
+# Two files at a time; one BLAS thread each, or they would fight over the cores. Coverage has its floor in pyproject.toml.
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/test_lava_session.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/test_lava_session.py --cov --cov-report=
+	$(BIN)/coverage report --format=total
 	# alone: it stops and kills processes at chosen moments, and xdist's folders are too long for Lava's sockets
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_lava_session.py
-
-# The first part of the suite with the floor of pyproject.toml; what was counted stays in .coverage.json. Without
-# test_neuron_engines.py: torch.compile can't trace what slipcover rewrites below Python 3.12.
-coverage: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m slipcover --json --out .coverage.json \
-		-m pytest -n 2 --dist loadfile --ignore tests/test_lava_session.py --ignore tests/test_neuron_engines.py
 
 # Random networks, simulator against Lava; other ones each time. SEED=... repeats what a mismatch names.
 NETWORKS ?= 5000
