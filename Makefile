@@ -48,7 +48,6 @@ demo: $(VENV)/.package
 # Two files at a time; one BLAS thread each, or they would fight over the cores. Coverage has its floor in pyproject.toml.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/test_lava_session.py --cov --cov-report=
-	$(BIN)/coverage report --format=total
 	# alone: it stops and kills processes at chosen moments, and xdist's folders are too long for Lava's sockets
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_lava_session.py
 
