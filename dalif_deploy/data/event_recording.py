@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
+from dalif_deploy.data import event_reader
 from dalif_deploy.data.event_frames import event_frames, require_events
 from dalif_deploy.data.labelled_data import LabelledData
 from hw_models.errors import UserError
-from hw_models.file_claims import half_of_memory
+from hw_models.file_claims import half_of_memory, most_claimed
 
 # iniVation; Event Stream; Prophesee EVT2, EVT3 and DAT. faery rather than aedat, expelliarmus or tonic: it alone reads
 # them all, and gives the sensor's size with the events. Its .csv is left out: there it has to guess that size.
@@ -18,6 +22,10 @@ ENDINGS = (".aedat4", ".es", ".raw", ".dat")
 
 FEW_WINDOWS = 1000
 FLOAT_BYTES = 4
+
+LIBRARY_MEMORY = 256 << 20  # bytes that faery may take besides what the file holds: threads, buffers
+LEAST_SECONDS, SLOWEST_BYTES = 30, 100_000  # a second more for so many bytes; 70 million were seen
+SENSOR = np.dtype([("width", np.int32), ("height", np.int32)])
 
 
 def is_recording(spec: str) -> bool:
@@ -76,24 +84,32 @@ def load_recording(path: str | Path, *, size: tuple[int, int], steps: int, windo
 
 
 def _read(path: Path) -> tuple[tuple[int, int], np.ndarray]:
-    """(width, height) of the sensor; events with x, y, t, p in order of time."""
+    """(width, height) of the sensor; events with x, y, t, p in order of time. faery reads in a process with limits."""
     require_events("tonic")
     require_events("faery")
-    import faery
-
+    content = most_claimed(path)
+    seconds = LEAST_SECONDS + path.stat().st_size // SLOWEST_BYTES
+    command = [sys.executable, event_reader.__file__, str(path.resolve())]
+    command += map(str, (content, LIBRARY_MEMORY, seconds))
     try:
-        stream = faery.events_stream_from_file(str(path))
-        packets = [packet.copy() for packet in stream]
-        sensor = stream.dimensions()
-    # faery raises plain RuntimeError and others for what it can't read, and panics of Rust, which are no Exception
-    except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(
-            f"not a readable recording ({reason})", where=str(path), remedy=f"give one of {', '.join(ENDINGS)}"
-        ) from error
-    events = np.empty(sum(map(len, packets)), dtype=[("x", np.int32), ("y", np.int32), ("t", np.int64), ("p", np.int8)])
-    for field in events.dtype.names:
-        events[field] = np.concatenate([packet[field] for packet in packets]) if packets else 0
-    return sensor, events[np.argsort(events["t"], kind="stable")]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=2 * seconds)
+    except subprocess.TimeoutExpired:
+        raise _unreadable(path, f"not read in {2 * seconds:,} s") from None
+    if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise _unreadable(path, f"not read in {seconds:,} s")
+    if done.returncode == event_reader.UNREADABLE:
+        lines = done.stderr.decode("utf-8", errors="replace").splitlines()
+        raise _unreadable(path, lines[-1] if lines else "no reason given")
+    if done.returncode:  # what refuses memory to faery, SIGABRT, has no other sign
+        raise _unreadable(
+            path, f"it asks for more than {(content + LIBRARY_MEMORY) / 1e6:,.0f} MB, or breaks its reader"
+        )
+    size = np.frombuffer(done.stdout[-SENSOR.itemsize :], dtype=SENSOR)[0]
+    events = np.frombuffer(done.stdout[: -SENSOR.itemsize], dtype=event_reader.EVENT)
+    return (int(size["width"]), int(size["height"])), events[np.argsort(events["t"], kind="stable")]
+
+
+def _unreadable(path: Path, reason: str) -> UserError:
+    return UserError(
+        f"not a readable recording ({reason})", where=str(path), remedy=f"give one of {', '.join(ENDINGS)}"
+    )
