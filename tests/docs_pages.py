@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
-from importlib import import_module
 from pathlib import Path
-from unittest.mock import patch
+
+from tests.commands_here import run_here
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -30,18 +29,7 @@ def steps(page: str) -> list[list[str] | str]:
     return found
 
 
-def main_of(command: str):
-    return import_module(f"dalif_deploy.cli.{command.removeprefix('dalif-')}").main
-
-
 def run(command: list[str], capfd) -> tuple[int, str]:
-    """Exit code and all that is printed. In this process: a process each would spend most of its time on imports."""
-    name, *arguments = command
-    with patch.object(sys, "argv", [name, *arguments]):
-        try:
-            main_of(name)()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-    out, error = capfd.readouterr()
-    return code, out + error
+    """Exit code and all that is printed."""
+    done = run_here(command, capfd)
+    return done.returncode, done.stdout + done.stderr

@@ -13,6 +13,7 @@ import torch
 
 from dalif_deploy.networks import NetworkSpec, build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
+from tests.commands_here import run_here
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -27,6 +28,12 @@ def run(command, *arguments, cwd=None, env=None):
         cwd=cwd,
         env=env,
     )
+
+
+@pytest.fixture
+def run_inside(capfd):
+    """As `run`, in this process."""
+    return lambda command, *arguments: run_here([command, *arguments], capfd)
 
 
 def fails(result, *words, code=2):
@@ -157,7 +164,7 @@ def test_a_difference_is_found_and_ends_with_1(trained, tmp_path):
     fails(result, "mismatches", "sample", "layer block2", "step", "neuron (3, ", code=1)
 
 
-def test_bad_checkpoints(tmp_path, trained):
+def test_bad_checkpoints(tmp_path, trained, run_inside):
     good = (trained / "model.pt").read_bytes()
     cases = {
         "text.pt": (b"hello", "not a checkpoint"),
@@ -176,12 +183,12 @@ def test_bad_checkpoints(tmp_path, trained):
     for name, (content, words) in cases.items():
         if content is not None:
             (tmp_path / name).write_bytes(content)
-        fails(run("export", tmp_path / name, "--target", "nir", "-o", tmp_path / "o"), name, words)
+        fails(run_inside("export", tmp_path / name, "--target", "nir", "-o", tmp_path / "o"), name, words)
         assert not (tmp_path / "o").exists()
     (tmp_path / "plain.pkl").write_bytes(pickle.dumps(Evil()))
-    fails(run("export", tmp_path / "plain.pkl", "--target", "nir", "-o", tmp_path / "o"), "plain.pkl")
+    fails(run_inside("export", tmp_path / "plain.pkl", "--target", "nir", "-o", tmp_path / "o"), "plain.pkl")
     assert not (tmp_path / "ran").exists()
-    fails(run("export", tmp_path / "gone.pt", "--target", "nir", "-o", tmp_path / "o"), "no such file")
+    fails(run_inside("export", tmp_path / "gone.pt", "--target", "nir", "-o", tmp_path / "o"), "no such file")
 
 
 def rewritten(path, change):
@@ -191,41 +198,41 @@ def rewritten(path, change):
     return path
 
 
-def test_bad_networks(tmp_path):
+def test_bad_networks(tmp_path, run_inside):
     out = tmp_path / "o"
     nan = checkpoint(tmp_path / "nan.pt")
     rewritten(nan, lambda c: c["state"]["readout.weight"].fill_(float("nan")))
-    fails(run("export", nan, "--target", "nir", "-o", out), "readout.weight", "NaN")
+    fails(run_inside("export", nan, "--target", "nir", "-o", out), "readout.weight", "NaN")
     layer = rewritten(checkpoint(tmp_path / "layer.pt"), lambda c: c["state"].update(gelu=torch.ones(2)))
-    fails(run("export", layer, "--target", "nir", "-o", out), "unknown layer gelu")
+    fails(run_inside("export", layer, "--target", "nir", "-o", out), "unknown layer gelu")
     arch = rewritten(checkpoint(tmp_path / "arch.pt"), lambda c: c["spec"].update(arch="transformer"))
-    fails(run("export", arch, "--target", "nir", "-o", out), "arch")
+    fails(run_inside("export", arch, "--target", "nir", "-o", out), "arch")
     negative = checkpoint(tmp_path / "negative.pt", lambda n: n.layers["block1"].neuron.tau_b.fill_(-0.3))
-    fails(run("export", negative, "--target", "lava", "-o", out), "block1", "negative", "retrain")
-    fails(run("export", negative, "--target", "lava", "--chip", "loihi9", "-o", out), "loihi1")
-    fails(run("export", negative, "--target", "tpu", "-o", out), "nir, lava")
+    fails(run_inside("export", negative, "--target", "lava", "-o", out), "block1", "negative", "retrain")
+    fails(run_inside("export", negative, "--target", "lava", "--chip", "loihi9", "-o", out), "loihi1")
+    fails(run_inside("export", negative, "--target", "tpu", "-o", out), "nir, lava")
     assert not out.exists()
 
 
-def test_bad_places_and_data(tmp_path, trained):
+def test_bad_places_and_data(tmp_path, trained, run_inside):
     model = trained / "model.pt"
     (tmp_path / "there").mkdir()
-    fails(run("export", model, "--target", "nir", "-o", tmp_path / "there"), "exists", "--force")
-    fails(run("export", model, "--target", "nir", "-o", "/proc/nowhere/x"), "cannot write")
-    fails(run("train", "--out", tmp_path / "there"), "exists")
-    fails(run("simulate", tmp_path / "there", "--data", "digits:test"), "export.json", "dalif-export")
-    assert run("export", model, "--target", "lava", "-o", tmp_path / "ok").returncode == 0
-    fails(run("simulate", tmp_path / "ok", "--data", "imagenet:test"), "imagenet")
-    fails(run("simulate", tmp_path / "ok", "--data", "digits:best"), "digits:train")
-    fails(run("simulate", tmp_path / "ok", "--data", "digits:test", "--engine", "quantum"), "fast, lava")
+    fails(run_inside("export", model, "--target", "nir", "-o", tmp_path / "there"), "exists", "--force")
+    fails(run_inside("export", model, "--target", "nir", "-o", "/proc/nowhere/x"), "cannot write")
+    fails(run_inside("train", "--out", tmp_path / "there"), "exists")
+    fails(run_inside("simulate", tmp_path / "there", "--data", "digits:test"), "export.json", "dalif-export")
+    assert run_inside("export", model, "--target", "lava", "-o", tmp_path / "ok").returncode == 0
+    fails(run_inside("simulate", tmp_path / "ok", "--data", "imagenet:test"), "imagenet")
+    fails(run_inside("simulate", tmp_path / "ok", "--data", "digits:best"), "digits:train")
+    fails(run_inside("simulate", tmp_path / "ok", "--data", "digits:test", "--engine", "quantum"), "fast, lava")
     np.savez(tmp_path / "small.npz", input=np.zeros((2, 1, 5, 5)))
-    fails(run("simulate", tmp_path / "ok", "--data", tmp_path / "small.npz"), "does not fit")
+    fails(run_inside("simulate", tmp_path / "ok", "--data", tmp_path / "small.npz"), "does not fit")
     np.savez(tmp_path / "nan.npz", input=np.full((2, 1, 8, 8), np.nan))
-    fails(run("simulate", tmp_path / "ok", "--data", tmp_path / "nan.npz"), "NaN")
+    fails(run_inside("simulate", tmp_path / "ok", "--data", tmp_path / "nan.npz"), "NaN")
     (tmp_path / "bad.npz").write_bytes(b"PK nothing")
-    fails(run("simulate", tmp_path / "ok", "--data", tmp_path / "bad.npz"), "bad.npz")
+    fails(run_inside("simulate", tmp_path / "ok", "--data", tmp_path / "bad.npz"), "bad.npz")
     (tmp_path / "ok" / "network.nir").write_bytes(b"\x89HDF\r\n\x1a\n broken")
-    fails(run("simulate", tmp_path / "ok", "--data", "digits:test"), "network.nir")
+    fails(run_inside("simulate", tmp_path / "ok", "--data", "digits:test"), "network.nir")
     assert not list(tmp_path.glob(".*"))
 
 

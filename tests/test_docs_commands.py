@@ -6,7 +6,8 @@ from unittest.mock import patch
 import pytest
 import typer
 
-from tests.docs_pages import DOCS, commands, main_of
+from tests.commands_here import main_of
+from tests.docs_pages import DOCS, commands
 
 ROOT = DOCS.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")])
