@@ -10,12 +10,14 @@ import nir
 import numpy as np
 import pytest
 
+from tests.commands_here import run_here
+
 STEPS, SAMPLES = 5, 6
 
 
-def run(*arguments, cwd=None):
+def run(*arguments):
     command = [sys.executable, "-m", "dalif_deploy.cli.energy", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd, env=environment())
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment())
 
 
 def environment():
@@ -111,10 +113,11 @@ def test_an_existing_file_is_kept(exported, tmp_path):
         (".", "data.npz", "not an exported network"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(exported, folder, data, words):
+def test_bad_input_is_one_line_and_exit_code_2(exported, folder, data, words, monkeypatch, capfd):
+    monkeypatch.chdir(exported)
     np.savez(exported / "wrong.npz", input=np.zeros((2, 9), np.float32))
     np.savez(exported / "empty.npz", input=np.zeros((0, STEPS, 8), np.float32))
-    done = run(folder, "--data", data, cwd=exported)
+    done = run_here(["dalif-energy", folder, "--data", data], capfd)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert words in done.stderr

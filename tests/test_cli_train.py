@@ -10,6 +10,8 @@ from functools import partial
 
 import pytest
 
+from tests.commands_here import run_here
+
 COMMAND = [sys.executable, "-c", "from dalif_deploy.cli.train import main; main()"]
 SMALL = ["--channels", "3", "--epochs", "1", "--steps", "2"]
 
@@ -34,12 +36,12 @@ def test_it_trains_as_told_and_prints_json_alone_on_standard_output(tmp_path):
     assert "epoch 1" in result.stderr and "test accuracy" in result.stderr
 
 
-def test_nothing_is_overwritten_unasked(tmp_path):
+def test_nothing_is_overwritten_unasked(tmp_path, capfd):
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "mine.txt").write_text("keep")
     (tmp_path / "m.json").write_text("keep")
     for options in (["--out", tmp_path / "x"], ["--out", tmp_path / "y", "--json", tmp_path / "m.json"]):
-        result = run(*options, *SMALL)
+        result = run_here(["dalif-train", *options, *SMALL], capfd)
         assert result.returncode == 2 and "already exists" in result.stderr and result.stderr.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.json", "x"]
     assert run("--out", tmp_path / "x", *SMALL, "--force").returncode == 0
@@ -60,8 +62,8 @@ def test_nothing_is_overwritten_unasked(tmp_path):
         (["--batch-size", "5000"], ["--batch-size"]),
     ],
 )
-def test_a_bad_option_is_named_in_one_line(tmp_path, options, words):
-    result = run("--out", tmp_path / "x", *options)
+def test_a_bad_option_is_named_in_one_line(tmp_path, options, words, capfd):
+    result = run_here(["dalif-train", "--out", tmp_path / "x", *options], capfd)
     assert result.returncode == 2 and result.stderr.count("\n") == 1, result.stderr
     assert all(word in result.stderr for word in words), result.stderr
     assert list(tmp_path.iterdir()) == []
