@@ -74,16 +74,10 @@ def atomic_file(target: str | os.PathLike[str], *, force: bool = False) -> Itera
         raise _cannot_write(target, error) from error
     temporary = Path(name)
     try:
-        yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-    except UserError:
-        raise
-    except Exception as error:
-        fault = _disk_fault(error)
-        if fault is None:
-            raise
-        raise _cannot_write(target, fault) from error
+        with _disk_faults_in_one_line(target):
+            yield temporary
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -104,20 +98,31 @@ def atomic_directory(target: str | os.PathLike[str], *, force: bool = False) -> 
     except OSError as error:
         raise _cannot_write(target, error) from error
     try:
-        yield temporary
-        os.chmod(temporary, 0o777 & ~_umask())
-        if os.path.lexists(target):
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=parent))
-            os.replace(target, old / target.name)
-            try:
+        with _disk_faults_in_one_line(target):
+            yield temporary
+            os.chmod(temporary, 0o777 & ~_umask())
+            if os.path.lexists(target):
+                old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=parent))
+                os.replace(target, old / target.name)
+                try:
+                    os.replace(temporary, target)
+                except OSError:
+                    os.replace(old / target.name, target)
+                    raise
+                finally:
+                    _remove(old)
+            else:
                 os.replace(temporary, target)
-            except OSError:
-                os.replace(old / target.name, target)
-                raise
-            finally:
-                _remove(old)
-        else:
-            os.replace(temporary, target)
+    finally:
+        if temporary.exists():
+            _remove(temporary)
+
+
+@contextmanager
+def _disk_faults_in_one_line(target: Path) -> Iterator[None]:
+    """Makes a UserError of what a disk refuses; other errors pass."""
+    try:
+        yield
     except UserError:
         raise
     except Exception as error:
@@ -125,9 +130,6 @@ def atomic_directory(target: str | os.PathLike[str], *, force: bool = False) -> 
         if fault is None:
             raise
         raise _cannot_write(target, fault) from error
-    finally:
-        if temporary.exists():
-            _remove(temporary)
 
 
 def _umask() -> int:
