@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +110,9 @@ def test_ctrl_c_ends_the_reader_too(stand_in, tmp_path):
     code = f"from tests.test_recording_bounds import load; from pathlib import Path; load(Path({str(path)!r}))"
     # the real faery first, which says that the package is there
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), str(pid.parent)])}
-    caller = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
+    # a suite that was started in the background ignores SIGINT, and so would its children
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    caller = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL, preexec_fn=heed)
     while not pid.exists() or not pid.read_text():
         assert caller.poll() is None
         time.sleep(0.05)
