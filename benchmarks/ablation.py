@@ -23,13 +23,13 @@ import numpy as np
 import torch
 
 from dalif_deploy.data import LabelledData, load_data
+from dalif_deploy.hw_models.atomic_files import atomic_file
 from dalif_deploy.networks import build_network
 from dalif_deploy.training.config import TrainConfig
 from dalif_deploy.training.fit import fit, steps_per_epoch
 from dalif_deploy.training.optimization import make_optimizer, make_schedule
 from dalif_deploy.training.processes import OneProcess
 from dalif_deploy.training.training_state import TrainingState
-from hw_models.atomic_files import atomic_file
 
 # what is learned, and the names that the paper's table has for it
 NEURONS = {"none": "LIF", "spatial": "spatial only", "temporal": "temporal only", "both": "DA-LIF"}

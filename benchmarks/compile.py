@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def compile_once(chip: str) -> dict:
-    from hw_models.compiler import compile_graph
+    from dalif_deploy.hw_models.compiler import compile_graph
 
     imports = peak()
     graph = resnet19(np.random.default_rng(0))
@@ -78,9 +78,9 @@ def peak() -> float:
 
 def simulated(network, graph: nir.NIRGraph) -> dict:
     """One image through the simulator, against the float reference: the share of spikes that agree, a layer."""
-    from hw_models.encode_input import encode_input
-    from hw_models.reference import run_reference
-    from hw_models.simulator import simulate
+    from dalif_deploy.hw_models.encode_input import encode_input
+    from dalif_deploy.hw_models.reference import run_reference
+    from dalif_deploy.hw_models.simulator import simulate
 
     image = np.random.default_rng(1).random((1, 3, 32, 32))
     began = time.perf_counter()

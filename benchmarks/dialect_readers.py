@@ -18,8 +18,8 @@ import torch
 
 
 def ours(graph: nir.NIRGraph, x: np.ndarray) -> np.ndarray:
-    from hw_models.graph.neuron_dynamics import DT_DEFAULT
-    from hw_models.reference import run_reference
+    from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
+    from dalif_deploy.hw_models.reference import run_reference
 
     (out,) = run_reference(graph, _with_shape(x), dt=DT_DEFAULT).outputs.values()
     return _as_given(out, x)
@@ -27,10 +27,10 @@ def ours(graph: nir.NIRGraph, x: np.ndarray) -> np.ndarray:
 
 def chip(graph: nir.NIRGraph, x: np.ndarray) -> np.ndarray:
     """Loihi 2's integers, in the simulator that gives Lava's bits; the input as graded spikes."""
-    from hw_models.compiler import compile_graph
-    from hw_models.encode_input import encode_input
-    from hw_models.graph.neuron_dynamics import DT_DEFAULT
-    from hw_models.simulator import simulate
+    from dalif_deploy.hw_models.compiler import compile_graph
+    from dalif_deploy.hw_models.encode_input import encode_input
+    from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
+    from dalif_deploy.hw_models.simulator import simulate
 
     steps = x.shape[1]
     largest = float(np.abs(x).max()) or 1.0

@@ -83,11 +83,11 @@ def lava(artefact: Path, data: str, samples: int) -> dict[str, Any]:
     """One session; its memory and the time it takes, along the way."""
     import psutil
 
-    from converters.artefact import load_artefact
-    from converters.lava.session import run_lava
+    from dalif_deploy.converters.artefact import load_artefact
+    from dalif_deploy.converters.lava.session import run_lava
     from dalif_deploy.data import load_data
-    from hw_models.input_stream import InputStream
-    from hw_models.simulator import simulate
+    from dalif_deploy.hw_models.input_stream import InputStream
+    from dalif_deploy.hw_models.simulator import simulate
 
     network = load_artefact(artefact).network
     loaded = load_data(data, steps=network.steps).inputs

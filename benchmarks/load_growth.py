@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from hw_models.chip_network import ChipInput, ChipNetwork, ChipOutput, Geometry, Population, Projection
-from hw_models.energy.counts import count_activity
-from hw_models.mapping import map_network
-from hw_models.recording import EncodedInput
-from hw_models.simulator import simulate_chunks
+from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, ChipOutput, Geometry, Population, Projection
+from dalif_deploy.hw_models.energy.counts import count_activity
+from dalif_deploy.hw_models.mapping import map_network
+from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.simulator import simulate_chunks
 
 USUAL = {"layers": 4, "neurons": 8 * 32 * 32, "steps": 8, "samples": 4}
 POINTS = {

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from hw_models.chip_network import ChipInput, ChipNetwork, ChipOutput, Geometry, Population, Projection
-from hw_models.energy.fan_out import fan_out
-from hw_models.errors import CheckFailed
-from hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, ChipOutput, Geometry, Population, Projection
+from dalif_deploy.hw_models.energy.fan_out import fan_out
+from dalif_deploy.hw_models.errors import CheckFailed
+from dalif_deploy.hw_models.recording import EncodedInput
 
 CHANNELS, SIDE, LAYERS, KERNEL, STEPS = 32, 256, 5, 5, 4
 
@@ -58,7 +58,7 @@ def some_input(network: ChipNetwork) -> EncodedInput:
 def run() -> dict[str, Any]:
     import torch
 
-    from hw_models.energy.counts import count_activity
+    from dalif_deploy.hw_models.energy.counts import count_activity
 
     torch.set_num_threads(1)
     network = large_network()
@@ -74,7 +74,7 @@ def run() -> dict[str, Any]:
 
 
 def mapped(chip: str) -> dict[str, Any]:
-    from hw_models.mapping import map_network
+    from dalif_deploy.hw_models.mapping import map_network
 
     network = large_network(chip)
     began = time.monotonic()
@@ -94,9 +94,9 @@ def report() -> dict[str, Any]:
     """The whole energy report: mapping by what spiked, counts on it, latency of each step's busiest core."""
     import torch
 
-    from hw_models.energy.counts import count_activity
-    from hw_models.energy.report import energy_report
-    from hw_models.mapping import map_or_refusal
+    from dalif_deploy.hw_models.energy.counts import count_activity
+    from dalif_deploy.hw_models.energy.report import energy_report
+    from dalif_deploy.hw_models.mapping import map_or_refusal
 
     torch.set_num_threads(1)
     network = large_network()

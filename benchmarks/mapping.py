@@ -12,11 +12,11 @@ import time
 
 import numpy as np
 
-from hw_models.chip_description import chip_names
-from hw_models.chip_network import ChipInput, ChipNetwork, Geometry, Population, Projection
-from hw_models.errors import CheckFailed
-from hw_models.mapping import map_network
-from hw_models.mapping.traffic import traffic_of_a_spike
+from dalif_deploy.hw_models.chip_description import chip_names
+from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, Geometry, Population, Projection
+from dalif_deploy.hw_models.errors import CheckFailed
+from dalif_deploy.hw_models.mapping import map_network
+from dalif_deploy.hw_models.mapping.traffic import traffic_of_a_spike
 
 ALLOWED_SECONDS = 60
 
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--network", help="a network.nir written by dalif-export --target lava")
     arguments = parser.parse_args()
     if arguments.network:
-        from hw_models.chip_network_file import read_chip_network
+        from dalif_deploy.hw_models.chip_network_file import read_chip_network
 
         network = read_chip_network(arguments.network)
     else:

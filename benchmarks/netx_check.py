@@ -52,11 +52,11 @@ def main() -> int:
 
 
 def prepare(arguments: argparse.Namespace) -> None:
-    from converters.artefact import load_artefact
+    from dalif_deploy.converters.artefact import load_artefact
     from dalif_deploy.data import load_data
-    from hw_models.encode_input import encode_input
-    from hw_models.input_data import take_samples
-    from hw_models.simulator import simulate
+    from dalif_deploy.hw_models.encode_input import encode_input
+    from dalif_deploy.hw_models.input_data import take_samples
+    from dalif_deploy.hw_models.simulator import simulate
 
     artefact = load_artefact(arguments.folder)
     network, how = artefact.network, artefact.export["netx"]
@@ -105,9 +105,9 @@ def run(net: str, samples: str, save: str | None) -> int:
 
 
 def check_random(networks: int, seed: int, save: str | None) -> int:
-    from converters.netx.read import read_net
-    from hw_models.encode_input import encode_input
-    from hw_models.simulator import simulate
+    from dalif_deploy.converters.netx.read import read_net
+    from dalif_deploy.hw_models.encode_input import encode_input
+    from dalif_deploy.hw_models.simulator import simulate
     from tests.random_net_files import random_net_file
 
     rng, steps, wrong, compared, fired = np.random.default_rng(seed), 12, 0, 0, 0

@@ -23,7 +23,7 @@ import update_rules
 from dialect_readers import LEVELS, READERS, chip, ours, versions
 from update_rules import Rule
 
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 STEPS, PER_AMPLITUDE = 40, 6
 # sums of these on a grid of 1/127 never meet a threshold of 1: ties have a table of their own
@@ -91,7 +91,7 @@ all candidate update rules (`benchmarks/update_rules.py`) that reproduce the rea
 "a or b" means that the traces do not tell them apart, "closest" that less than {REPRODUCED:.0%} are reproduced.
 NIR itself gives differential equations, a reset to v_reset and "fires above the threshold"; it says nothing of dt, of
 the order within a step or of the first membrane.
-`reference` is `hw_models.reference`, which every exported network is judged against; `loihi2 integers` is the compiled
+`reference` is `hw_models/reference`, which every exported network is judged against; `loihi2 integers` is the compiled
 network in the simulator that gives Lava's bits, where decays have 12 bits.
 
 ## LIF

@@ -18,13 +18,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from converters.netx.read import read_net
-from hw_models.energy.constant_set import load_constants
-from hw_models.energy.counts import count_activity
-from hw_models.energy.models import loihi_energy
-from hw_models.energy.units import readable
-from hw_models.mapping import map_network
-from hw_models.recording import EncodedInput
+from dalif_deploy.converters.netx.read import read_net
+from dalif_deploy.hw_models.energy.constant_set import load_constants
+from dalif_deploy.hw_models.energy.counts import count_activity
+from dalif_deploy.hw_models.energy.models import loihi_energy
+from dalif_deploy.hw_models.energy.units import readable
+from dalif_deploy.hw_models.mapping import map_network
+from dalif_deploy.hw_models.recording import EncodedInput
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "lava_dl"
 STEPS = 16
@@ -63,7 +63,7 @@ Written by `python benchmarks/pilotnet.py --write docs/pilotnet.md`; do not edit
 No energy an event is published for Loihi 2, so this project's figures for it are Loihi 1's constants (Davies et al.
 2018), and carry the word assumed. Intel has published one measurement of a spiking network of this kind with weights:
 PilotNet, {len(network.populations)} layers and an input layer, {STEPS} steps a frame. Its file is read by
-`converters.netx`, and every spike of its trace is reproduced (`tests/test_lava_dl_traces.py`), so the counts below are
+`converters/netx`, and every spike of its trace is reproduced (`tests/test_lava_dl_traces.py`), so the counts below are
 exact, for the one frame that the trace has.
 
 | a frame | events | energy [assumed] |

@@ -22,17 +22,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from converters.dalif_to_nir import network_to_nir
+from dalif_deploy.converters.dalif_to_nir import network_to_nir
 from dalif_deploy.data import LabelledData, load_data
+from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.compiler import compile_graph
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.simulator import simulate_chunks
 from dalif_deploy.networks import SpikingNetwork, build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint
 from dalif_deploy.training.config import DEFAULTS, TrainConfig
-from hw_models.chip_network import ChipNetwork
-from hw_models.compiler import compile_graph
-from hw_models.encode_input import encode_input
-from hw_models.errors import UserError
-from hw_models.recording import EncodedInput
-from hw_models.simulator import simulate_chunks
 
 FORMS = (("loihi2", "graded"), ("loihi2", "bias"), ("loihi1", "bias"))
 RECORDS = {"outputs": (), "counts": ("counts",), "spikes": ("spikes",)}
@@ -156,7 +156,7 @@ def label(name: str) -> str:
 
 
 def measure_lava(compiled: ChipNetwork, encoded: EncodedInput, per_sample: dict, result: dict) -> None:
-    from converters.lava.session import run_lava
+    from dalif_deploy.converters.lava.session import run_lava
 
     arrivals: list[tuple[float, int]] = []
     began = time.perf_counter()

@@ -24,7 +24,7 @@ from torch import nn
 
 import dalif_deploy
 from dalif_deploy.data import load_data
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 STEPS = 8
 
@@ -32,7 +32,7 @@ STEPS = 8
 def snntorch_net() -> tuple[nn.Module, Callable]:
     import snntorch as snn
 
-    from converters.live import snntorch
+    from dalif_deploy.converters.live import snntorch
 
     # reset by subtraction, a step late: the framework's default
     net = nn.Sequential(
@@ -62,7 +62,7 @@ def spikingjelly_net() -> tuple[nn.Module, Callable]:
 def norse_net() -> tuple[nn.Module, Callable]:
     import norse.torch as norse
 
-    from converters.live import norse as live
+    from dalif_deploy.converters.live import norse as live
 
     def cell() -> nn.Module:
         return norse.LIFBoxCell(norse.LIFBoxParameters(tau_mem_inv=torch.tensor(400.0), v_th=torch.tensor(0.4)))

@@ -16,9 +16,10 @@ from typing import Any
 
 import nir
 
-from converters.nir_file import read_nir
-from hw_models.chip_network import ChipNetwork
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.errors import UserError
+
+from .nir_file import read_nir
 
 EXPORT_FORMAT = "dalif-deploy export 1"
 EXPORT_JSON, REFERENCE_FILE, NETWORK_FILE, CHECKPOINT_FILE = "export.json", "model.nir", "network.nir", "model.pt"
@@ -35,7 +36,7 @@ class Artefact:
     @property
     def network(self) -> ChipNetwork:
         """The compiled network."""
-        from hw_models.chip_network_file import read_chip_network
+        from dalif_deploy.hw_models.chip_network_file import read_chip_network
 
         return read_chip_network(self._file(NETWORK_FILE, "has no compiled network", "export with --target lava"))
 

@@ -16,10 +16,10 @@ import nir
 import numpy as np
 import torch
 
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
+from dalif_deploy.hw_models.graph.node_shapes import output_shape
 from dalif_deploy.networks.layers import INPUT
-from hw_models.errors import UserError
-from hw_models.graph.neuron_dynamics import DT_DEFAULT
-from hw_models.graph.node_shapes import output_shape
 
 if TYPE_CHECKING:
     from dalif_deploy.networks import SpikingNetwork

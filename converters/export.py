@@ -6,12 +6,13 @@ import json
 import platform
 from pathlib import Path
 
-from converters.artefact import EXPORT_FORMAT, EXPORT_JSON, Artefact
-from converters.source import Source, load_source
-from converters.targets import TARGETS, ExportRequest
-from converters.versions import installed_version
-from hw_models.atomic_files import atomic_directory
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.atomic_files import atomic_directory
+from dalif_deploy.hw_models.errors import UserError
+
+from .artefact import EXPORT_FORMAT, EXPORT_JSON, Artefact
+from .source import Source, load_source
+from .targets import TARGETS, ExportRequest
+from .versions import installed_version
 
 PROVENANCE = ("dalif-deploy", "torch", "nir", "numpy", "h5py", "lava-nc")
 

@@ -9,11 +9,11 @@ import h5py
 import nir
 import numpy as np
 
-from hw_models.damaged_file import damage_in_one_line
-from hw_models.errors import UserError
-from hw_models.graph import FlatGraph, flatten_graph
-from hw_models.hdf5_input import check_hdf5
-from hw_models.hdf5_output import write_graph
+from dalif_deploy.hw_models.damaged_file import damage_in_one_line
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.graph import FlatGraph, flatten_graph
+from dalif_deploy.hw_models.hdf5_input import check_hdf5
+from dalif_deploy.hw_models.hdf5_output import write_graph
 
 
 def read_nir(path: str | Path) -> nir.NIRGraph:

@@ -11,11 +11,12 @@ from typing import Any
 import h5py
 import nir
 
-from converters.nir_file import graph_metadata, read_nir, write_nir
-from hw_models.chip_network import ChipNetwork
-from hw_models.chip_network_check import MOST_STEPS
-from hw_models.errors import UserError
-from hw_models.graph.neuron_dynamics import DT_DEFAULT
+from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.chip_network_check import MOST_STEPS
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
+
+from .nir_file import graph_metadata, read_nir, write_nir
 
 
 @dataclass
@@ -110,8 +111,8 @@ def _nir_source(path: Path, dt: float | None, digest: str) -> Source:
 
 
 def _net_source(path: Path, dt: float | None, digest: str) -> Source:
-    from converters.netx.read import read_net
-    from converters.netx.to_nir import integers_to_nir
+    from .netx.read import read_net
+    from .netx.to_nir import integers_to_nir
 
     network = read_net(path)
     graph = integers_to_nir(network, dt or DT_DEFAULT)
@@ -120,8 +121,9 @@ def _net_source(path: Path, dt: float | None, digest: str) -> Source:
 
 
 def _checkpoint_source(path: Path, dt: float | None, digest: str) -> Source:
-    from converters.dalif_to_nir import network_to_nir
     from dalif_deploy.networks.checkpoint import load_checkpoint
+
+    from .dalif_to_nir import network_to_nir
 
     checkpoint = load_checkpoint(path)
     step, highest = checkpoint.info.get("input_step"), checkpoint.info.get("input_highest", 1.0)

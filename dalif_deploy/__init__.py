@@ -14,16 +14,16 @@ _EXPORTS = {
     "simulate": "dalif_deploy.api",
     "check": "dalif_deploy.api",
     "energy_report": "dalif_deploy.api",
-    "load_norse": "converters.norse.network",
+    "load_norse": "dalif_deploy.converters.norse.network",
     "DALIF": "dalif_deploy.neuron",
     "NetworkSpec": "dalif_deploy.networks",
     "build_network": "dalif_deploy.networks",
     "load_checkpoint": "dalif_deploy.networks.checkpoint",
     "load_data": "dalif_deploy.data",
     "train": "dalif_deploy.training",
-    "export_network": "converters.export",
-    "load_artefact": "converters.artefact",
-    "write_nir": "converters.nir_file",
+    "export_network": "dalif_deploy.converters.export",
+    "load_artefact": "dalif_deploy.converters.artefact",
+    "write_nir": "dalif_deploy.converters.nir_file",
 }
 __all__ = ["__version__", *_EXPORTS]
 

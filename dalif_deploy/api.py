@@ -21,17 +21,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from converters.artefact import Artefact, load_artefact
-from converters.export import export_network
-from converters.live.source import source_of_module
-from converters.source import Source, load_source, source_of_graph
-from converters.targets.request import CalibrationData, ExportRequest
+from dalif_deploy.converters.artefact import Artefact, load_artefact
+from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.live.source import source_of_module
+from dalif_deploy.converters.source import Source, load_source, source_of_graph
+from dalif_deploy.converters.targets.request import CalibrationData, ExportRequest
 from dalif_deploy.data import LabelledData, load_data
+from dalif_deploy.hw_models.compiler import ScaleRule
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.input_data import InputData, take_samples
 from dalif_deploy.simulation.energy_session import report_on_samples
 from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
-from hw_models.compiler import ScaleRule
-from hw_models.errors import UserError
-from hw_models.input_data import InputData, take_samples
 
 Samples = str | Path | np.ndarray | dict[str, np.ndarray] | tuple[InputData, np.ndarray]
 
@@ -56,7 +56,7 @@ def export(
     Args:
         model: a checkpoint or NIR file, a NIR graph, or a module of snnTorch, SpikingJelly or Norse.
         example_input: for a module: real samples of one step, [N, *shape]; the graph is verified on them.
-        target: see `converters.targets.TARGETS`.
+        target: see `dalif_deploy.converters.targets.TARGETS`.
         steps: steps of a sample, where the model does not say.
         dt: time step in seconds, where it is not the graph's own.
         input_mode: "spikes", "graded" or "bias".

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hw_models import chip_network as chip
-from hw_models.recording import EncodedInput
-from hw_models.simulator import simulate
+from dalif_deploy.hw_models import chip_network as chip
+from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.simulator import simulate
 
 FOLDER = Path(__file__).parent
 STEPS = 4  # of a sample, in the picture of time

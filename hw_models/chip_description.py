@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hw_models.errors import UserError
+from .errors import UserError
 
 if sys.version_info >= (3, 11):
     import tomllib

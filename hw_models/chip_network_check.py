@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from hw_models.chip_network import (
+from .chip_network import (
     BIAS_EXP_MAX,
     REGISTER_RANGES,
     STATE_LIMIT,
@@ -15,10 +15,10 @@ from hw_models.chip_network import (
     Population,
     Projection,
 )
-from hw_models.errors import UserError
-from hw_models.linear_operator import spatial_output
-from hw_models.network_size import check_size
-from hw_models.valid_geometry import check_geometry
+from .errors import UserError
+from .linear_operator import spatial_output
+from .network_size import check_size
+from .valid_geometry import check_geometry
 
 MOST_STEPS = 100_000  # as in a checkpoint
 MOST_DELAY = 1024  # steps; a spike is kept for as long. No chip of ours has more than 63

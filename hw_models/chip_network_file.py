@@ -16,7 +16,7 @@ import nir
 import numpy as np
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from hw_models.chip_network import (
+from .chip_network import (
     DECAY_UNITY,
     NO_CURRENT_FILTER,
     REGISTER_RANGES,
@@ -30,11 +30,11 @@ from hw_models.chip_network import (
     Projection,
     Reset,
 )
-from hw_models.chip_network_check import check_chip_network
-from hw_models.damaged_file import damage_in_one_line
-from hw_models.errors import UserError
-from hw_models.hdf5_input import check_hdf5
-from hw_models.hdf5_output import write_graph
+from .chip_network_check import check_chip_network
+from .damaged_file import damage_in_one_line
+from .errors import UserError
+from .hdf5_input import check_hdf5
+from .hdf5_output import write_graph
 
 FORMAT = "dalif-deploy chip network 1"
 ORDERED = ("inputs", "populations", "projections", "host_projections", "outputs")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from hw_models.chip_network import ChipInput, ChipNetwork, HostProjection, encode_bias
-from hw_models.errors import UserError
-from hw_models.input_data import InputData, by_input, sample_count, steps_of
-from hw_models.linear_operator import apply_weight
-from hw_models.recording import EncodedInput
+from .chip_network import ChipInput, ChipNetwork, HostProjection, encode_bias
+from .errors import UserError
+from .input_data import InputData, by_input, sample_count, steps_of
+from .linear_operator import apply_weight
+from .recording import EncodedInput
 
 HOST_CHUNK = 16  # samples whose host layer is computed at a time: few enough to stay in the caches
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hw_models.chip_network import ChipNetwork
-from hw_models.encode_input import encode_input
-from hw_models.input_data import InputData, sample_count, take_samples
-from hw_models.recording import EncodedInput
+from .chip_network import ChipNetwork
+from .encode_input import encode_input
+from .input_data import InputData, sample_count, take_samples
+from .recording import EncodedInput
 
 
 class InputStream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from hw_models.chip_network import Geometry
+from .chip_network import Geometry
 
 
 def apply_weight(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hw_models.chip_network import Projection
+from .chip_network import Projection
 
 
 class SynapseList(NamedTuple):

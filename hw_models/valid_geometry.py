@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hw_models.chip_network import Geometry
-from hw_models.errors import UserError
+from .chip_network import Geometry
+from .errors import UserError
 
 MOST = 1 << 16  # pixels; no image of ours has a side of so many
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from hw_models.errors import UserError
-from hw_models.file_claims import check_claim
+from .errors import UserError
+from .file_claims import check_claim
 
 
 def check_zip(path: Path, *, stored: bool, remedy: str) -> dict[str, int]:

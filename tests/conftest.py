@@ -2,8 +2,8 @@
 
 import pytest
 
-from converters.lava.compat import require_lava
-from hw_models.errors import UserError
+from dalif_deploy.converters.lava.compat import require_lava
+from dalif_deploy.hw_models.errors import UserError
 
 
 @pytest.fixture(scope="session")

@@ -18,13 +18,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as with_seed
 from hypothesis import strategies as st
 
-from converters.lava.checks import check_input, check_network
-from converters.lava.session import run_lava
-from hw_models.chip_network import ChipNetwork
-from hw_models.errors import UserError
-from hw_models.recording import EncodedInput, Recording
-from hw_models.simulator import simulate
-from hw_models.simulator.exactness import population_bounds
+from dalif_deploy.converters.lava.checks import check_input, check_network
+from dalif_deploy.converters.lava.session import run_lava
+from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.recording import EncodedInput, Recording
+from dalif_deploy.hw_models.simulator import simulate
+from dalif_deploy.hw_models.simulator.exactness import population_bounds
 from tests import scalar_chip
 from tests.fuzz_case import Case, Refused
 from tests.random_chip_networks import chip_cases

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hw_models.compiler.populations import Drive, FloatNetwork
+from dalif_deploy.hw_models.compiler.populations import Drive, FloatNetwork
 
 
 def matrix(drive: Drive) -> np.ndarray:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw_models.chip_network import ChipNetwork
-from hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.recording import EncodedInput
 
 
 @dataclass(repr=False)

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 from tests.hostile_files import damaged, write_valid
 
 FOLDER = Path("runs/fuzz-readers")
@@ -41,8 +41,8 @@ def read_checkpoint(path: Path) -> None:
 
 def read_graph(path: Path) -> None:
     """As far as the chip's integers."""
-    from converters.source import load_source
-    from hw_models.compiler import compile_graph
+    from dalif_deploy.converters.source import load_source
+    from dalif_deploy.hw_models.compiler import compile_graph
 
     source = load_source(path)
     compile_graph(source.graph, chip="loihi2", steps=2, dt=source.dt, input_mode="graded")
@@ -50,9 +50,9 @@ def read_graph(path: Path) -> None:
 
 def read_chip_network(path: Path) -> None:
     """As far as two steps of a sample of zeros."""
-    from hw_models.chip_network_file import read_chip_network as read
-    from hw_models.encode_input import encode_input
-    from hw_models.simulator import simulate
+    from dalif_deploy.hw_models.chip_network_file import read_chip_network as read
+    from dalif_deploy.hw_models.encode_input import encode_input
+    from dalif_deploy.hw_models.simulator import simulate
 
     network = read(path)
     if sum(int(np.prod(p.shape)) for p in (*network.populations.values(), *network.inputs.values())) < 1 << 16:
@@ -61,13 +61,13 @@ def read_chip_network(path: Path) -> None:
 
 
 def read_net_file(path: Path) -> None:
-    from converters.netx.read import read_net
+    from dalif_deploy.converters.netx.read import read_net
 
     read_net(path)
 
 
 def read_export(path: Path) -> None:
-    from converters.artefact import load_artefact
+    from dalif_deploy.converters.artefact import load_artefact
 
     artefact = load_artefact(path.parent)
     _ = artefact.steps, artefact.dt, artefact.compiled
@@ -111,13 +111,13 @@ def read_config(path: Path) -> None:
 
 
 def read_chip(path: Path) -> None:
-    from hw_models.chip_description import read_chip_description
+    from dalif_deploy.hw_models.chip_description import read_chip_description
 
     read_chip_description(path)
 
 
 def read_constants(path: Path) -> None:
-    from hw_models.energy.constant_set import read_constants as read
+    from dalif_deploy.hw_models.energy.constant_set import read_constants as read
 
     read(path)
 

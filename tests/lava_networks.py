@@ -7,8 +7,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hw_models.chip_network import VTH_MAX, ChipInput, ChipNetwork, ChipOutput, Geometry, Population, Projection
-from hw_models.recording import EncodedInput, Recording
+from dalif_deploy.hw_models.recording import EncodedInput, Recording
+from hw_models.chip_network import (
+    VTH_MAX,
+    ChipInput,
+    ChipNetwork,
+    ChipOutput,
+    Geometry,
+    Population,
+    Projection,
+)
 
 LIMIT = 1 << 23
 

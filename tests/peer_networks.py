@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from converters.nir_file import write_nir
+from dalif_deploy.converters.nir_file import write_nir
 
 SNNTORCH_DT = 1e-4  # fixed in snnTorch's writer; SpikingJelly's default too
 NORSE_DT = 1e-3  # Norse's default

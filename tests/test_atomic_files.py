@@ -5,8 +5,8 @@ import stat
 
 import pytest
 
-from hw_models.atomic_files import atomic_directory, atomic_file
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.atomic_files import atomic_directory, atomic_file
+from dalif_deploy.hw_models.errors import UserError
 
 
 @pytest.fixture(params=[0o022, 0o027])

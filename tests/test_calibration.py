@@ -4,11 +4,11 @@ import nir
 import numpy as np
 import pytest
 
-from hw_models.compiler import ScaleRule, compile_graph
-from hw_models.encode_input import encode_input
-from hw_models.errors import UserError
-from hw_models.reference import run_reference
-from hw_models.simulator import simulate
+from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.reference import run_reference
+from dalif_deploy.hw_models.simulator import simulate
 from tests.nir_networks import DT, chain, image_network, lif
 
 STEPS = 4

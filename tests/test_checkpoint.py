@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.networks import NetworkSpec, build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
-from hw_models.errors import UserError
 
 SPEC = {"input_shape": (1, 8, 8), "classes": 10, "channels": [3, 4], "strides": [1, 2]}
 INFO = {"dataset": "digits", "input_step": 1 / 16, "test_accuracy": 0.5}

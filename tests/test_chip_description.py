@@ -2,8 +2,8 @@
 
 import pytest
 
-from hw_models.chip_description import CHIP_FOLDER, chip_names, load_chip, read_chip_description
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.chip_description import CHIP_FOLDER, chip_names, load_chip, read_chip_description
+from dalif_deploy.hw_models.errors import UserError
 
 
 def changed(tmp_path, *replacements):

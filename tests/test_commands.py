@@ -238,7 +238,7 @@ def test_bad_places_and_data(tmp_path, trained, run_inside):
 
 def test_a_missing_data_set_says_all_ways_to_get_it(tmp_path, monkeypatch):
     from dalif_deploy.data import fashion_mnist
-    from hw_models.errors import UserError
+    from dalif_deploy.hw_models.errors import UserError
 
     monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", tmp_path / "none")
     monkeypatch.setattr("torchvision.datasets.FashionMNIST.mirrors", [])

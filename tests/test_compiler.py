@@ -4,12 +4,12 @@ import nir
 import numpy as np
 import pytest
 
-from hw_models.chip_network_file import read_chip_network, write_chip_network
-from hw_models.compiler import compile_graph
-from hw_models.encode_input import encode_input
-from hw_models.errors import UserError
-from hw_models.reference import run_reference
-from hw_models.simulator import simulate
+from dalif_deploy.hw_models.chip_network_file import read_chip_network, write_chip_network
+from dalif_deploy.hw_models.compiler import compile_graph
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.reference import run_reference
+from dalif_deploy.hw_models.simulator import simulate
 from tests.nir_networks import DT, chain, image_network, lif
 
 
@@ -64,8 +64,8 @@ def test_any_nir_reader_sees_the_chip_s_own_dynamics_in_the_file(tmp_path):
 
 def folded_equals_reference(graph, x, *, steps=3):
     """Runs the folded float network by hand: one linear map a population, from the compiler's own passes."""
-    from hw_models.compiler.populations import find_populations
-    from hw_models.graph import flatten_graph
+    from dalif_deploy.hw_models.compiler.populations import find_populations
+    from dalif_deploy.hw_models.graph import flatten_graph
 
     flat = flatten_graph(graph)
     network = find_populations(flat, DT)
@@ -74,7 +74,7 @@ def folded_equals_reference(graph, x, *, steps=3):
     readout = network.populations[name]
     sources = {**reference.spikes, **{n: np.repeat(x[:, None], steps, 1) for n in network.inputs}}
     total = np.broadcast_to(readout.bias, (len(x), steps, *readout.shape)).copy()
-    from hw_models.compiler.fold_linear import _apply
+    from dalif_deploy.hw_models.compiler.fold_linear import _apply
 
     for drive in readout.drives:
         late = np.zeros_like(sources[drive.source], dtype=float)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from hw_models.energy import measurement
-from hw_models.energy.cpu_measurement import RaplCounter, find_cpu_counter, measured_cpu
-from hw_models.energy.measurement import measure
-from hw_models.energy.report import energy_report
-from hw_models.simulator import batched
+from dalif_deploy.hw_models.energy import measurement
+from dalif_deploy.hw_models.energy.cpu_measurement import RaplCounter, find_cpu_counter, measured_cpu
+from dalif_deploy.hw_models.energy.measurement import measure
+from dalif_deploy.hw_models.energy.report import energy_report
+from dalif_deploy.hw_models.simulator import batched
 from tests.test_energy_models import run
 
 RANGE = 1_000_000
@@ -129,9 +129,9 @@ def check_shown(report, name):
 
     from rich.console import Console
 
+    from dalif_deploy.hw_models.energy.opponents_schema import CpuBaseline
     from dalif_deploy.reports.energy_page import energy_page
     from dalif_deploy.reports.opponents_table import print_opponents
-    from hw_models.energy.opponents_schema import CpuBaseline
 
     CpuBaseline.model_validate(report["baseline_cpu"])
     out = StringIO()

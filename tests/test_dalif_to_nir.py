@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from converters.dalif_to_nir import network_to_nir
-from converters.nir_file import graph_metadata
+from dalif_deploy.converters.dalif_to_nir import network_to_nir
+from dalif_deploy.converters.nir_file import graph_metadata
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.reference import run_reference
 from dalif_deploy.networks import NetworkSpec, build_network
 from dalif_deploy.networks.spec import NeuronSpec
-from hw_models.errors import UserError
-from hw_models.reference import run_reference
 
 
 def small(**neuron):

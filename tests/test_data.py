@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from dalif_deploy.data import load_data
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 
 def test_digits_are_scikit_learn_s_images_each_once_in_levels_of_the_step():

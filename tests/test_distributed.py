@@ -12,12 +12,12 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from dalif_deploy.data import load_data
+from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.networks.checkpoint import load_checkpoint
 from dalif_deploy.training import TrainConfig, train
 from dalif_deploy.training.evaluation import evaluate
 from dalif_deploy.training.global_batch_norm import make_batch_norms_global
 from dalif_deploy.training.processes import OneProcess
-from hw_models.errors import UserError
 
 MODULE = ["-m", "dalif_deploy.cli.train"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]

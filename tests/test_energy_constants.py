@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from hw_models.energy.constant_set import Constant, constant_names, load_constants, parse_constants
-from hw_models.energy.models import Term, add_terms
-from hw_models.energy.units import convert, readable
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.energy.constant_set import Constant, constant_names, load_constants, parse_constants
+from dalif_deploy.hw_models.energy.models import Term, add_terms
+from dalif_deploy.hw_models.energy.units import convert, readable
+from dalif_deploy.hw_models.errors import UserError
 
 GOOD = """
 title = "a chip"

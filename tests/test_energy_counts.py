@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw_models.chip_network import ChipInput, ChipNetwork, Geometry, HostProjection, Population, Projection
-from hw_models.encode_input import encode_input
-from hw_models.energy.counts import ActivityCounter, count_activity
-from hw_models.energy.fan_out import dense_macs, fan_out
-from hw_models.errors import UserError
-from hw_models.linear_operator import spatial_output
-from hw_models.recording import EncodedInput, Recording
-from hw_models.simulator import simulate
+from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, Geometry, HostProjection, Population, Projection
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.energy.counts import ActivityCounter, count_activity
+from dalif_deploy.hw_models.energy.fan_out import dense_macs, fan_out
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.linear_operator import spatial_output
+from dalif_deploy.hw_models.recording import EncodedInput, Recording
+from dalif_deploy.hw_models.simulator import simulate
 
 
 def population(name, shape, rng, *, fires=True, bias=True):

@@ -6,17 +6,17 @@ import jsonschema
 import numpy as np
 import pytest
 
-from hw_models.energy.constant_set import load_constants
-from hw_models.energy.counts import count_activity
-from hw_models.energy.histograms import BINS, LOWEST, SAMPLES, membrane_histograms, sample_energy
-from hw_models.energy.latency import latency_figures
-from hw_models.energy.loihi_sanafe import sanafe_energy
-from hw_models.energy.models import joules_by_sample, loihi_energy, loihi_terms, static_energy
-from hw_models.energy.report import energy_report
-from hw_models.energy.report_schema import report_schema
-from hw_models.energy.units import readable
-from hw_models.mapping import map_network
-from hw_models.simulator import simulate
+from dalif_deploy.hw_models.energy.constant_set import load_constants
+from dalif_deploy.hw_models.energy.counts import count_activity
+from dalif_deploy.hw_models.energy.histograms import BINS, LOWEST, SAMPLES, membrane_histograms, sample_energy
+from dalif_deploy.hw_models.energy.latency import latency_figures
+from dalif_deploy.hw_models.energy.loihi_sanafe import sanafe_energy
+from dalif_deploy.hw_models.energy.models import joules_by_sample, loihi_energy, loihi_terms, static_energy
+from dalif_deploy.hw_models.energy.report import energy_report
+from dalif_deploy.hw_models.energy.report_schema import report_schema
+from dalif_deploy.hw_models.energy.units import readable
+from dalif_deploy.hw_models.mapping import map_network
+from dalif_deploy.hw_models.simulator import simulate
 from tests.chip_networks import random_network
 from tests.test_energy_models import run
 

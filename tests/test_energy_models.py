@@ -5,16 +5,16 @@ import json
 import numpy as np
 import pytest
 
-from hw_models.chip_network import ChipInput, ChipNetwork, Geometry, HostProjection, Population, Projection
-from hw_models.encode_input import encode_input
-from hw_models.energy.arithmetic import arithmetic_45nm, dense_pass
-from hw_models.energy.constant_set import load_constants
-from hw_models.energy.counts import count_activity
-from hw_models.energy.gpu_measurement import find_counter, measured_gpu
-from hw_models.energy.gpu_roofline import Work, dense_work, gpu_energy
-from hw_models.energy.measurement import measure
-from hw_models.energy.models import loihi_energy
-from hw_models.energy.report import energy_report
+from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, Geometry, HostProjection, Population, Projection
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.energy.arithmetic import arithmetic_45nm, dense_pass
+from dalif_deploy.hw_models.energy.constant_set import load_constants
+from dalif_deploy.hw_models.energy.counts import count_activity
+from dalif_deploy.hw_models.energy.gpu_measurement import find_counter, measured_gpu
+from dalif_deploy.hw_models.energy.gpu_roofline import Work, dense_work, gpu_energy
+from dalif_deploy.hw_models.energy.measurement import measure
+from dalif_deploy.hw_models.energy.models import loihi_energy
+from dalif_deploy.hw_models.energy.report import energy_report
 
 
 def make_network(mode="spikes", chip="loihi1", steps=4):
@@ -182,7 +182,7 @@ def test_measurement_gross_and_above_idle():
 
 def test_measured_path_runs_up_to_the_counter(monkeypatch):
     """On the CPU, with a made-up counter: the simulation that a GPU would run is the real one."""
-    from hw_models.energy import measurement
+    from dalif_deploy.hw_models.energy import measurement
 
     real = measurement.measure
     monkeypatch.setattr(

@@ -7,20 +7,20 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from converters.export import export_network
-from converters.targets.request import ExportRequest
+from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.targets.request import ExportRequest
 from dalif_deploy.data import load_data
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.energy.histograms import membrane_histograms
+from dalif_deploy.hw_models.energy.units import readable
+from dalif_deploy.hw_models.mapping import DoesNotFit
+from dalif_deploy.hw_models.mapping.figures import mapping_figures
+from dalif_deploy.hw_models.simulator import simulate
 from dalif_deploy.reports.core_map import core_maps
 from dalif_deploy.reports.energy_page import FOLDER, energy_page
 from dalif_deploy.reports.layer_energy import BETWEEN, energy_by_layer
 from dalif_deploy.reports.log_axis import on_log_axis
 from dalif_deploy.simulation.energy_session import report_on_samples
-from hw_models.encode_input import encode_input
-from hw_models.energy.histograms import membrane_histograms
-from hw_models.energy.units import readable
-from hw_models.mapping import DoesNotFit
-from hw_models.mapping.figures import mapping_figures
-from hw_models.simulator import simulate
 from tests.test_commands import checkpoint, fails, run
 
 EVIL = """"><img src=x onerror="alert(1)"><script>alert(2)</script>"""
@@ -233,7 +233,7 @@ def test_contrast(scheme):
 
 
 def test_histograms_count_every_membrane_and_threshold_once(tmp_path):
-    from hw_models.chip_network_file import read_chip_network
+    from dalif_deploy.hw_models.chip_network_file import read_chip_network
 
     out = export_network(checkpoint(tmp_path / "m.pt"), "lava", tmp_path / "out").folder
     network = read_chip_network(out / "network.nir")

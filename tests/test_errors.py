@@ -3,9 +3,9 @@
 import pytest
 
 from dalif_deploy.cli.command import run_command
-from hw_models.errors import CheckFailed, UserError
-from hw_models.mapping import DoesNotFit
-from hw_models.mapping.partition import CORE_LIMITS
+from dalif_deploy.hw_models.errors import CheckFailed, UserError
+from dalif_deploy.hw_models.mapping import DoesNotFit
+from dalif_deploy.hw_models.mapping.partition import CORE_LIMITS
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from converters.artefact import load_artefact
-from converters.export import export_network
-from converters.targets.request import ExportRequest
+from dalif_deploy.converters.artefact import load_artefact
+from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.targets.request import ExportRequest
 from dalif_deploy.data import load_data
+from dalif_deploy.hw_models.encode_input import encode_input
 from dalif_deploy.networks.checkpoint import load_checkpoint
 from dalif_deploy.simulation.session import SimulationRequest, run_simulation
 from dalif_deploy.training import TrainConfig, train
 from dalif_deploy.training.config import with_defaults
 from dalif_deploy.training.evaluation import evaluate
-from hw_models.encode_input import encode_input
 
 STEPS = 5
 

@@ -9,9 +9,9 @@ import torch
 from dalif_deploy.data import load_data
 from dalif_deploy.data.event_frames import event_frames
 from dalif_deploy.data.event_recording import load_recording
+from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.training.augmentation import augment
 from dalif_deploy.training.config import TrainConfig, with_defaults
-from hw_models.errors import UserError
 
 pytest.importorskip("tonic")
 faery = pytest.importorskip("faery")

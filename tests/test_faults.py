@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from converters.export import export_network
-from converters.targets import ExportRequest
 from dalif_deploy.cli.command import write_json
+from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.targets import ExportRequest
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.simulator import batched, simulate, simulate_chunks
 from dalif_deploy.networks import NetworkSpec, build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.reports import energy_page
-from hw_models.errors import UserError
-from hw_models.simulator import batched, simulate, simulate_chunks
 from tests.chip_networks import random_network
 from tests.small_disk import small_disk
 
@@ -205,9 +205,9 @@ import hashlib, json, resource
 import numpy as np
 import torch
 torch.set_num_threads(1)
-from hw_models.chip_network import ChipInput, ChipOutput, Projection
-from hw_models.recording import EncodedInput
-from hw_models.simulator import simulate_chunks
+from dalif_deploy.hw_models.chip_network import ChipInput, ChipOutput, Projection
+from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.simulator import simulate_chunks
 from tests.chip_networks import chip, population
 
 rng = np.random.default_rng(0)

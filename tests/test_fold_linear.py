@@ -6,9 +6,9 @@ import nir
 import numpy as np
 import pytest
 
-from hw_models.compiler.fold_linear import append_node, identity
-from hw_models.graph import flatten_graph
-from hw_models.reference import run_reference
+from dalif_deploy.hw_models.compiler.fold_linear import append_node, identity
+from dalif_deploy.hw_models.graph import flatten_graph
+from dalif_deploy.hw_models.reference import run_reference
 from tests.nir_networks import DT
 
 RNG = np.random.default_rng(4)

@@ -5,21 +5,21 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from converters.export import export_network
-from converters.lava.session import run_lava
-from converters.targets.request import ExportRequest
+from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.lava.session import run_lava
+from dalif_deploy.converters.targets.request import ExportRequest
 from dalif_deploy.data import load_data
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget
 from dalif_deploy.hardware_aware.chip_sequence import ChipSequence
+from dalif_deploy.hw_models.chip_network import Population
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.simulator import simulate
+from dalif_deploy.hw_models.simulator.exactness import Bounds
+from dalif_deploy.hw_models.simulator.population_state import PopulationState
 from dalif_deploy.networks import NetworkSpec, NeuronSpec
 from dalif_deploy.neuron import DALIF
 from dalif_deploy.neuron.eager import Rule
 from dalif_deploy.training import TrainConfig, train
-from hw_models.chip_network import Population
-from hw_models.encode_input import encode_input
-from hw_models.simulator import simulate
-from hw_models.simulator.exactness import Bounds
-from hw_models.simulator.population_state import PopulationState
 from tests.test_architectures import lively
 
 CNN = {"arch": "cnn", "channels": [4, 6], "strides": [1, 2], "input_shape": (2, 9, 8)}

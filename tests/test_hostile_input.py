@@ -20,20 +20,20 @@ import numpy as np
 import pytest
 import torch
 
-from converters.artefact import load_artefact
-from converters.export import export_network
-from converters.netx.read import read_net
-from converters.nir_file import read_nir
-from converters.source import load_source
-from converters.targets.request import ExportRequest
+from dalif_deploy.converters.artefact import load_artefact
+from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.netx.read import read_net
+from dalif_deploy.converters.nir_file import read_nir
+from dalif_deploy.converters.source import load_source
+from dalif_deploy.converters.targets.request import ExportRequest
 from dalif_deploy.data import load_data
 from dalif_deploy.data.idx_images import _read as read_idx
+from dalif_deploy.hw_models.chip_network_file import read_chip_network
+from dalif_deploy.hw_models.energy.constant_set import load_constants
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.graph import flatten_graph
 from dalif_deploy.networks.checkpoint import load_checkpoint
 from dalif_deploy.training.config_file import read_config_file
-from hw_models.chip_network_file import read_chip_network
-from hw_models.energy.constant_set import load_constants
-from hw_models.errors import UserError
-from hw_models.graph import flatten_graph
 from tests import nir_networks
 from tests.hostile_files import write_valid
 
@@ -497,7 +497,7 @@ def test_names_can_not_steer_a_terminal_or_break_its_encoding(tmp_path):
 
 def test_an_onnx_model_names_no_other_file(tmp_path):
     onnx = pytest.importorskip("onnx")
-    from converters.onnx.model_file import _require_own_data
+    from dalif_deploy.converters.onnx.model_file import _require_own_data
 
     def model(location):
         tensor = onnx.TensorProto(name="w", data_type=1, dims=[4], data_location=onnx.TensorProto.EXTERNAL)

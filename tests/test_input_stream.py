@@ -5,13 +5,13 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from hw_models.chip_network import ChipInput, ChipNetwork, HostProjection, Projection
-from hw_models.encode_input import encode_input
-from hw_models.energy.counts import count_activity
-from hw_models.energy.report import energy_report
-from hw_models.errors import UserError
-from hw_models.input_stream import InputStream
-from hw_models.mapping import map_or_refusal
+from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, HostProjection, Projection
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.energy.counts import count_activity
+from dalif_deploy.hw_models.energy.report import energy_report
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.input_stream import InputStream
+from dalif_deploy.hw_models.mapping import map_or_refusal
 from tests.chip_networks import chip, population
 
 
@@ -75,7 +75,7 @@ def test_counting_ten_times_the_samples_takes_no_more_memory():
 
 
 def test_lava_takes_a_stream(lava):
-    from converters.lava.session import run_lava
+    from dalif_deploy.converters.lava.session import run_lava
 
     for kind in ("bias", "moving"):
         chip_network, data = networks()[kind]

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from hw_models.energy.latency import latency_figures
-from hw_models.mapping import map_network
-from hw_models.simulator import simulate
+from dalif_deploy.hw_models.energy.latency import latency_figures
+from dalif_deploy.hw_models.mapping import map_network
+from dalif_deploy.hw_models.simulator import simulate
 from tests import scalar_chip
 from tests.chip_networks import random_network
 

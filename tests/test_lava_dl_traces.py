@@ -7,11 +7,11 @@ import h5py
 import numpy as np
 import pytest
 
-from converters.netx.read import read_net
-from hw_models.chip_network import ChipInput, Projection
-from hw_models.encode_input import encode_input
-from hw_models.recording import EncodedInput
-from hw_models.simulator import simulate
+from dalif_deploy.converters.netx.read import read_net
+from dalif_deploy.hw_models.chip_network import ChipInput, Projection
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.simulator import simulate
 from tests.chip_networks import chip, population
 
 FOLDER = Path(__file__).parent / "data" / "lava_dl"

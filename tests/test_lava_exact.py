@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converters.lava.session import run_lava
-from hw_models.chip_network import ChipInput
-from hw_models.recording import EncodedInput
+from dalif_deploy.converters.lava.session import run_lava
+from dalif_deploy.hw_models.chip_network import ChipInput
+from dalif_deploy.hw_models.recording import EncodedInput
 from tests import lava_networks as nets
 
 pytestmark = pytest.mark.usefixtures("lava")

@@ -15,19 +15,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converters.lava import compat, session
-from converters.lava.process_session import session_processes
-from converters.lava.session import run_lava
-from hw_models.chip_network import ChipInput
-from hw_models.errors import UserError
-from hw_models.recording import EncodedInput, Recording
+from dalif_deploy.converters.lava import compat, session
+from dalif_deploy.converters.lava.process_session import session_processes
+from dalif_deploy.converters.lava.session import run_lava
+from dalif_deploy.hw_models.chip_network import ChipInput
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.recording import EncodedInput, Recording
 from tests import lava_networks as nets
 
 ROOT = Path(__file__).resolve().parents[1]
 # runs a network for a long time and says when it is under way
 LONG_RUN = """
 import os, sys
-from converters.lava import session
+from dalif_deploy.converters.lava import session
 from tests import test_lava_session as here
 network, encoded = here.long_network()
 session.run_lava(network, encoded, workers=here.WORKERS, progress=lambda done, total: print(done, flush=True))
@@ -228,8 +228,8 @@ def test_death_of_the_caller_ends_everything(start_long_run):
 
 
 def test_the_worker_is_free_of_torch():
-    script = "import sys; import converters.lava.worker, converters.lava.compat as c; c.prepare_lava(); "
-    script += "import converters.lava.build, converters.lava.convolution; print('torch' in sys.modules)"
+    script = "import sys; from dalif_deploy.converters.lava import compat, worker; compat.prepare_lava(); "
+    script += "from dalif_deploy.converters.lava import build, convolution; print('torch' in sys.modules)"
     shown = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
@@ -297,7 +297,7 @@ def test_unmodified_lava_gives_the_same_spikes():
     )
     ours = run_lava(network, EncodedInput(40, 1, {"events": messages})).spikes["lif"][0]
     script = f"""
-from converters.lava.compat import prepare_lava
+from dalif_deploy.converters.lava.compat import prepare_lava
 prepare_lava()
 import numpy as np
 from lava.magma.core.run_conditions import RunSteps

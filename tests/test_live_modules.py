@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 import dalif_deploy
-from converters.live.source import source_of_module
-from hw_models.errors import UserError
-from hw_models.reference import run_reference
+from dalif_deploy.converters.live.source import source_of_module
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.reference import run_reference
 
 STEPS = 12
 

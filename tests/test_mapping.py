@@ -7,15 +7,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hw_models import chip_description
-from hw_models.chip_description import load_chip
-from hw_models.chip_network import ChipInput, Geometry, Projection
-from hw_models.energy.counts import count_activity
-from hw_models.errors import CheckFailed, UserError
-from hw_models.mapping import DoesNotFit, map_network, mapping
-from hw_models.mapping.placement import Flow, hops, naive_placement, short_placement
-from hw_models.mapping.synapse_memory import list_bits, weight_field
-from hw_models.simulator import simulate
+from dalif_deploy.hw_models import chip_description
+from dalif_deploy.hw_models.chip_description import load_chip
+from dalif_deploy.hw_models.chip_network import ChipInput, Geometry, Projection
+from dalif_deploy.hw_models.energy.counts import count_activity
+from dalif_deploy.hw_models.errors import CheckFailed, UserError
+from dalif_deploy.hw_models.mapping import DoesNotFit, map_network, mapping
+from dalif_deploy.hw_models.mapping.placement import Flow, hops, naive_placement, short_placement
+from dalif_deploy.hw_models.mapping.synapse_memory import list_bits, weight_field
+from dalif_deploy.hw_models.simulator import simulate
 from tests.chip_networks import chip, population, random_network
 from tests.random_chip_networks import chip_cases
 from tests.slow_mapping import enumerate_traffic, enumerate_use

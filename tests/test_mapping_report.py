@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.energy.counts import count_activity
+from dalif_deploy.hw_models.energy.report import energy_report
+from dalif_deploy.hw_models.mapping import DoesNotFit
 from dalif_deploy.reports.energy_table import print_energy_report
 from dalif_deploy.reports.mapping_table import print_mapping
-from hw_models.encode_input import encode_input
-from hw_models.energy.counts import count_activity
-from hw_models.energy.report import energy_report
-from hw_models.mapping import DoesNotFit
 from tests.chip_networks import chip
 from tests.test_mapping import fan, mapped, small_chip
 
@@ -89,7 +89,7 @@ def test_the_table_says_what_binds_and_what_is_assumed():
         "3 chips'",
     ):
         assert words in text
-    from hw_models.mapping import map_or_refusal
+    from dalif_deploy.hw_models.mapping import map_or_refusal
 
     network = chip(
         fan(4, 8).inputs.values(), fan(4, 8).populations.values(), fan(4, 8).projections.values(), name="loihi2"
@@ -118,8 +118,8 @@ def test_without_room_the_report_still_comes():
 
 def test_the_command_reports_then_ends_with_1(tmp_path):
     """4,100 sources of one neuron: four too many for a core of Loihi 1."""
-    from converters.export import export_network
-    from converters.targets.request import ExportRequest
+    from dalif_deploy.converters.export import export_network
+    from dalif_deploy.converters.targets.request import ExportRequest
 
     one = np.ones(1)
     graph = nir.NIRGraph(

@@ -5,11 +5,11 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from hw_models.encode_input import encode_input
-from hw_models.energy.counts import count_activity
-from hw_models.energy.memory import memory_figures
-from hw_models.mapping import map_network
-from hw_models.simulator import simulate
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.energy.counts import count_activity
+from dalif_deploy.hw_models.energy.memory import memory_figures
+from dalif_deploy.hw_models.mapping import map_network
+from dalif_deploy.hw_models.simulator import simulate
 from tests.chip_networks import random_network
 from tests.scalar_chip import synapses
 from tests.slow_mapping import index_width, list_bits, owner, weight_width

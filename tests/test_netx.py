@@ -6,18 +6,18 @@ import h5py
 import numpy as np
 import pytest
 
-from converters.artefact import load_artefact
-from converters.export import export_network
-from converters.netx.dense_synapses import check_weights
-from converters.netx.layers import round_biases
-from converters.netx.read import read_net
-from converters.netx.write import write_net
-from converters.targets.request import ExportRequest
+from dalif_deploy.converters.artefact import load_artefact
+from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.netx.dense_synapses import check_weights
+from dalif_deploy.converters.netx.layers import round_biases
+from dalif_deploy.converters.netx.read import read_net
+from dalif_deploy.converters.netx.write import write_net
+from dalif_deploy.converters.targets.request import ExportRequest
+from dalif_deploy.hw_models.chip_network import ChipInput, Geometry, Projection
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.simulator import simulate
 from dalif_deploy.simulation.engines import make_engine
-from hw_models.chip_network import ChipInput, Geometry, Projection
-from hw_models.errors import UserError
-from hw_models.recording import EncodedInput
-from hw_models.simulator import simulate
 from tests.chip_networks import chip, population
 from tests.test_commands import checkpoint
 

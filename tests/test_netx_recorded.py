@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from converters.export import export_network
-from converters.netx.read import read_net
-from converters.netx.to_nir import integers_to_nir
-from converters.netx.write import write_net
-from converters.targets.request import ExportRequest
+from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.netx.read import read_net
+from dalif_deploy.converters.netx.to_nir import integers_to_nir
+from dalif_deploy.converters.netx.write import write_net
+from dalif_deploy.converters.targets.request import ExportRequest
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.reference import run_reference
+from dalif_deploy.hw_models.simulator import simulate
 from dalif_deploy.simulation.engines import make_engine
-from hw_models.encode_input import encode_input
-from hw_models.errors import UserError
-from hw_models.reference import run_reference
-from hw_models.simulator import simulate
 
 RECORDED = Path(__file__).parent / "data" / "netx"
 

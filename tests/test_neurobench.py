@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from hw_models.encode_input import encode_input
-from hw_models.energy.counts import count_activity
-from hw_models.recording import EncodedInput
-from hw_models.simulator import simulate
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.energy.counts import count_activity
+from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.simulator import simulate
 from tests.chip_networks import random_network
 
 macs = pytest.importorskip("neurobench.metrics.utils.layers", reason="pip install --no-deps neurobench==2.3.0")
@@ -55,7 +55,7 @@ def test_random_networks(seed):
 
 
 def test_trained_network_on_digits_and_what_it_calls_a_mac(tmp_path):
-    from converters.export import export_network
+    from dalif_deploy.converters.export import export_network
     from dalif_deploy.data import load_data
     from tests.test_commands import checkpoint
 

@@ -7,12 +7,12 @@ from hypothesis import HealthCheck, assume, given, settings
 
 pytest.importorskip("norse.torch")
 
-from converters.export import export_network
-from converters.nir_file import write_nir
-from converters.norse.network import NorseNetwork, load_norse
+from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.nir_file import write_nir
+from dalif_deploy.converters.norse.network import NorseNetwork, load_norse
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.reference import run_reference
 from dalif_deploy.simulation.engines import make_engine
-from hw_models.errors import UserError
-from hw_models.reference import run_reference
 from tests.nir_networks import DT, image_network
 from tests.random_graphs import graph_cases
 

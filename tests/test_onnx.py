@@ -12,22 +12,22 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 
-from converters.export import export_network
-from converters.onnx import model_file
-from converters.onnx.chip_model import chip_inputs, chip_model
-from converters.onnx.float_models import sequence_model, step_model
-from converters.onnx.model_file import OnnxSession, write_model
-from converters.targets import ExportRequest
+from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.onnx import model_file
+from dalif_deploy.converters.onnx.chip_model import chip_inputs, chip_model
+from dalif_deploy.converters.onnx.float_models import sequence_model, step_model
+from dalif_deploy.converters.onnx.model_file import OnnxSession, write_model
+from dalif_deploy.converters.targets import ExportRequest
 from dalif_deploy.data import load_data
+from dalif_deploy.hw_models.chip_network import ChipInput, Projection
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.graph.flat_graph import flatten_graph
+from dalif_deploy.hw_models.reference import run_reference
+from dalif_deploy.hw_models.simulator import simulate
 from dalif_deploy.networks.checkpoint import load_checkpoint
 from dalif_deploy.simulation.engines import make_engine
 from dalif_deploy.simulation.session import SimulationRequest, run_simulation
 from dalif_deploy.training import TrainConfig, train
-from hw_models.chip_network import ChipInput, Projection
-from hw_models.errors import UserError
-from hw_models.graph.flat_graph import flatten_graph
-from hw_models.reference import run_reference
-from hw_models.simulator import simulate
 from tests import scalar_chip
 from tests.chip_networks import chip, population, random_network
 from tests.lava_networks import NETWORKS

@@ -8,11 +8,11 @@ import nir
 import numpy as np
 import pytest
 
-from converters.nir_file import read_nir
-from hw_models.compiler import compile_graph
-from hw_models.encode_input import encode_input
-from hw_models.reference import run_reference
-from hw_models.simulator import simulate
+from dalif_deploy.converters.nir_file import read_nir
+from dalif_deploy.hw_models.compiler import compile_graph
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.reference import run_reference
+from dalif_deploy.hw_models.simulator import simulate
 from tests import peer_networks as peers
 
 SAMPLES, STEPS = 6, 20
@@ -209,7 +209,7 @@ def test_sinabs_several_spikes_a_step_are_no_spikes_of_nir(read):
 
 
 def test_axes_of_batch_and_time_in_the_input_are_dropped_only_where_the_graph_needs_it():
-    from hw_models.graph import flatten_graph
+    from dalif_deploy.hw_models.graph import flatten_graph
 
     def graph(*shape):
         dense = nir.Affine(np.ones((2, 3)), np.zeros(2))

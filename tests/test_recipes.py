@@ -11,6 +11,7 @@ import torch
 from pydantic import ValidationError
 from torchvision.transforms import v2
 
+from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.networks import NetworkSpec, build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint
 from dalif_deploy.training import TrainConfig, train
@@ -18,7 +19,6 @@ from dalif_deploy.training.augmentation import augment, cropped, cut_out, flippe
 from dalif_deploy.training.config_file import read_config_file
 from dalif_deploy.training.losses import loss_and_logits, tet_loss
 from dalif_deploy.training.optimization import make_optimizer, make_schedule
-from hw_models.errors import UserError
 
 COMMAND = [sys.executable, "-c", "from dalif_deploy.cli.train import main; main()"]
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from hw_models.errors import UserError
-from hw_models.graph import flatten_graph
-from hw_models.reference import run_reference
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.graph import flatten_graph
+from dalif_deploy.hw_models.reference import run_reference
 from tests.nir_networks import DT, chain, image_network, lif
 
 

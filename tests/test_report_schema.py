@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from converters.artefact import load_artefact
-from converters.export import export_network
-from converters.targets.request import ExportRequest
 from dalif_deploy.api import energy_report
-from hw_models.energy.measurement import measure
-from hw_models.energy.report_schema import EnergyReport
-from hw_models.mapping import DoesNotFit
-from hw_models.mapping.figures import mapping_figures
+from dalif_deploy.converters.artefact import load_artefact
+from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.targets.request import ExportRequest
+from dalif_deploy.hw_models.energy.measurement import measure
+from dalif_deploy.hw_models.energy.report_schema import EnergyReport
+from dalif_deploy.hw_models.mapping import DoesNotFit
+from dalif_deploy.hw_models.mapping.figures import mapping_figures
 from tests.test_commands import checkpoint
 
 jsonschema = pytest.importorskip("jsonschema")

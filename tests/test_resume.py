@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.networks.checkpoint import load_checkpoint
 from dalif_deploy.training import TrainConfig, fit, train
 from dalif_deploy.training.training_state import TrainingState
-from hw_models.errors import UserError
 
 COMMAND = [sys.executable, "-c", "from dalif_deploy.cli.train import main; main()"]
 RECIPES = [
@@ -168,7 +168,7 @@ def test_a_half_written_temporary_is_no_checkpoint(tmp_path):
     for name, has_checkpoint in (("a", False), ("b", True)):
         other = tmp_path / f"{name}.training"
         other.mkdir()
-        # as hw_models.atomic_files names them; newer than the checkpoint
+        # as dalif_deploy.hw_models.atomic_files names them; newer than the checkpoint
         if has_checkpoint:
             (other / "checkpoint.pt").write_bytes(whole)
         (other / ".checkpoint.pt.k3j2h1.pt").write_bytes(whole[: len(whole) // 2])

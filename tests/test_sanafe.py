@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from hw_models.chip_network import ChipInput, ChipOutput, Geometry, Projection
-from hw_models.errors import UserError
-from hw_models.linear_operator import spatial_output
-from hw_models.recording import EncodedInput
-from hw_models.simulator import simulate
-from hw_models.synapse_list import synapse_list
+from dalif_deploy.hw_models.chip_network import ChipInput, ChipOutput, Geometry, Projection
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.linear_operator import spatial_output
+from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.simulator import simulate
+from dalif_deploy.hw_models.synapse_list import synapse_list
 from tests import scalar_chip
 from tests.chip_networks import chip, population, random_network
 from tests.test_commands import checkpoint, run
@@ -64,7 +64,7 @@ def test_synapse_list_holds_every_synapse_that_a_slow_chip_sees(seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_every_spike_and_membrane_is_that_of_the_simulator(seed, reset):
     pytest.importorskip("sanafe")
-    from converters.sanafe.run import run_sanafe
+    from dalif_deploy.converters.sanafe.run import run_sanafe
 
     # a soft reset is Loihi 2's; 16 x 17 pixels do not fit on one core
     network, encoded = feed_forward(
@@ -84,7 +84,7 @@ def test_every_spike_and_membrane_is_that_of_the_simulator(seed, reset):
 
 def test_counts_are_equal_and_so_is_energy_by_its_own_constants():
     pytest.importorskip("sanafe")
-    from converters.sanafe.cost_comparison import compare_costs
+    from dalif_deploy.converters.sanafe.cost_comparison import compare_costs
 
     network, _ = feed_forward(0, side=24)
     rng = np.random.default_rng(5)
@@ -112,7 +112,7 @@ def test_counts_are_equal_and_so_is_energy_by_its_own_constants():
 
 def test_what_its_loihi_can_not_hold_is_refused():
     pytest.importorskip("sanafe")
-    from converters.sanafe.network import build_sanafe
+    from dalif_deploy.converters.sanafe.network import build_sanafe
 
     network, _ = feed_forward(0)
     network.populations["second"].du = np.array(1000)

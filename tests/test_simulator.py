@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from hw_models.chip_network import ChipInput, Geometry, Projection
-from hw_models.recording import EncodedInput
-from hw_models.simulator import simulate, simulate_chunks
-from hw_models.simulator.exactness import population_bounds
+from dalif_deploy.hw_models.chip_network import ChipInput, Geometry, Projection
+from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.simulator import simulate, simulate_chunks
+from dalif_deploy.hw_models.simulator.exactness import population_bounds
 from tests import scalar_chip
 from tests.chip_networks import chip, population, random_network
 
@@ -52,7 +52,7 @@ def test_batches_do_not_change_a_bit(batch_size):
 def test_blocks_of_time_do_not_change_a_bit(monkeypatch):
     network, encoded = random_network(np.random.default_rng(7), steps=9)
     whole = simulate(network, encoded)
-    monkeypatch.setattr("hw_models.simulator.batched.BLOCK_ELEMENTS", 1)
+    monkeypatch.setattr("dalif_deploy.hw_models.simulator.batched.BLOCK_ELEMENTS", 1)
     blocked = simulate(network, encoded, batch_size=3)
     for name in network.populations:
         np.testing.assert_array_equal(blocked.membrane[name], whole.membrane[name])
@@ -211,9 +211,9 @@ def test_memory_does_not_grow_with_samples_and_steps():
     script = """
 import resource, sys
 import numpy as np
-from hw_models.chip_network import ChipInput, Projection
-from hw_models.recording import EncodedInput
-from hw_models.simulator import simulate
+from dalif_deploy.hw_models.chip_network import ChipInput, Projection
+from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.simulator import simulate
 from tests.chip_networks import chip, population
 
 network = chip(

@@ -16,7 +16,7 @@ ROOT = str(Path(__file__).resolve().parents[1])
 # a command that prints a large table, as the reports do, and then ends as its argument says
 TABLE = """
 from dalif_deploy.cli.command import run_command
-from hw_models.errors import CheckFailed
+from dalif_deploy.hw_models.errors import CheckFailed
 def table(outcome: str = "well", rows: int = 3000):
     from rich.console import Console
     from rich.table import Table

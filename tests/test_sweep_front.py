@@ -7,8 +7,8 @@ import pytest
 
 from dalif_deploy.exploration.front import mark_front
 from dalif_deploy.exploration.grid import SCALE_GROUPS, grid, parse_sweep
-from hw_models.compiler.scale_problem import GroupName
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.compiler.scale_problem import GroupName
+from dalif_deploy.hw_models.errors import UserError
 
 
 def random_point(rng, chip):

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 
 from dalif_deploy.data import LabelledData
+from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.networks import NetworkSpec, build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint
 from dalif_deploy.training import TrainConfig, train
 from dalif_deploy.training.evaluation import evaluate
-from hw_models.errors import UserError
 
 SPEC = NetworkSpec(input_shape=(2, 7, 9), classes=3, channels=[4, 5], strides=[2, 1], steps=6)
 

@@ -15,10 +15,12 @@ from lava.proc.dense.process import Dense
 from lava.proc.lif.process import LIFReset
 from lava.utils.weightutils import SignMode
 
-from converters.lava.checks import mixed_signs
-from converters.lava.job import Job
-from converters.lava.layout import lava_flat_order, lava_shape, to_lava
-from converters.lava.processes import (
+from dalif_deploy.hw_models.chip_network import VTH_MAX, Population, Projection
+
+from .checks import mixed_signs
+from .job import Job
+from .layout import lava_flat_order, lava_shape, to_lava
+from .processes import (
     MessageSource,
     MessageSourceModel,
     RecordedLifResetModel,
@@ -27,8 +29,7 @@ from converters.lava.processes import (
     SpikeDelay,
     SpikeDelayModel,
 )
-from converters.lava.recorder import PopulationRecorder
-from hw_models.chip_network import VTH_MAX, Population, Projection
+from .recorder import PopulationRecorder
 
 
 @dataclass
@@ -137,7 +138,7 @@ def _connect(
     if projection.geometry is None:
         _connect_dense(component, job, projection, spikes, target, bits)
     else:
-        from converters.lava.convolution import WideConvModel, lava_convolution
+        from .convolution import WideConvModel, lava_convolution
 
         synapse = component.add(lava_convolution(projection, spikes.shape, bits), WideConvModel)
         spikes.connect(synapse.s_in)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 VAR_MODEL = "lava.magma.compiler.var_model"
 INSTALL = 'pip install "dalif-deploy[lava]"'

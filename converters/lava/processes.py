@@ -23,7 +23,7 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from lava.proc.lif.models import PyLifResetModelBitAcc
 from lava.proc.lif.process import LIFReset
 
-from converters.lava.layout import lava_shape, to_lava
+from .layout import lava_shape, to_lava
 
 
 class RecordedLifResetModel(PyLifResetModelBitAcc):

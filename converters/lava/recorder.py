@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from converters.lava.job import PROGRESS, Job
-from converters.lava.layout import from_lava
+from .job import PROGRESS, Job
+from .layout import from_lava
 
 
 class PopulationRecorder:

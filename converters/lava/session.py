@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from converters.lava.checks import check_input, check_network
-from converters.lava.compat import require_lava
-from converters.lava.job import Job, write_job
-from converters.lava.process_session import end_sessions
-from converters.lava.worker_run import WorkerRun
-from hw_models.chip_network import ChipNetwork
-from hw_models.errors import UserError
-from hw_models.recording import EncodedInput, EncodedSamples, Recording
+from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.recording import EncodedInput, EncodedSamples, Recording
+
+from .checks import check_input, check_network
+from .compat import require_lava
+from .job import Job, write_job
+from .process_session import end_sessions
+from .worker_run import WorkerRun
 
 RECORDS = ("spikes", "membrane")
 STEP_LIMIT_SECONDS = 60.0

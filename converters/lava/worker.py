@@ -1,5 +1,7 @@
-"""The fresh interpreter in which Lava runs: `python -m converters.lava.worker FOLDER [threads]`, FOLDER as `job`
-writes it; with "threads" Lava's processes become threads of this one.
+"""The fresh interpreter in which Lava runs.
+
+`python -m dalif_deploy.converters.lava.worker FOLDER [threads]`, FOLDER as `job` writes it; with "threads" Lava's
+processes become threads of this one.
 
 It runs the job, leaves the results, `done` or `failure-<pid>-<thread>.txt` in the folder, and then waits to be ended:
 stopping a Lava runtime in order takes seconds, and after a failure for ever. It ends itself, with everything it
@@ -21,8 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from converters.lava.compat import prepare_lava
-from converters.lava.job import DONE, Job, read_job
+from .compat import prepare_lava
+from .job import DONE, Job, read_job
 
 # One message a step is in flight on a channel; Lava's default of 64 fills /dev/shm for large layers.
 CHANNEL_SIZE = 4
@@ -48,10 +50,10 @@ def run_job(job: Job, *, threads: bool) -> None:
     from lava.magma.core.run_configs import Loihi2SimCfg
     from lava.magma.runtime import runtime
 
-    from converters.lava.build import build_lava
+    from .build import build_lava
 
     if threads:
-        from converters.lava.threaded_messaging import use_threads
+        from .threaded_messaging import use_threads
 
         use_threads()
     runtime.target_fn = _reporting(runtime.target_fn, job.folder)

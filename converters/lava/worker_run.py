@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from converters.lava.job import DONE, PROGRESS, Job
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
+
+from .job import DONE, PROGRESS, Job
 
 START_SECONDS = 120.0  # at least this long for importing Lava and building its processes
 SHARED_MEMORY_SIGNALS = ("SIGBUS",)
@@ -25,7 +26,7 @@ class WorkerRun:
     """A worker that was started on a job; `process` leads a session of its own.
 
     Args:
-        threads: Lava's processes as threads of the worker (`converters.lava.threaded_messaging`).
+        threads: Lava's processes as threads of the worker (`dalif_deploy.converters.lava.threaded_messaging`).
     """
 
     def __init__(self, job: Job, *, threads: bool):
@@ -43,7 +44,7 @@ class WorkerRun:
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
-        command = [sys.executable, "-W", "ignore", "-m", "converters.lava.worker", str(job.folder)]
+        command = [sys.executable, "-W", "ignore", "-m", "dalif_deploy.converters.lava.worker", str(job.folder)]
         with (job.folder / "worker.log").open("wb") as log:
             self.process = subprocess.Popen(
                 command + (["threads"] if threads else []),

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 
 def holds(module: nn.Module) -> bool:

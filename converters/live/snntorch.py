@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 DT = 1e-4  # fixed in snnTorch's writer
 

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from converters.source import Source, source_of_graph
-from hw_models.errors import UserError
-from hw_models.reference import run_reference
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.reference import run_reference
+
+from ..source import Source, source_of_graph
 
 FRAMEWORKS = {"snntorch": "snntorch", "spikingjelly": "spikingjelly.activation_based.neuron", "norse": "norse.torch"}
 VERIFIED_STEPS = 16
@@ -76,7 +77,7 @@ def _framework(model: nn.Module) -> tuple[str, ModuleType]:
     for name, needed in FRAMEWORKS.items():
         # a framework that was never imported has no module in this model
         if name in sys.modules or needed in sys.modules:
-            framework = importlib.import_module(f"converters.live.{name}")
+            framework = importlib.import_module(f"dalif_deploy.converters.live.{name}")
             if any(framework.holds(module) for module in model.modules()):
                 found.append((name, framework))
     if len(found) != 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 MOST_DELAY = 62  # netx clips
 

@@ -6,9 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converters.netx.dense_synapses import check_weights, join_delays
-from hw_models.chip_network import BIAS_MANT_MAX, BIAS_MANT_MIN, VTH_MAX, ChipNetwork, Geometry, Population, Projection
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.chip_network import (
+    BIAS_MANT_MAX,
+    BIAS_MANT_MIN,
+    VTH_MAX,
+    ChipNetwork,
+    Geometry,
+    Population,
+    Projection,
+)
+from dalif_deploy.hw_models.errors import UserError
+
+from .dense_synapses import check_weights, join_delays
 
 BIAS_EXP = 6  # fixed in netx (hdf5.py, get_neuron_params)
 BIAS_STEP = 1 << BIAS_EXP

@@ -1,6 +1,6 @@
 """Reads lava-dl's .net files into the integers that netx would run: nothing is quantised again.
 
-Layout: see `converters.netx.write`. As in netx, `flatten` only says that the next dense layer sees its source channels
+Layout: see `write`. As in netx, `flatten` only says that the next dense layer sees its source channels
 first, and delays above 62 steps count as 62. Synapses of different delay come as one projection for each delay. An
 input layer with neurons takes its data as their bias, weight * x + bias, which is how netx is fed.
 """
@@ -13,10 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from converters.netx.dense_synapses import check_weights, split_by_delay
-from converters.netx.layers import BIAS_EXP, BIAS_STEP
-from converters.netx.read_neuron import integrator, read_neuron, text_of
-from hw_models.chip_network import (
+from dalif_deploy.hw_models.chip_network import (
     BIAS_MANT_MAX,
     BIAS_MANT_MIN,
     VTH_MAX,
@@ -28,12 +25,16 @@ from hw_models.chip_network import (
     Population,
     Projection,
 )
-from hw_models.damaged_file import damage_in_one_line
-from hw_models.errors import UserError
-from hw_models.hdf5_input import check_hdf5
-from hw_models.linear_operator import spatial_output
-from hw_models.network_size import check_size
-from hw_models.valid_geometry import check_geometry
+from dalif_deploy.hw_models.damaged_file import damage_in_one_line
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.hdf5_input import check_hdf5
+from dalif_deploy.hw_models.linear_operator import spatial_output
+from dalif_deploy.hw_models.network_size import check_size
+from dalif_deploy.hw_models.valid_geometry import check_geometry
+
+from .dense_synapses import check_weights, split_by_delay
+from .layers import BIAS_EXP, BIAS_STEP
+from .read_neuron import integrator, read_neuron, text_of
 
 INPUT_WEIGHT = 64  # netx, where the file has none
 

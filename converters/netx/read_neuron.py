@@ -7,8 +7,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from hw_models.chip_network import NO_CURRENT_FILTER, VTH_MAX
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.chip_network import NO_CURRENT_FILTER, VTH_MAX
+from dalif_deploy.hw_models.errors import UserError
 
 # Ends of the registers as the file counts them; SLAYER writes 2^18 - 1 for neurons that shall never fire
 RANGES = {"iDecay": (1, 4096), "vDecay": (0, 4095), "vThMant": (0, (1 << 18) - 1)}

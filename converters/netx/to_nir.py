@@ -5,7 +5,7 @@ from __future__ import annotations
 import nir
 import numpy as np
 
-from hw_models.chip_network import (
+from dalif_deploy.hw_models.chip_network import (
     DECAY_UNITY,
     NO_CURRENT_FILTER,
     SYNAPSE_SHIFT,
@@ -14,8 +14,8 @@ from hw_models.chip_network import (
     Population,
     Projection,
 )
-from hw_models.errors import UserError
-from hw_models.graph.neuron_dynamics import DT_DEFAULT
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
 
 UNIT = 1 << SYNAPSE_SHIFT
 NO_LEAK = 1e9  # a time constant, in steps

@@ -11,10 +11,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from converters.netx.layers import BIAS_STEP, NetLayer, chain_of
-from hw_models.chip_network import ChipNetwork
-from hw_models.errors import UserError
-from hw_models.hdf5_output import hdf5_file
+from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.hdf5_output import hdf5_file
+
+from .layers import BIAS_STEP, NetLayer, chain_of
 
 
 def write_net(path: Path, network: ChipNetwork) -> None:

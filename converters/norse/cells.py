@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from hw_models.errors import UserError
-from hw_models.graph.neuron_dynamics import neuron_dynamics
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.graph.neuron_dynamics import neuron_dynamics
 
 State = tuple[torch.Tensor, ...]
 ToTensor = Callable[[np.ndarray | float], torch.Tensor]

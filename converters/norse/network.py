@@ -10,13 +10,14 @@ import nir
 import torch
 from torch import nn
 
-from converters.artefact import load_artefact
-from converters.norse.cells import NorseCell
-from hw_models.errors import UserError
-from hw_models.graph.conv_geometry import read_convolution
-from hw_models.graph.flat_graph import NEURONS, SPIKING, FlatGraph, flatten_graph
-from hw_models.graph.graph_step import GraphStep
-from hw_models.reference.linear_map import linear_map
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.graph.conv_geometry import read_convolution
+from dalif_deploy.hw_models.graph.flat_graph import NEURONS, SPIKING, FlatGraph, flatten_graph
+from dalif_deploy.hw_models.graph.graph_step import GraphStep
+from dalif_deploy.hw_models.reference.linear_map import linear_map
+
+from ..artefact import load_artefact
+from .cells import NorseCell
 
 
 def require_norse() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 if TYPE_CHECKING:
     import onnx
@@ -138,7 +138,7 @@ class GraphBuilder:
         """The finished model, with `metadata` as its metadata_props."""
         from onnx import helper
 
-        from converters.versions import installed_version
+        from ..versions import installed_version
 
         graph = helper.make_graph(
             self._nodes,

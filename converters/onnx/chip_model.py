@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from converters.onnx.builder import TIME, GraphBuilder, Value
-from converters.onnx.integer_population import IntegerPopulation
-from converters.onnx.integer_synapses import IntegerSynapses
-from converters.onnx.metadata import chip_metadata
-from hw_models.chip_network import ChipNetwork
-from hw_models.errors import UserError
-from hw_models.recording import EncodedInput
-from hw_models.simulator.exactness import population_bounds
+from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.simulator.exactness import population_bounds
+
+from .builder import TIME, GraphBuilder, Value
+from .integer_population import IntegerPopulation
+from .integer_synapses import IntegerSynapses
+from .metadata import chip_metadata
 
 if TYPE_CHECKING:
     import onnx
@@ -87,7 +88,7 @@ def chip_model(
 
 
 def chip_inputs(encoded: EncodedInput) -> dict[str, np.ndarray]:
-    """What the model takes, from what `hw_models.encode_input` made."""
+    """What the model takes, from what `dalif_deploy.hw_models.encode_input` made."""
     messages = {f"{name}.messages": array.astype(np.int32) for name, array in encoded.messages.items()}
     biases = {
         f"{name}.bias": mant.astype(np.int32) << exp.astype(np.int32) for name, (mant, exp) in encoded.bias.items()

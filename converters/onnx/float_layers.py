@@ -1,4 +1,4 @@
-"""NIR's nodes as ONNX operators in float32: what `hw_models.reference` does in torch, node for node."""
+"""NIR's nodes as ONNX operators in float32: what `dalif_deploy.hw_models.reference` does in torch, node for node."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Callable
 import nir
 import numpy as np
 
-from converters.onnx.builder import GraphBuilder, Value
-from hw_models.graph.conv_geometry import pool_geometry, read_convolution
-from hw_models.graph.flat_graph import FlatGraph
-from hw_models.graph.neuron_dynamics import NeuronDynamics
+from dalif_deploy.hw_models.graph.conv_geometry import pool_geometry, read_convolution
+from dalif_deploy.hw_models.graph.flat_graph import FlatGraph
+from dalif_deploy.hw_models.graph.neuron_dynamics import NeuronDynamics
+
+from .builder import GraphBuilder, Value
 
 
 def linear_layer(name: str, flat: FlatGraph, graph: GraphBuilder) -> Callable[[Value], Value]:
@@ -53,7 +54,7 @@ def _pool(node: nir.SumPool2d | nir.AvgPool2d, channels: int, graph: GraphBuilde
 
 
 class FloatNeuron:
-    """A population's step by the recurrence of `hw_models.graph.neuron_dynamics`."""
+    """A population's step by the recurrence of `dalif_deploy.hw_models.graph.neuron_dynamics`."""
 
     def __init__(self, dynamics: NeuronDynamics, graph: GraphBuilder):
         self.graph, self.dynamics = graph, dynamics

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from converters.onnx.builder import TIME, GraphBuilder, Value
-from converters.onnx.float_step import FloatStep
-from converters.onnx.metadata import initial_state
-from hw_models.graph.flat_graph import NEURONS, SPIKING, FlatGraph
+from dalif_deploy.hw_models.graph.flat_graph import NEURONS, SPIKING, FlatGraph
+
+from .builder import TIME, GraphBuilder, Value
+from .float_step import FloatStep
+from .metadata import initial_state
 
 if TYPE_CHECKING:
     import onnx

@@ -7,12 +7,13 @@ from collections.abc import Callable
 import nir
 import numpy as np
 
-from converters.onnx.builder import GraphBuilder, Value
-from converters.onnx.float_layers import FloatNeuron, linear_layer
-from hw_models.graph.flat_graph import NEURONS, FlatGraph
-from hw_models.graph.graph_step import GraphStep
-from hw_models.graph.neuron_dynamics import neuron_dynamics
-from hw_models.graph.node_delay import delay_steps
+from dalif_deploy.hw_models.graph.flat_graph import NEURONS, FlatGraph
+from dalif_deploy.hw_models.graph.graph_step import GraphStep
+from dalif_deploy.hw_models.graph.neuron_dynamics import neuron_dynamics
+from dalif_deploy.hw_models.graph.node_delay import delay_steps
+
+from .builder import GraphBuilder, Value
+from .float_layers import FloatNeuron, linear_layer
 
 State = dict[str, Value]
 

@@ -1,11 +1,12 @@
-"""A population's step in int64 ONNX operators (equations: `hw_models.chip_network`)."""
+"""A population's step in int64 ONNX operators (equations: `dalif_deploy.hw_models.chip_network`)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from converters.onnx.builder import GraphBuilder, Value
-from hw_models.chip_network import DECAY_UNITY, NO_CURRENT_FILTER, STATE_LIMIT, SYNAPSE_SHIFT, Population
+from dalif_deploy.hw_models.chip_network import DECAY_UNITY, NO_CURRENT_FILTER, STATE_LIMIT, SYNAPSE_SHIFT, Population
+
+from .builder import GraphBuilder, Value
 
 CONVOLUTION_BITS, SUM_BITS = 24, 32  # registers that Lava's convolution and its synaptic current wrap in
 

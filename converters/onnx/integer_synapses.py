@@ -17,10 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converters.onnx.builder import GraphBuilder, Value
-from hw_models.chip_network import ChipNetwork, Projection
-from hw_models.linear_operator import spatial_output
-from hw_models.simulator.exactness import projection_bound
+from dalif_deploy.hw_models.chip_network import ChipNetwork, Projection
+from dalif_deploy.hw_models.linear_operator import spatial_output
+from dalif_deploy.hw_models.simulator.exactness import projection_bound
+
+from .builder import GraphBuilder, Value
 
 BYTE = 255
 INT32 = 1 << 31

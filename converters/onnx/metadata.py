@@ -6,11 +6,12 @@ import json
 
 import numpy as np
 
-from converters.source import Source
-from converters.versions import installed_version
-from hw_models.chip_network import ChipNetwork
-from hw_models.graph.flat_graph import NEURONS, FlatGraph
-from hw_models.graph.neuron_dynamics import compact, neuron_dynamics
+from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.graph.flat_graph import NEURONS, FlatGraph
+from dalif_deploy.hw_models.graph.neuron_dynamics import compact, neuron_dynamics
+
+from ..source import Source
+from ..versions import installed_version
 
 
 def source_metadata(source: Source, flat: FlatGraph, steps: int) -> dict[str, str]:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converters.sanafe.run import run_sanafe
-from hw_models.chip_network import ChipNetwork
-from hw_models.energy.constant_set import load_constants
-from hw_models.energy.counts import count_activity
-from hw_models.energy.loihi_sanafe import sanafe_terms
-from hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.energy.constant_set import load_constants
+from dalif_deploy.hw_models.energy.counts import count_activity
+from dalif_deploy.hw_models.energy.loihi_sanafe import sanafe_terms
+from dalif_deploy.hw_models.recording import EncodedInput
+
+from .run import run_sanafe
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from converters.sanafe.network import NEVER, UNIT, bias_of, build_sanafe, registers
-from hw_models.chip_network import ChipNetwork, Population
-from hw_models.mapping import Mapping
-from hw_models.recording import EncodedInput, Recording
+from dalif_deploy.hw_models.chip_network import ChipNetwork, Population
+from dalif_deploy.hw_models.mapping import Mapping
+from dalif_deploy.hw_models.recording import EncodedInput, Recording
+
+from .network import NEVER, UNIT, bias_of, build_sanafe, registers
 
 PARTS = ("synapse", "dendrite", "soma", "network")
 

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from converters.source import Source
-from converters.targets.lava import write_lava_target
-from converters.targets.netx import write_netx_target
-from converters.targets.nir import write_nir_target
-from converters.targets.norse import write_norse_target
-from converters.targets.onnx import write_onnx_target
-from converters.targets.request import ExportRequest
-from converters.targets.sanafe import write_sanafe_target
+from ..source import Source
+from .lava import write_lava_target
+from .netx import write_netx_target
+from .nir import write_nir_target
+from .norse import write_norse_target
+from .onnx import write_onnx_target
+from .request import ExportRequest
+from .sanafe import write_sanafe_target
 
 __all__ = ["TARGETS", "ExportRequest"]
 

@@ -6,15 +6,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from converters.artefact import NETWORK_FILE
-from converters.source import Source
-from converters.targets.nir import write_nir_target
-from converters.targets.request import ExportRequest
-from hw_models.chip_network_file import write_chip_network
-from hw_models.compiler import ScaleRule, compile_graph
-from hw_models.compiler.quantize import FULL_WEIGHT_BITS
-from hw_models.errors import UserError
-from hw_models.input_data import sample_count
+from dalif_deploy.hw_models.chip_network_file import write_chip_network
+from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
+from dalif_deploy.hw_models.compiler.quantize import FULL_WEIGHT_BITS
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.input_data import sample_count
+
+from ..artefact import NETWORK_FILE
+from ..source import Source
+from .nir import write_nir_target
+from .request import ExportRequest
 
 
 def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from converters.artefact import NETWORK_FILE
-from converters.netx.layers import chain_of, round_biases
-from converters.netx.write import write_net
-from converters.source import Source
-from converters.targets.lava import write_lava_target
-from converters.targets.request import ExportRequest
-from hw_models.chip_network_file import read_chip_network, write_chip_network
+from dalif_deploy.hw_models.chip_network_file import read_chip_network, write_chip_network
+
+from ..artefact import NETWORK_FILE
+from ..netx.layers import chain_of, round_biases
+from ..netx.write import write_net
+from ..source import Source
+from .lava import write_lava_target
+from .request import ExportRequest
 
 NET_FILE = "network.net"
 

@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from converters.artefact import CHECKPOINT_FILE, REFERENCE_FILE
-from converters.nir_file import write_nir
-from converters.source import Source
-from converters.targets.request import ExportRequest
+from ..artefact import CHECKPOINT_FILE, REFERENCE_FILE
+from ..nir_file import write_nir
+from ..source import Source
+from .request import ExportRequest
 
 
 def write_nir_target(source: Source, request: ExportRequest, folder: Path) -> dict[str, Any]:

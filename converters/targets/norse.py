@@ -1,4 +1,4 @@
-"""Target "norse": the float graph, which `converters.norse.network.load_norse` opens as a module of Norse's neurons."""
+"""Target "norse": the float graph, which `dalif_deploy.load_norse` opens as a module of Norse's neurons."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from converters.norse.network import NorseNetwork
-from converters.source import Source
-from converters.targets.nir import write_nir_target
-from converters.targets.request import ExportRequest
+from ..norse.network import NorseNetwork
+from ..source import Source
+from .nir import write_nir_target
+from .request import ExportRequest
 
 
 def write_norse_target(source: Source, request: ExportRequest, folder: Path) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from converters.artefact import NETWORK_FILE, ONNX_FILES
-from converters.onnx.builder import require_onnx
-from converters.source import Source
-from converters.targets.lava import write_lava_target
-from converters.targets.request import ExportRequest
+from ..artefact import NETWORK_FILE, ONNX_FILES
+from ..onnx.builder import require_onnx
+from ..source import Source
+from .lava import write_lava_target
+from .request import ExportRequest
 
 
 def write_onnx_target(source: Source, request: ExportRequest, folder: Path) -> dict[str, Any]:
@@ -17,12 +17,13 @@ def write_onnx_target(source: Source, request: ExportRequest, folder: Path) -> d
     require_onnx()
     import onnx
 
-    from converters.onnx.chip_model import chip_model
-    from converters.onnx.float_models import sequence_model, step_model
-    from converters.onnx.metadata import source_metadata
-    from converters.onnx.model_file import write_model
-    from hw_models.chip_network_file import read_chip_network
-    from hw_models.graph.flat_graph import flatten_graph
+    from dalif_deploy.hw_models.chip_network_file import read_chip_network
+    from dalif_deploy.hw_models.graph.flat_graph import flatten_graph
+
+    from ..onnx.chip_model import chip_model
+    from ..onnx.float_models import sequence_model, step_model
+    from ..onnx.metadata import source_metadata
+    from ..onnx.model_file import write_model
 
     figures = write_lava_target(source, request, folder)
     steps = figures["steps"]

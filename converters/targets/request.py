@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hw_models.compiler import ScaleRule
-from hw_models.input_data import InputData
+from dalif_deploy.hw_models.compiler import ScaleRule
+from dalif_deploy.hw_models.input_data import InputData
 
 
 @dataclass

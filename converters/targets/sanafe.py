@@ -6,12 +6,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from converters.artefact import NETWORK_FILE
-from converters.sanafe.network import build_sanafe, sanafe_core
-from converters.source import Source
-from converters.targets.lava import write_lava_target
-from converters.targets.request import ExportRequest
-from hw_models.chip_network_file import read_chip_network
+from dalif_deploy.hw_models.chip_network_file import read_chip_network
+
+from ..artefact import NETWORK_FILE
+from ..sanafe.network import build_sanafe, sanafe_core
+from ..source import Source
+from .lava import write_lava_target
+from .request import ExportRequest
 
 SNN_FILE = "snn.yaml"  # for SANA-FE's Loihi (`sanafe.load_loihi()`); biases are those of the registers
 

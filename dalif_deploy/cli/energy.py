@@ -14,7 +14,7 @@ def _print_schema(asked: bool) -> None:
     if asked:
         import json
 
-        from hw_models.energy.report_schema import report_schema
+        from dalif_deploy.hw_models.energy.report_schema import report_schema
 
         print(json.dumps(report_schema(), indent=2))
         raise typer.Exit
@@ -86,11 +86,11 @@ def energy(
     from rich.console import Console
     from rich.progress import Progress
 
-    from converters.artefact import load_artefact
+    from dalif_deploy.converters.artefact import load_artefact
     from dalif_deploy.data import load_data
+    from dalif_deploy.hw_models.input_data import take_samples
     from dalif_deploy.reports.energy_table import print_energy_report
     from dalif_deploy.simulation.energy_session import compared_with_sanafe, report_on_samples
-    from hw_models.input_data import take_samples
 
     artefact = load_artefact(folder)
     samples = load_data(data, data_root, steps=artefact.network.steps)
@@ -123,14 +123,14 @@ def _refuse_existing(json_file: str | None, force: bool) -> None:
     """Says before the work, not after it, that the result has nowhere to go."""
     import os
 
-    from hw_models.errors import UserError
+    from dalif_deploy.hw_models.errors import UserError
 
     if json_file not in (None, "-") and os.path.lexists(json_file) and not force:
         raise UserError("already exists", where=json_file, remedy="choose another name or pass --force")
 
 
 def _refuse_one_file_for_both(html_file: Path | None, json_file: str | None) -> None:
-    from hw_models.errors import UserError
+    from dalif_deploy.hw_models.errors import UserError
 
     if html_file is not None and json_file is not None and html_file.absolute() == Path(json_file).absolute():
         raise UserError("--html and --json name the same file", where=json_file, remedy="give each its own")

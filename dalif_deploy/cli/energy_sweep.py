@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dalif_deploy.cli.command import write_json
-from hw_models.errors import CheckFailed, UserError
+from dalif_deploy.hw_models.errors import CheckFailed, UserError
 
 if TYPE_CHECKING:
     from dalif_deploy.exploration.explore import Exploration

@@ -52,10 +52,10 @@ def export(
 
     Example: dalif-export runs/x/model.pt --target lava --chip loihi2 -o exported
     """
-    from converters.export import export_network
-    from converters.targets.request import ExportRequest
+    from dalif_deploy.converters.export import export_network
+    from dalif_deploy.converters.targets.request import ExportRequest
+    from dalif_deploy.hw_models.compiler.scale_problem import scale_rule
     from dalif_deploy.reports.export_table import print_export
-    from hw_models.compiler.scale_problem import scale_rule
 
     data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root, steps, model)
     rule = None
@@ -72,10 +72,10 @@ def export(
 
 
 def _calibration(spec: str, samples: int, data_root: str | None, steps: int | None, model: Path):
-    from converters.source import load_source
-    from converters.targets.request import CalibrationData
+    from dalif_deploy.converters.source import load_source
+    from dalif_deploy.converters.targets.request import CalibrationData
     from dalif_deploy.data import load_data
-    from hw_models.input_data import take_samples
+    from dalif_deploy.hw_models.input_data import take_samples
 
     data = load_data(spec, data_root, steps=steps or load_source(model).steps)
     return CalibrationData(spec, take_samples(data.inputs, slice(samples)))

@@ -70,9 +70,9 @@ def simulate(
         workers=workers,
         force=force,
     )
+    from dalif_deploy.hw_models.errors import CheckFailed
     from dalif_deploy.reports.agreement_table import print_agreement
     from dalif_deploy.reports.simulation_table import print_simulation
-    from hw_models.errors import CheckFailed
 
     figures = run_simulation(folder, data, request)
     # the file first: it must not be lost when the tables' reader (head, less) goes away

@@ -110,9 +110,9 @@ def train(
     }
     neuron = {"activation": activation, "learn": learn, "reset": reset, "surrogate": surrogate}
 
+    from dalif_deploy.hw_models.errors import UserError
     from dalif_deploy.training.train import train as run
     from dalif_deploy.training.train import unfinished_config
-    from hw_models.errors import UserError
 
     # a resumed training has the options it was begun with, unless told others: then it says which differ
     begun_with = unfinished_config(out) if resume and out is not None else None
@@ -174,7 +174,7 @@ def _config(
 
 def _option_fault(fault: dict) -> Exception:
     """What pydantic found, in terms of the command's options."""
-    from hw_models.errors import UserError
+    from dalif_deploy.hw_models.errors import UserError
 
     names = [str(part) for part in fault["loc"] if isinstance(part, str) and part != "neuron"]
     where = f"--{names[0].replace('_', '-')}" if names else None
@@ -185,7 +185,7 @@ def _option_fault(fault: dict) -> Exception:
 
 
 def _numbers(text: str | None, option: str) -> list[int] | None:
-    from hw_models.errors import UserError
+    from dalif_deploy.hw_models.errors import UserError
 
     try:
         return None if text is None else [int(part) for part in text.split(",")]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 if TYPE_CHECKING:
     from dalif_deploy.data.labelled_data import LabelledData

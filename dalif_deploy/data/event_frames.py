@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 
 def require_events(package: str) -> None:

@@ -13,7 +13,7 @@ from dalif_deploy.data.data_folders import data_folders, download_folder
 from dalif_deploy.data.event_frames import event_frames, require_events
 from dalif_deploy.data.frame_cache import cached_frames, labelled_frames
 from dalif_deploy.data.labelled_data import LabelledData
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 CIFAR10_DVS_SIZE = (48, 48)  # as VGGSNN takes it (Deng et al., ICLR 2022)
 GESTURE_SIZE = (64, 64)

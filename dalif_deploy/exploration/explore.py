@@ -14,7 +14,7 @@ from dalif_deploy.exploration.grid import grid
 from dalif_deploy.exploration.point import REFUSED, PointWork
 from dalif_deploy.exploration.source import sweep_source
 from dalif_deploy.exploration.workers import WorkerFailure, run_in_workers
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 
 @dataclass

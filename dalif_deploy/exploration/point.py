@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dalif_deploy.exploration.source import SweepSource
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 if TYPE_CHECKING:
-    from converters.artefact import Artefact
-    from converters.targets.request import ExportRequest
+    from dalif_deploy.converters.artefact import Artefact
+    from dalif_deploy.converters.targets.request import ExportRequest
     from dalif_deploy.data import LabelledData
 
 REFUSED = "not possible"
@@ -54,16 +54,16 @@ class PointWork:
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def _figures(self, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
-        from converters.export import export_network
+        from dalif_deploy.converters.export import export_network
+        from dalif_deploy.hw_models.encode_input import encode_input
+        from dalif_deploy.hw_models.energy.counts import count_activity
+        from dalif_deploy.hw_models.energy.latency import latency_figures
+        from dalif_deploy.hw_models.energy.loihi_sanafe import sanafe_energy
+        from dalif_deploy.hw_models.energy.models import loihi_energy
+        from dalif_deploy.hw_models.energy.report import count_figures, host_figures
+        from dalif_deploy.hw_models.input_data import sample_count, take_samples
+        from dalif_deploy.hw_models.mapping import map_or_refusal
         from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
-        from hw_models.encode_input import encode_input
-        from hw_models.energy.counts import count_activity
-        from hw_models.energy.latency import latency_figures
-        from hw_models.energy.loihi_sanafe import sanafe_energy
-        from hw_models.energy.models import loihi_energy
-        from hw_models.energy.report import count_figures, host_figures
-        from hw_models.input_data import sample_count, take_samples
-        from hw_models.mapping import map_or_refusal
 
         artefact = export_network(self.source.file, "lava", folder, request=export_request(settings), dt=self.source.dt)
         samples = self._samples(artefact)
@@ -109,8 +109,8 @@ class PointWork:
 
 def export_request(settings: dict[str, Any]) -> ExportRequest:
     """What dalif-export makes of its options of these names."""
-    from converters.targets.request import ExportRequest
-    from hw_models.compiler import ScaleRule
+    from dalif_deploy.converters.targets.request import ExportRequest
+    from dalif_deploy.hw_models.compiler import ScaleRule
 
     group = settings.get("scale-group")
     return ExportRequest(

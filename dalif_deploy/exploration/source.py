@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ def sweep_source(path: Path) -> SweepSource:
         raise UserError("no such file", where=str(path), remedy="give a checkpoint, a NIR graph or an exported folder")
     if not path.is_dir():
         return SweepSource(path)
-    from converters.artefact import CHECKPOINT_FILE, REFERENCE_FILE, load_artefact
-    from converters.targets.lava import default_input_mode
+    from dalif_deploy.converters.artefact import CHECKPOINT_FILE, REFERENCE_FILE, load_artefact
+    from dalif_deploy.converters.targets.lava import default_input_mode
 
     export = load_artefact(path).export
     checkpoint = (path / CHECKPOINT_FILE).is_file()

@@ -14,22 +14,22 @@ import numpy as np
 import torch
 from torch import nn
 
-from converters.dalif_to_nir import network_to_nir
+from dalif_deploy.converters.dalif_to_nir import network_to_nir
 from dalif_deploy.hardware_aware.chip_sequence import ChipSequence
+from dalif_deploy.hw_models.chip_network import DECAY_UNITY, ChipNetwork
+from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
+from dalif_deploy.hw_models.compiler.scale_problem import GroupName
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
+from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.simulator.exact_float import exact_float32
+from dalif_deploy.hw_models.simulator.exactness import Bounds, population_bounds
+from dalif_deploy.hw_models.simulator.memory_layout import laid_out
+from dalif_deploy.hw_models.simulator.population_state import PopulationState
+from dalif_deploy.hw_models.simulator.synaptic_input import SynapticInput
 from dalif_deploy.networks.layers import INPUT
 from dalif_deploy.networks.spiking_network import SpikingLayer, SpikingNetwork
 from dalif_deploy.neuron.eager import Rule
-from hw_models.chip_network import DECAY_UNITY, ChipNetwork
-from hw_models.compiler import ScaleRule, compile_graph
-from hw_models.compiler.scale_problem import GroupName
-from hw_models.encode_input import encode_input
-from hw_models.graph.neuron_dynamics import DT_DEFAULT
-from hw_models.recording import EncodedInput
-from hw_models.simulator.exact_float import exact_float32
-from hw_models.simulator.exactness import Bounds, population_bounds
-from hw_models.simulator.memory_layout import laid_out
-from hw_models.simulator.population_state import PopulationState
-from hw_models.simulator.synaptic_input import SynapticInput
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-from hw_models.errors import UserError
-from hw_models.plain_pickle import PlainUnpickler, require_tree
-from hw_models.zip_input import check_zip
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.plain_pickle import PlainUnpickler, require_tree
+from dalif_deploy.hw_models.zip_input import check_zip
 
 
 @dataclass(frozen=True)

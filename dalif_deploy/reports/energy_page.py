@@ -9,13 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from dalif_deploy.hw_models.atomic_files import atomic_file
+from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.reports.core_map import CHIPS_DRAWN, core_maps
 from dalif_deploy.reports.layer_energy import BETWEEN, energy_by_layer
 from dalif_deploy.reports.log_axis import on_log_axis
 from dalif_deploy.reports.mapping_table import LIMITS
 from dalif_deploy.reports.table_parts import shown_ends
-from hw_models.atomic_files import atomic_file
-from hw_models.energy.units import readable
 
 FOLDER = Path(__file__).parent / "page"
 COLOURS = 8  # of style.css; further layers take them again, their numbers tell them apart
@@ -23,7 +23,7 @@ NAME_LENGTH = 40
 
 
 def write_energy_page(report: dict[str, Any], path: Path, *, force: bool = False) -> None:
-    """Writes the page of a report of `hw_models.energy.report`, whole or not at all.
+    """Writes the page of a report of `dalif_deploy.hw_models.energy.report`, whole or not at all.
 
     Raises:
         UserError: `path` exists and `force` is not given.

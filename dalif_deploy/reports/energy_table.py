@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.reports.mapping_table import print_mapping
 from dalif_deploy.reports.opponents_table import print_opponents
 from dalif_deploy.reports.sanafe_table import print_sanafe
@@ -19,11 +20,10 @@ from dalif_deploy.reports.table_parts import (
     print_not_included,
     shown_count,
 )
-from hw_models.energy.units import readable
 
 
 def print_energy_report(report: dict[str, Any], console: Console) -> None:
-    """Prints the dict of `hw_models.energy.report.energy_report`."""
+    """Prints the dict of `dalif_deploy.hw_models.energy.report.energy_report`."""
     data = f" of {report['data']}" if report.get("data") else ""
     print_line(
         console,

@@ -7,7 +7,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
-from converters.artefact import Artefact
+from dalif_deploy.converters.artefact import Artefact
 
 
 def print_export(artefact: Artefact, *, stream: TextIO) -> None:

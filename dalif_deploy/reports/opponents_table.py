@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
+from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.reports.table_parts import (
     add_row,
     energy_range,
@@ -15,7 +16,6 @@ from dalif_deploy.reports.table_parts import (
     shown_count,
     shown_ends,
 )
-from hw_models.energy.units import readable
 
 
 def print_opponents(report: dict[str, Any], console: Console) -> None:

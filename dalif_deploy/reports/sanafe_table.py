@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from hw_models.energy.units import readable
+from dalif_deploy.hw_models.energy.units import readable
 
 
 def print_sanafe(compared: dict[str, Any], console: Console) -> None:

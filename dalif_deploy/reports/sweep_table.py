@@ -7,9 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.reports.sweep_words import by_scope, energy_words, varied
 from dalif_deploy.reports.table_parts import add_row, energy_range, new_table, print_line, print_not_included
-from hw_models.energy.units import readable
 
 
 def print_sweep(sweep: dict[str, Any], console: Console) -> None:

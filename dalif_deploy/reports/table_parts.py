@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hw_models.energy.units import readable
+from dalif_deploy.hw_models.energy.units import readable
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from converters.artefact import Artefact
+from dalif_deploy.converters.artefact import Artefact
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.input_data import InputData, sample_count
 from dalif_deploy.simulation.engines import ENGINES, Engine, EngineRun, make_engine
-from hw_models.errors import UserError
-from hw_models.input_data import InputData, sample_count
 
 # Samples that all engines run before their spikes are compared and dropped; starting Lava costs seconds a time
 CHUNK = 100

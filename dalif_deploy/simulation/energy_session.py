@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from converters.artefact import Artefact
-from hw_models.encode_input import encode_input
-from hw_models.energy.counts import count_activity
-from hw_models.energy.cpu_measurement import find_cpu_counter, measured_cpu
-from hw_models.energy.gpu_measurement import find_counter, measured_gpu
-from hw_models.energy.histograms import sample_energy
-from hw_models.energy.report import energy_report
-from hw_models.input_data import InputData
-from hw_models.input_stream import InputStream
-from hw_models.mapping import DoesNotFit, map_or_refusal
+from dalif_deploy.converters.artefact import Artefact
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.energy.counts import count_activity
+from dalif_deploy.hw_models.energy.cpu_measurement import find_cpu_counter, measured_cpu
+from dalif_deploy.hw_models.energy.gpu_measurement import find_counter, measured_gpu
+from dalif_deploy.hw_models.energy.histograms import sample_energy
+from dalif_deploy.hw_models.energy.report import energy_report
+from dalif_deploy.hw_models.input_data import InputData
+from dalif_deploy.hw_models.input_stream import InputStream
+from dalif_deploy.hw_models.mapping import DoesNotFit, map_or_refusal
 
 
 def report_on_samples(
@@ -24,7 +24,7 @@ def report_on_samples(
     batch_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[dict[str, Any], DoesNotFit | None]:
-    """The report of `hw_models.energy.report`, and the refusal of a network that no chip has room for.
+    """The report of `dalif_deploy.hw_models.energy.report`, and the refusal of a network that no chip has room for.
 
     Args:
         batch_size: samples simulated at a time.
@@ -58,12 +58,12 @@ def report_on_samples(
 
 
 def compared_with_sanafe(artefact: Artefact, inputs: InputData) -> dict[str, Any]:
-    """SANA-FE's counts beside this project's, means over samples; see `converters.sanafe.cost_comparison`.
+    """SANA-FE's counts beside this project's, means over samples; see `dalif_deploy.converters.sanafe.cost_comparison`.
 
     Raises:
         UserError: SANA-FE is missing or can't hold the network.
     """
-    from converters.sanafe.cost_comparison import compare_costs
+    from dalif_deploy.converters.sanafe.cost_comparison import compare_costs
 
     encoded = encode_input(artefact.network, inputs)
     rows, seconds = compare_costs(artefact.network, encoded)

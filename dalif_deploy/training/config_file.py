@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from dalif_deploy.hw_models.damaged_file import damage_in_one_line
+from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.networks import NeuronSpec
 from dalif_deploy.training.config import TrainConfig
-from hw_models.damaged_file import damage_in_one_line
-from hw_models.errors import UserError
 
 LARGEST = 1 << 16  # characters; a file with every field has a thousand
 DEEPEST = 16  # brackets; a list of channels has one

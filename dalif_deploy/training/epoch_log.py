@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 
 def require_tensorboard() -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dalif_deploy.data import LabelledData
+from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.networks import SpikingNetwork
 from dalif_deploy.training.augmentation import augment
 from dalif_deploy.training.config import TrainConfig
@@ -19,7 +20,6 @@ from dalif_deploy.training.evaluation import evaluate, time_first
 from dalif_deploy.training.losses import loss_and_logits
 from dalif_deploy.training.processes import Processes
 from dalif_deploy.training.training_state import TrainingState, not_a_number
-from hw_models.errors import UserError
 
 
 def fit(

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import torch
 
-from hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import UserError
 
 
 class Processes(Protocol):

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from converters.targets.lava import default_input_mode
+from dalif_deploy.converters.targets.lava import default_input_mode
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget
+from dalif_deploy.hw_models.atomic_files import atomic_directory
+from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.networks import build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig
@@ -22,8 +24,6 @@ from dalif_deploy.training.fit import fit, steps_per_epoch
 from dalif_deploy.training.optimization import make_optimizer, make_schedule
 from dalif_deploy.training.processes import Processes, this_process
 from dalif_deploy.training.training_state import TrainingState, load_unfinished, require_same_config
-from hw_models.atomic_files import atomic_directory
-from hw_models.errors import UserError
 
 CHECKPOINT = "checkpoint.pt"
 

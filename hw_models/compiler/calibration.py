@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hw_models.chip_network import ChipInput
-from hw_models.compiler.populations import FloatNetwork
-from hw_models.encode_input import message_levels
-from hw_models.graph.flat_graph import FlatGraph
-from hw_models.input_data import InputData, by_input, sample_count, take_samples
-from hw_models.reference.interpreter import run_reference
+from ..chip_network import ChipInput
+from ..encode_input import message_levels
+from ..graph.flat_graph import FlatGraph
+from ..input_data import InputData, by_input, sample_count, take_samples
+from ..reference.interpreter import run_reference
+from .populations import FloatNetwork
 
 PERCENTILE = 99.9  # of |weights|, |currents| and |membranes| that rule "percentile" covers
 CHUNK_VALUES = 1 << 25  # neurons * steps * samples recorded at a time

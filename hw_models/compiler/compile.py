@@ -8,18 +8,18 @@ from typing import Any, cast
 import nir
 import numpy as np
 
-from hw_models.chip_description import ChipDescription, load_chip
-from hw_models.chip_network import SYNAPSE_SHIFT, ChipInput, ChipNetwork, ChipOutput, InputMode
-from hw_models.compiler.calibration import calibrate
-from hw_models.compiler.choose_scale import weight_grid
-from hw_models.compiler.message_levels import step_doublings
-from hw_models.compiler.populations import Drive, FloatPopulation, find_populations
-from hw_models.compiler.quantize import QuantizedPopulation, quantize_population
-from hw_models.compiler.scale_problem import ChipDrive, ScaleRule
-from hw_models.errors import UserError
-from hw_models.graph.flat_graph import flatten_graph
-from hw_models.input_data import InputData
-from hw_models.simulator.exactness import population_bounds
+from ..chip_description import ChipDescription, load_chip
+from ..chip_network import SYNAPSE_SHIFT, ChipInput, ChipNetwork, ChipOutput, InputMode
+from ..errors import UserError
+from ..graph.flat_graph import flatten_graph
+from ..input_data import InputData
+from ..simulator.exactness import population_bounds
+from .calibration import calibrate
+from .choose_scale import weight_grid
+from .message_levels import step_doublings
+from .populations import Drive, FloatPopulation, find_populations
+from .quantize import QuantizedPopulation, quantize_population
+from .scale_problem import ChipDrive, ScaleRule
 
 
 @dataclass

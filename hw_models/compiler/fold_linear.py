@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch.nn.grad import conv1d_input, conv2d_input
 
-from hw_models.chip_network import Geometry
-from hw_models.errors import UserError
-from hw_models.graph.conv_geometry import pool_geometry, read_convolution
-from hw_models.graph.flat_graph import FlatGraph
-from hw_models.graph.neuron_dynamics import compact
-from hw_models.graph.node_delay import delay_steps
-from hw_models.linear_operator import apply_weight, spatial_output
+from ..chip_network import Geometry
+from ..errors import UserError
+from ..graph.conv_geometry import pool_geometry, read_convolution
+from ..graph.flat_graph import FlatGraph
+from ..graph.neuron_dynamics import compact
+from ..graph.node_delay import delay_steps
+from ..linear_operator import apply_weight, spatial_output
 
 DENSE_LIMIT = 1 << 27  # entries of a matrix that a chain without a convolution's form may be written out to
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hw_models.chip_network import ChipInput, Projection
-from hw_models.compiler.choose_scale import weight_grid
+from ..chip_network import ChipInput, Projection
+from .choose_scale import weight_grid
 
 # root mean square of a message that is evenly spread over 0..1, as a part of its largest
 SPREAD_MESSAGE = 0.58

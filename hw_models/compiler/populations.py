@@ -9,8 +9,11 @@ from typing import Any
 import nir
 import numpy as np
 
-from hw_models.chip_network import OutputMode
-from hw_models.compiler.fold_linear import (
+from ..chip_network import OutputMode
+from ..errors import UserError
+from ..graph.flat_graph import NEURONS, SPIKING, FlatGraph
+from ..graph.neuron_dynamics import NeuronDynamics, compact, neuron_dynamics
+from .fold_linear import (
     Constant,
     LinearMap,
     append_node,
@@ -20,9 +23,6 @@ from hw_models.compiler.fold_linear import (
     node_constant,
     scaled,
 )
-from hw_models.errors import UserError
-from hw_models.graph.flat_graph import NEURONS, SPIKING, FlatGraph
-from hw_models.graph.neuron_dynamics import NeuronDynamics, compact, neuron_dynamics
 
 
 @dataclass

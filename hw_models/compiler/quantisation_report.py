@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from hw_models.chip_network import STATE_LIMIT, Population, Projection
-from hw_models.compiler.calibration import Calibration
-from hw_models.compiler.choose_scale import INTEGER_TOLERANCE, UNIT
-from hw_models.compiler.populations import FloatPopulation
-from hw_models.compiler.scale_problem import ChipDrive
-from hw_models.errors import UserError
-from hw_models.linear_operator import apply_weight
+from ..chip_network import STATE_LIMIT, Population, Projection
+from ..errors import UserError
+from ..linear_operator import apply_weight
+from .calibration import Calibration
+from .choose_scale import INTEGER_TOLERANCE, UNIT
+from .populations import FloatPopulation
+from .scale_problem import ChipDrive
 
 
 def quantisation_report(

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from hw_models.chip_network import NO_CURRENT_FILTER, VTH_MAX, HostProjection, Population, Projection, encode_bias
-from hw_models.compiler.calibration import Calibration
-from hw_models.compiler.choose_scale import (
+from ..chip_network import NO_CURRENT_FILTER, VTH_MAX, HostProjection, Population, Projection, encode_bias
+from ..errors import UserError
+from ..graph.neuron_dynamics import compact
+from ..linear_operator import apply_weight
+from .calibration import Calibration
+from .choose_scale import (
     LARGEST_WEIGHT,
     UNIT,
     ScaleProblem,
@@ -19,13 +22,10 @@ from hw_models.compiler.choose_scale import (
     decay_register,
     weight_grid,
 )
-from hw_models.compiler.populations import Drive, FloatPopulation
-from hw_models.compiler.quantisation_report import observed_ranges, quantisation_report
-from hw_models.compiler.scale_groups import Groups
-from hw_models.compiler.scale_problem import ChipDrive, ScaleRule, scale_problem, weight_reach
-from hw_models.errors import UserError
-from hw_models.graph.neuron_dynamics import compact
-from hw_models.linear_operator import apply_weight
+from .populations import Drive, FloatPopulation
+from .quantisation_report import observed_ranges, quantisation_report
+from .scale_groups import Groups
+from .scale_problem import ChipDrive, ScaleRule, scale_problem, weight_reach
 
 WEIGHT_EXP_MAX = 7
 FULL_WEIGHT_BITS = 8

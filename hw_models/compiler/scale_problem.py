@@ -7,11 +7,11 @@ from typing import Literal, cast, get_args
 
 import numpy as np
 
-from hw_models.compiler.calibration import PERCENTILE, Calibration
-from hw_models.compiler.choose_scale import ScaleProblem, WeightGrid
-from hw_models.compiler.populations import Drive, FloatPopulation
-from hw_models.compiler.scale_groups import Groups
-from hw_models.errors import UserError
+from ..errors import UserError
+from .calibration import PERCENTILE, Calibration
+from .choose_scale import ScaleProblem, WeightGrid
+from .populations import Drive, FloatPopulation
+from .scale_groups import Groups
 
 RuleName = Literal["worst", "percentile", "error"]
 GroupName = Literal["layer", "channel"]

@@ -14,11 +14,11 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from hw_models.chip_network import ChipNetwork, HostProjection, Projection
-from hw_models.energy.constant_set import load_constants
-from hw_models.energy.counts import ActivityCounts
-from hw_models.energy.fan_out import dense_macs
-from hw_models.energy.models import Term, add_terms
+from ..chip_network import ChipNetwork, HostProjection, Projection
+from .constant_set import load_constants
+from .counts import ActivityCounts
+from .fan_out import dense_macs
+from .models import Term, add_terms
 
 WEIGHT_BITS = 8
 Priced = tuple[str, np.ndarray, str]  # operations, how many a sample, name of the constant

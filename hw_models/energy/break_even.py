@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from hw_models.chip_network import ChipNetwork
-from hw_models.energy.arithmetic import (
+from ..chip_network import ChipNetwork
+from .arithmetic import (
     WEIGHT_BITS,
     DensePass,
     activation_bits,
@@ -27,8 +27,8 @@ from hw_models.energy.arithmetic import (
     dense_pass,
     spiking_terms,
 )
-from hw_models.energy.constant_set import load_constants
-from hw_models.energy.counts import ActivityCounts
+from .constant_set import load_constants
+from .counts import ActivityCounts
 
 ENDS = ("value", "low")  # a 32-bit and an 8-bit adder, see constants/cmos45_horowitz2014.toml; float has one price
 NOT_INCLUDED = [

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hw_models.energy.units import convert
-from hw_models.errors import UserError
+from ..errors import UserError
+from .units import convert
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -96,7 +96,7 @@ def load_constants(name: str) -> ConstantSet:
     Raises:
         UserError: there is no such set, or it breaks a rule.
     """
-    folder = resources.files("hw_models.energy") / "constants"
+    folder = resources.files("dalif_deploy.hw_models.energy") / "constants"
     file = folder / f"{name}.toml"
     known = sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
     if name not in known:
@@ -138,7 +138,7 @@ def parse_constants(name: str, text: str) -> ConstantSet:
 
 def constant_names(prefix: str) -> list[str]:
     """Names of the sets that start with `prefix`, sorted."""
-    folder = resources.files("hw_models.energy") / "constants"
+    folder = resources.files("dalif_deploy.hw_models.energy") / "constants"
     return sorted(
         f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.startswith(prefix) and f.name.endswith(".toml")
     )

@@ -22,12 +22,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from hw_models.chip_network import ChipNetwork, Population, Projection
-from hw_models.energy.fan_out import dense_macs, fan_out
-from hw_models.errors import UserError
-from hw_models.linear_operator import apply_weight
-from hw_models.mapping import Mapping, TrafficCounter, TrafficCounts
-from hw_models.recording import EncodedInput, EncodedSamples, Recording
+from ..chip_network import ChipNetwork, Population, Projection
+from ..errors import UserError
+from ..linear_operator import apply_weight
+from ..mapping import Mapping, TrafficCounter, TrafficCounts
+from ..recording import EncodedInput, EncodedSamples, Recording
+from .fan_out import dense_macs, fan_out
 
 EVENT_BLOCK = 1 << 22  # values of a population that are convolved at a time, to bound memory
 
@@ -118,7 +118,7 @@ def count_activity(
     Raises:
         UserError: no samples.
     """
-    from hw_models.simulator import simulate_chunks
+    from ..simulator import simulate_chunks
 
     counter = ActivityCounter(network, encoded.steps, mapping)
     for samples, recording in simulate_chunks(network, encoded, batch_size=batch_size):

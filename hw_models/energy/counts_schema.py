@@ -1,10 +1,10 @@
-"""The shape of the report's `counts`, see `hw_models.energy.report.count_figures`."""
+"""The shape of the report's `counts`, see `dalif_deploy.hw_models.energy.report.count_figures`."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from hw_models.energy.schema_base import Amount, Count, OverSamples, Part
+from .schema_base import Amount, Count, OverSamples, Part
 
 
 class LayerCounts(Part):

@@ -12,9 +12,9 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from hw_models.chip_network import ChipNetwork
-from hw_models.energy.measurement import EnergyCounter, measured_rows
-from hw_models.recording import EncodedSamples
+from ..chip_network import ChipNetwork
+from ..recording import EncodedSamples
+from .measurement import EnergyCounter, measured_rows
 
 POWERCAP = Path("/sys/class/powercap")
 LARGE_CPU_BATCH = 128  # keeps memory small: 64 MB for the membranes of 131,072 neurons

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from hw_models.chip_network import Geometry
-from hw_models.linear_operator import apply_weight
+from ..chip_network import Geometry
+from ..linear_operator import apply_weight
 
 
 def fan_out(present: np.ndarray, geometry: Geometry | None, source_shape: tuple[int, ...]) -> np.ndarray:

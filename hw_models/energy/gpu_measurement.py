@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hw_models.chip_network import ChipNetwork
-from hw_models.energy.gpu_roofline import LARGE_BATCH
-from hw_models.energy.measurement import EnergyCounter, measured_rows
-from hw_models.recording import EncodedSamples
+from ..chip_network import ChipNetwork
+from ..recording import EncodedSamples
+from .gpu_roofline import LARGE_BATCH
+from .measurement import EnergyCounter, measured_rows
 
 
 class NvmlCounter:

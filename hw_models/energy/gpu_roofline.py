@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hw_models.chip_network import ChipNetwork, HostProjection, Projection
-from hw_models.energy.constant_set import ConstantSet, constant_names, load_constants
-from hw_models.linear_operator import spatial_output
+from ..chip_network import ChipNetwork, HostProjection, Projection
+from ..linear_operator import spatial_output
+from .constant_set import ConstantSet, constant_names, load_constants
 
 LARGE_BATCH = 1024  # weights are then fetched once for this many samples
 STATE_BYTES = 4  # membranes and currents stay fp32 or int32 in every precision

@@ -1,8 +1,8 @@
-"""The shape of the report's `histograms`, see `hw_models.energy.histograms`."""
+"""The shape of the report's `histograms`, see `dalif_deploy.hw_models.energy.histograms`."""
 
 from __future__ import annotations
 
-from hw_models.energy.schema_base import Amount, Count, Part
+from .schema_base import Amount, Count, Part
 
 
 class Histogram(Part):

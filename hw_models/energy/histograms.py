@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from hw_models.chip_network import SYNAPSE_SHIFT, ChipNetwork
-from hw_models.energy.constant_set import load_constants
-from hw_models.energy.counts import ActivityCounts
-from hw_models.energy.models import joules_by_sample, loihi_terms
-from hw_models.recording import EncodedSamples
+from ..chip_network import SYNAPSE_SHIFT, ChipNetwork
+from ..recording import EncodedSamples
+from .constant_set import load_constants
+from .counts import ActivityCounts
+from .models import joules_by_sample, loihi_terms
 
 SAMPLES, BINS = 16, 48
 THRESHOLD_BINS, ENERGY_BINS = 24, 24
@@ -24,7 +24,7 @@ def membrane_histograms(network: ChipNetwork, encoded: EncodedSamples) -> dict[s
         samples, and a layer that fires: name, edges [bins + 1], counts [bins] (the first bin has all that is lower),
         and thresholds: lowest, highest, distinct values, edges and counts of neurons.
     """
-    from hw_models.simulator import simulate
+    from ..simulator import simulate
 
     part = encoded.part(slice(SAMPLES))
     membranes = simulate(network, part, record=("membrane",)).membrane

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from hw_models.chip_network import ChipNetwork
-from hw_models.energy.constant_set import load_constants
-from hw_models.energy.statistics import over_samples
-from hw_models.linear_operator import apply_weight
-from hw_models.mapping import Mapping
-from hw_models.recording import EncodedInput, EncodedSamples
+from ..chip_network import ChipNetwork
+from ..linear_operator import apply_weight
+from ..mapping import Mapping
+from ..recording import EncodedInput, EncodedSamples
+from .constant_set import load_constants
+from .statistics import over_samples
 
 SAMPLES = 8  # whose steps are looked at one by one
 
@@ -70,7 +70,7 @@ def latency_figures(network: ChipNetwork, encoded: EncodedSamples, mapping: Mapp
 
 def _operations(network: ChipNetwork, encoded: EncodedInput, mapping: Mapping) -> dict[str, np.ndarray]:
     """Synaptic operations that arrive at each core of each population, int64 [samples, steps, cores]."""
-    from hw_models.simulator import simulate
+    from ..simulator import simulate
 
     sent = {**encoded.messages, **simulate(network, encoded, record=("spikes",)).spikes}
     found = {}

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from hw_models.chip_network import ChipNetwork
-from hw_models.energy.constant_set import load_constants
-from hw_models.energy.counts import ActivityCounts
-from hw_models.energy.models import Term, add_terms
+from ..chip_network import ChipNetwork
+from .constant_set import load_constants
+from .counts import ActivityCounts
+from .models import Term, add_terms
 
 
 def sanafe_terms(network: ChipNetwork, counts: ActivityCounts) -> list[Term]:

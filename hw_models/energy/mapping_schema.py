@@ -1,4 +1,4 @@
-"""The shape of the report's `mapping`, see `hw_models.mapping.figures`."""
+"""The shape of the report's `mapping`, see `dalif_deploy.hw_models.mapping.figures`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hw_models.energy.schema_base import Amount, Count, OverSamples, Part, Share, Trust
+from .schema_base import Amount, Count, OverSamples, Part, Share, Trust
 
 CoreLimit = Literal["neurons_per_core", "synapse_memory_bits_per_core", "input_axons_per_core", "output_axons_per_core"]
 Range = Annotated[list[Count], Field(min_length=2, max_length=2)]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from hw_models.chip_network import ChipNetwork
-from hw_models.recording import EncodedInput, EncodedSamples
+from ..chip_network import ChipNetwork
+from ..recording import EncodedInput, EncodedSamples
 
 MEASURE_SECONDS = 5.0
 IDLE_SECONDS = 3.0
@@ -31,7 +31,7 @@ def measured_rows(
 
     A batch that does not fit in memory is measured, and named, as the largest that does.
     """
-    from hw_models.simulator import simulate_chunks
+    from ..simulator import simulate_chunks
 
     rows: list[dict[str, Any]] = []
     for batch in dict.fromkeys((1, min(large_batch, encoded.samples))):

@@ -1,6 +1,6 @@
 """What a chip's cores read and write while a sample runs: exact counts, in the formats of the chip's description.
 
-* **Synapses**: the words that messages read, see `hw_models.mapping.synapse_reads`; needs a mapping.
+* **Synapses**: the words that messages read, see `dalif_deploy.hw_models.mapping.synapse_reads`; needs a mapping.
 * **State**: current and membrane of a neuron, 24 bits each. Every neuron is read in each step; an active update
   (see counts.py) writes both back.
 
@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from hw_models.chip_network import STATE_LIMIT
-from hw_models.energy.counts import ActivityCounts
-from hw_models.energy.statistics import over_samples
+from ..chip_network import STATE_LIMIT
+from .counts import ActivityCounts
+from .statistics import over_samples
 
 STATE_BITS = 2 * STATE_LIMIT.bit_length()  # u and v, each with its sign
 NOT_COUNTED = [

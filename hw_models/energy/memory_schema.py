@@ -1,8 +1,8 @@
-"""The shape of the report's `memory`, see `hw_models.energy.memory`."""
+"""The shape of the report's `memory`, see `dalif_deploy.hw_models.energy.memory`."""
 
 from __future__ import annotations
 
-from hw_models.energy.schema_base import Count, OverSamples, Part, Status
+from .schema_base import Count, OverSamples, Part, Status
 
 
 class Accesses(Part):

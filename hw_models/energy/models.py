@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hw_models.energy.constant_set import Constant, ConstantSet, load_constants
-from hw_models.energy.counts import ActivityCounts
-from hw_models.energy.statistics import over_samples
-from hw_models.errors import UserError
+from ..errors import UserError
+from .constant_set import Constant, ConstantSet, load_constants
+from .counts import ActivityCounts
+from .statistics import over_samples
 
 
 @dataclass

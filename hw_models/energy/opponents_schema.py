@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from hw_models.energy.schema_base import Amount, Count, Joules, Part, Status, Term
+from .schema_base import Amount, Count, Joules, Part, Status, Term
 
 
 class ArithmeticRow(Part):

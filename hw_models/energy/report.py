@@ -6,21 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from hw_models.chip_network import ChipNetwork
-from hw_models.energy.arithmetic import arithmetic_45nm
-from hw_models.energy.break_even import break_even
-from hw_models.energy.constant_set import load_constants
-from hw_models.energy.counts import ActivityCounts
-from hw_models.energy.gpu_roofline import modelled_gpus
-from hw_models.energy.histograms import membrane_histograms
-from hw_models.energy.latency import latency_figures
-from hw_models.energy.loihi_sanafe import sanafe_energy
-from hw_models.energy.memory import memory_figures
-from hw_models.energy.models import Term, add_terms, loihi_energy
-from hw_models.energy.statistics import over_samples
-from hw_models.mapping import DoesNotFit
-from hw_models.mapping.figures import mapping_figures
-from hw_models.recording import EncodedSamples
+from ..chip_network import ChipNetwork
+from ..mapping import DoesNotFit
+from ..mapping.figures import mapping_figures
+from ..recording import EncodedSamples
+from .arithmetic import arithmetic_45nm
+from .break_even import break_even
+from .constant_set import load_constants
+from .counts import ActivityCounts
+from .gpu_roofline import modelled_gpus
+from .histograms import membrane_histograms
+from .latency import latency_figures
+from .loihi_sanafe import sanafe_energy
+from .memory import memory_figures
+from .models import Term, add_terms, loihi_energy
+from .statistics import over_samples
 
 REPORT_VERSION = 1
 HEADLINE_GPU = "gpu_a100"  # the one that is compared with where nothing can be measured

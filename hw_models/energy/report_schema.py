@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict
 
-from hw_models.energy.counts_schema import Counts
-from hw_models.energy.histogram_schema import Histograms
-from hw_models.energy.mapping_schema import MappingFigures
-from hw_models.energy.memory_schema import Memory
-from hw_models.energy.opponents_schema import Arithmetic, Baseline, BreakEven, CpuBaseline
-from hw_models.energy.schema_base import Amount, Count, Evidence, Joules, Part, Status, Term, Trust
+from .counts_schema import Counts
+from .histogram_schema import Histograms
+from .mapping_schema import MappingFigures
+from .memory_schema import Memory
+from .opponents_schema import Arithmetic, Baseline, BreakEven, CpuBaseline
+from .schema_base import Amount, Count, Evidence, Joules, Part, Status, Term, Trust
 
 
 class Energy(Part):
@@ -86,7 +86,7 @@ class Comparison(Part):
 
 
 class UsedConstant(Part):
-    """A constant behind a figure, see `hw_models.energy.constant_set`."""
+    """A constant behind a figure, see `dalif_deploy.hw_models.energy.constant_set`."""
 
     set: str
     conditions: str

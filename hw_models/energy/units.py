@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from hw_models.errors import UserError
+from ..errors import UserError
 
 if TYPE_CHECKING:
     import pint

@@ -1,5 +1,5 @@
 """A NIR graph made plain: one level deep, every shape known, every parameter checked. No chip yet, no integers."""
 
-from hw_models.graph.flat_graph import FlatGraph, flatten_graph
+from .flat_graph import FlatGraph, flatten_graph
 
 __all__ = ["FlatGraph", "flatten_graph"]

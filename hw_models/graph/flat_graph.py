@@ -10,9 +10,9 @@ import networkx as nx
 import nir
 import numpy as np
 
-from hw_models.errors import UserError
-from hw_models.graph.node_shapes import output_shape
-from hw_models.network_size import check_size
+from ..errors import UserError
+from ..network_size import check_size
+from .node_shapes import output_shape
 
 NEURONS = (nir.LIF, nir.IF, nir.CubaLIF, nir.LI, nir.I, nir.CubaLI, nir.Threshold)
 LINEAR = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from hw_models.graph.flat_graph import FlatGraph
+from .flat_graph import FlatGraph
 
 V = TypeVar("V", bound=Any)  # whatever can be added: tensors, or values of a graph under construction
 

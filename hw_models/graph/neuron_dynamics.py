@@ -22,7 +22,7 @@ from typing import Literal
 import nir
 import numpy as np
 
-from hw_models.errors import UserError
+from ..errors import UserError
 
 DT_DEFAULT = 1e-4  # what snnTorch and SpikingJelly read a NIR graph with
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import nir
 import numpy as np
 
-from hw_models.errors import UserError
-from hw_models.graph.neuron_dynamics import compact
+from ..errors import UserError
+from .neuron_dynamics import compact
 
 
 def delay_steps(name: str, node: nir.Delay, dt: float) -> np.ndarray:

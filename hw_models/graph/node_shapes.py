@@ -7,9 +7,9 @@ import math
 import nir
 import numpy as np
 
-from hw_models.errors import UserError
-from hw_models.graph.conv_geometry import pool_geometry, read_convolution
-from hw_models.linear_operator import spatial_output
+from ..errors import UserError
+from ..linear_operator import spatial_output
+from .conv_geometry import pool_geometry, read_convolution
 
 Shape = tuple[int, ...]
 

@@ -16,8 +16,8 @@ figures.py                the report's part
 does_not_fit.py           the refusal
 """
 
-from hw_models.mapping.does_not_fit import DoesNotFit
-from hw_models.mapping.mapping import Core, Mapping, map_network, map_or_refusal
-from hw_models.mapping.traffic import TrafficCounter, TrafficCounts
+from .does_not_fit import DoesNotFit
+from .mapping import Core, Mapping, map_network, map_or_refusal
+from .traffic import TrafficCounter, TrafficCounts
 
 __all__ = ["Core", "DoesNotFit", "Mapping", "TrafficCounter", "TrafficCounts", "map_network", "map_or_refusal"]

@@ -16,11 +16,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from hw_models.chip_description import SynapseEncoding
-from hw_models.chip_network import Projection
-from hw_models.mapping.core_box import Box, box_size, image_shape
-from hw_models.mapping.population_axons import PopulationAxons
-from hw_models.mapping.synapse_memory import delay_field, index_field, list_bits, weight_field
+from ..chip_description import SynapseEncoding
+from ..chip_network import Projection
+from .core_box import Box, box_size, image_shape
+from .population_axons import PopulationAxons
+from .synapse_memory import delay_field, index_field, list_bits, weight_field
 
 
 class ConvolutionSynapses:

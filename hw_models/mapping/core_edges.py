@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hw_models.mapping.core_box import Box, as_slices, box_numbers, whole_box
-from hw_models.mapping.partition import PopulationCut
+from .core_box import Box, as_slices, box_numbers, whole_box
+from .partition import PopulationCut
 
 INPUT = -1  # stands for a core where messages come from outside
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hw_models.errors import CheckFailed
+from ..errors import CheckFailed
 
 LIMIT_WORDS = {
     "neurons_per_core": "neurons",

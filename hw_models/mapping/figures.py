@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from hw_models.chip_description import ChipDescription
-from hw_models.energy.statistics import over_samples
-from hw_models.mapping.does_not_fit import DoesNotFit
-from hw_models.mapping.mapping import Core, Mapping
-from hw_models.mapping.partition import CORE_LIMITS
-from hw_models.mapping.traffic import TrafficCounts
+from ..chip_description import ChipDescription
+from ..energy.statistics import over_samples
+from .does_not_fit import DoesNotFit
+from .mapping import Core, Mapping
+from .partition import CORE_LIMITS
+from .traffic import TrafficCounts
 
 NOT_MODELLED = [
     "several populations on one core",

@@ -9,18 +9,18 @@ from itertools import product
 
 import numpy as np
 
-from hw_models.chip_description import ChipDescription, load_chip
-from hw_models.chip_network import ChipNetwork
-from hw_models.errors import UserError
-from hw_models.mapping.convolution_synapses import ConvolutionSynapses
-from hw_models.mapping.core_box import Box, box_numbers
-from hw_models.mapping.core_edges import INPUT, edges, reached_sources
-from hw_models.mapping.does_not_fit import DoesNotFit
-from hw_models.mapping.matrix_synapses import MatrixSynapses
-from hw_models.mapping.output_axons import cut_by_output_axons, output_axons
-from hw_models.mapping.partition import CoreUse, PopulationCut, Synapses
-from hw_models.mapping.placement import Flow, Placement, hops, naive_placement, short_placement, tile_position
-from hw_models.recording import EncodedSamples
+from ..chip_description import ChipDescription, load_chip
+from ..chip_network import ChipNetwork
+from ..errors import UserError
+from ..recording import EncodedSamples
+from .convolution_synapses import ConvolutionSynapses
+from .core_box import Box, box_numbers
+from .core_edges import INPUT, edges, reached_sources
+from .does_not_fit import DoesNotFit
+from .matrix_synapses import MatrixSynapses
+from .output_axons import cut_by_output_axons, output_axons
+from .partition import CoreUse, PopulationCut, Synapses
+from .placement import Flow, Placement, hops, naive_placement, short_placement, tile_position
 
 PLACEMENT_SAMPLES = 4
 
@@ -156,7 +156,7 @@ def map_network(network: ChipNetwork, *, spikes: dict[str, np.ndarray] | None = 
 
 def map_or_refusal(network: ChipNetwork, encoded: EncodedSamples) -> tuple[Mapping | None, DoesNotFit | None]:
     """The mapping, placed by the spikes of the first few samples; or why there is none."""
-    from hw_models.simulator import simulate
+    from ..simulator import simulate
 
     counts = simulate(network, encoded.part(slice(PLACEMENT_SAMPLES)), record=("counts",)).counts
     spikes = {name: count.sum(axis=0) for name, count in counts.items()}

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from hw_models.chip_network import ChipNetwork
-from hw_models.mapping.core_box import box_numbers
-from hw_models.mapping.partition import PopulationCut
+from ..chip_network import ChipNetwork
+from .core_box import box_numbers
+from .partition import PopulationCut
 
 
 def cut_by_output_axons(network: ChipNetwork, cuts: dict[str, PopulationCut], depths: dict[str, int]) -> None:

@@ -6,12 +6,12 @@ import heapq
 from dataclasses import dataclass, replace
 from math import ceil
 
-from hw_models.chip_description import ChipDescription
-from hw_models.chip_network import Population
-from hw_models.mapping.convolution_synapses import ConvolutionSynapses
-from hw_models.mapping.core_box import Box, Tile, box_size, boxes, image_shape
-from hw_models.mapping.does_not_fit import DoesNotFit
-from hw_models.mapping.matrix_synapses import MatrixSynapses
+from ..chip_description import ChipDescription
+from ..chip_network import Population
+from .convolution_synapses import ConvolutionSynapses
+from .core_box import Box, Tile, box_size, boxes, image_shape
+from .does_not_fit import DoesNotFit
+from .matrix_synapses import MatrixSynapses
 
 Synapses = ConvolutionSynapses | MatrixSynapses
 Candidate = tuple[int, int, int, Tile]  # cores, axons that lead to them, minus the width, and the tile

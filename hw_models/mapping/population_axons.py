@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hw_models.chip_description import SynapseEncoding
-from hw_models.mapping.core_box import Box, as_slices
+from ..chip_description import SynapseEncoding
+from .core_box import Box, as_slices
 
 
 class PopulationAxons:

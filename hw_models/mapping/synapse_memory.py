@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from hw_models.chip_description import SynapseEncoding
+from ..chip_description import SynapseEncoding
 
 Bits = TypeVar("Bits", int, np.ndarray)
 

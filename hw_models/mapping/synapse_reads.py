@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hw_models.mapping.core_box import as_slices, image_shape
-from hw_models.mapping.mapping import Mapping
+from .core_box import as_slices, image_shape
+from .mapping import Mapping
 
 
 def words_of_a_spike(mapping: Mapping) -> dict[str, dict[str, np.ndarray]]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hw_models.mapping.core_box import as_slices, image_shape
-from hw_models.mapping.mapping import Mapping
-from hw_models.mapping.synapse_reads import words_of_a_spike
+from .core_box import as_slices, image_shape
+from .mapping import Mapping
+from .synapse_reads import words_of_a_spike
 
 KINDS = ("messages", "from_input", "between_chips", "hops_east_west", "hops_north_south")
 

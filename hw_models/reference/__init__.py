@@ -1,5 +1,5 @@
 """The float reference: what a NIR graph says, stepped with an explicit dt. Quantised results are judged against it."""
 
-from hw_models.reference.interpreter import FloatRecording, run_reference
+from .interpreter import FloatRecording, run_reference
 
 __all__ = ["FloatRecording", "run_reference"]

@@ -1,4 +1,4 @@
-"""Float interpreter of a NIR graph. Update rule: forward Euler, see `hw_models.graph.neuron_dynamics`.
+"""Float interpreter of a NIR graph. Update rule: forward Euler, see `dalif_deploy.hw_models.graph.neuron_dynamics`.
 
 Within one step, data flows through all nodes in order; an edge that closes a loop hands over the value of the step
 before. Fires where the membrane is strictly above the threshold, as NIR says.
@@ -12,12 +12,12 @@ import nir
 import numpy as np
 import torch
 
-from hw_models.errors import UserError
-from hw_models.graph.flat_graph import NEURONS, SPIKING, FlatGraph, flatten_graph
-from hw_models.graph.graph_step import GraphStep
-from hw_models.graph.neuron_dynamics import neuron_dynamics
-from hw_models.input_data import InputData, by_input, sample_count, steps_of
-from hw_models.reference.linear_map import linear_map
+from ..errors import UserError
+from ..graph.flat_graph import NEURONS, SPIKING, FlatGraph, flatten_graph
+from ..graph.graph_step import GraphStep
+from ..graph.neuron_dynamics import neuron_dynamics
+from ..input_data import InputData, by_input, sample_count, steps_of
+from .linear_map import linear_map
 
 BATCH = 256
 

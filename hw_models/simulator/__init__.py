@@ -1,5 +1,5 @@
 """The batched simulator of a ChipNetwork: the same bits as Lava's bit-accurate processes, many samples at a time."""
 
-from hw_models.simulator.batched import simulate, simulate_chunks
+from .batched import simulate, simulate_chunks
 
 __all__ = ["simulate", "simulate_chunks"]

@@ -14,16 +14,16 @@ import networkx as nx
 import numpy as np
 import torch
 
-from hw_models.chip_network import ChipNetwork, Projection
-from hw_models.errors import UserError
-from hw_models.recording import EncodedInput, EncodedSamples, Recording
-from hw_models.simulator.exact_float import exact_float32
-from hw_models.simulator.exactness import population_bounds
-from hw_models.simulator.memory_fallback import Result, run_in_batches
-from hw_models.simulator.memory_layout import neuron_zeros
-from hw_models.simulator.population_state import PopulationState
-from hw_models.simulator.recorder import Request, empty_recording, recording_part, store, wanted_records
-from hw_models.simulator.synaptic_input import SynapticInput
+from ..chip_network import ChipNetwork, Projection
+from ..errors import UserError
+from ..recording import EncodedInput, EncodedSamples, Recording
+from .exact_float import exact_float32
+from .exactness import population_bounds
+from .memory_fallback import Result, run_in_batches
+from .memory_layout import neuron_zeros
+from .population_state import PopulationState
+from .recorder import Request, empty_recording, recording_part, store, wanted_records
+from .synaptic_input import SynapticInput
 
 # Neuron states of the largest population that are held at a time (samples * steps of a block * neurons): small
 # enough to stay in the caches, large enough to keep the convolutions busy.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw_models.chip_network import (
+from ..chip_network import (
     DECAY_UNITY,
     NO_CURRENT_FILTER,
     STATE_LIMIT,
@@ -23,7 +23,7 @@ from hw_models.chip_network import (
     Population,
     Projection,
 )
-from hw_models.errors import UserError
+from ..errors import UserError
 
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53

@@ -13,10 +13,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from hw_models.chip_network import DECAY_UNITY, NO_CURRENT_FILTER, STATE_LIMIT, SYNAPSE_SHIFT, Population
-from hw_models.simulator.exactness import FLOAT32_EXACT, Bounds
-from hw_models.simulator.memory_layout import laid_out, neuron_zeros
-from hw_models.simulator.synaptic_input import wrap_int32
+from ..chip_network import DECAY_UNITY, NO_CURRENT_FILTER, STATE_LIMIT, SYNAPSE_SHIFT, Population
+from .exactness import FLOAT32_EXACT, Bounds
+from .memory_layout import laid_out, neuron_zeros
+from .synaptic_input import wrap_int32
 
 UNIT = 1.0 / DECAY_UNITY
 V_LIMIT = STATE_LIMIT - 1

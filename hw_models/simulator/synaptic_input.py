@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from hw_models.chip_network import DECAY_UNITY, SYNAPSE_SHIFT, Population, Projection
-from hw_models.linear_operator import apply_weight
-from hw_models.simulator.exactness import Bounds
-from hw_models.simulator.memory_layout import as_neurons, channels_last, flattened
+from ..chip_network import DECAY_UNITY, SYNAPSE_SHIFT, Population, Projection
+from ..linear_operator import apply_weight
+from .exactness import Bounds
+from .memory_layout import as_neurons, channels_last, flattened
 
 _INT24 = 1 << 24
 _INT32 = 1 << 32

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from converters.artefact import Artefact
+from dalif_deploy.converters.artefact import Artefact
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.input_data import InputData
 from dalif_deploy.simulation.engines.engine import Engine, EngineRun
 from dalif_deploy.simulation.engines.fast import FastEngine
 from dalif_deploy.simulation.engines.lava import LavaEngine
@@ -11,8 +13,6 @@ from dalif_deploy.simulation.engines.norse import NorseEngine
 from dalif_deploy.simulation.engines.onnx import OnnxEngine, OnnxFloatEngine
 from dalif_deploy.simulation.engines.sanafe import SanafeEngine
 from dalif_deploy.simulation.engines.torch import TorchEngine
-from hw_models.errors import UserError
-from hw_models.input_data import InputData
 
 __all__ = ["ENGINES", "Engine", "EngineRun", "make_engine"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from converters.artefact import Artefact
+from dalif_deploy.converters.artefact import Artefact
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.input_data import InputData, take_samples
 from dalif_deploy.simulation.engines.engine import EngineRun, from_integers
-from hw_models.encode_input import encode_input
-from hw_models.input_data import InputData, take_samples
 
 
 class FastEngine:
@@ -25,7 +25,7 @@ class FastEngine:
 
     def run(self, samples: slice, record: tuple[str, ...]) -> EngineRun:
         """See Engine."""
-        from hw_models.simulator import simulate
+        from dalif_deploy.hw_models.simulator import simulate
 
         # a chunk at a time: all samples of a large set, and their messages, would not fit in memory
         encoded = encode_input(self.network, take_samples(self.data, samples), steps=self.steps)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from converters.artefact import Artefact
+from dalif_deploy.converters.artefact import Artefact
+from dalif_deploy.hw_models.input_data import InputData
+from dalif_deploy.hw_models.input_stream import InputStream
 from dalif_deploy.simulation.engines.engine import EngineRun, Progress, from_integers
-from hw_models.input_data import InputData
-from hw_models.input_stream import InputStream
 
 
 class LavaEngine:
@@ -25,7 +25,7 @@ class LavaEngine:
         workers: int = 1,
         progress: Progress | None = None,
     ):
-        from converters.lava.compat import require_lava
+        from dalif_deploy.converters.lava.compat import require_lava
 
         require_lava()
         self.network = artefact.network
@@ -43,7 +43,7 @@ class LavaEngine:
 
     def run(self, samples: slice, record: tuple[str, ...]) -> EngineRun:
         """See Engine."""
-        from converters.lava.session import run_lava
+        from dalif_deploy.converters.lava.session import run_lava
 
         recording = run_lava(self.network, self.encoded.range(samples), record=record, **self.options)
         return from_integers(self.network, self.encoded.steps, recording)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from converters.artefact import Artefact
+from dalif_deploy.converters.artefact import Artefact
+from dalif_deploy.hw_models.input_data import InputData, take_samples
 from dalif_deploy.simulation.engines.engine import EngineRun
-from hw_models.input_data import InputData, take_samples
 
 
 class NirEngine:
@@ -23,7 +23,7 @@ class NirEngine:
 
     def run(self, samples: slice, record: tuple[str, ...]) -> EngineRun:
         """See Engine."""
-        from hw_models.reference import run_reference
+        from dalif_deploy.hw_models.reference import run_reference
 
         run = run_reference(self.graph, take_samples(self.data, samples), dt=self.dt, steps=self.steps, record=record)
         return EngineRun({name: each.mean(axis=1) for name, each in run.outputs.items()}, run.spikes, run.membrane)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from converters.artefact import Artefact
-from converters.norse.network import NorseNetwork
+from dalif_deploy.converters.artefact import Artefact
+from dalif_deploy.converters.norse.network import NorseNetwork
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.input_data import InputData, by_input, steps_of, take_samples
 from dalif_deploy.simulation.engines.engine import EngineRun
-from hw_models.errors import UserError
-from hw_models.input_data import InputData, by_input, steps_of, take_samples
 
 
 class NorseEngine:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from converters.artefact import Artefact
+from dalif_deploy.converters.artefact import Artefact
+from dalif_deploy.hw_models.damaged_file import damage_in_one_line
+from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.graph.flat_graph import NEURONS, SPIKING, flatten_graph
+from dalif_deploy.hw_models.input_data import InputData, by_input, steps_of, take_samples
+from dalif_deploy.hw_models.recording import Recording
 from dalif_deploy.simulation.engines.engine import EngineRun, from_integers
-from hw_models.damaged_file import damage_in_one_line
-from hw_models.encode_input import encode_input
-from hw_models.errors import UserError
-from hw_models.graph.flat_graph import NEURONS, SPIKING, flatten_graph
-from hw_models.input_data import InputData, by_input, steps_of, take_samples
-from hw_models.recording import Recording
 
 STATES = 1 << 24  # values that the models may give out in one call
 LARGEST_CHUNK = 128
@@ -24,7 +24,7 @@ class OnnxEngine:
     arithmetic = "integer"
 
     def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
-        from converters.onnx.model_file import OnnxSession
+        from dalif_deploy.converters.onnx.model_file import OnnxSession
 
         self.network, self.data = artefact.network, data
         self.steps = encode_input(self.network, take_samples(data, slice(1)), steps=steps).steps
@@ -38,7 +38,7 @@ class OnnxEngine:
 
     def run(self, samples: slice, record: tuple[str, ...]) -> EngineRun:
         """See Engine."""
-        from converters.onnx.chip_model import chip_inputs
+        from dalif_deploy.converters.onnx.chip_model import chip_inputs
 
         encoded = encode_input(self.network, take_samples(self.data, samples), steps=self.steps)
         layers = [f"{name}.{kind}" for kind in record for name in self.network.populations]
@@ -56,7 +56,7 @@ class OnnxFloatEngine:
     arithmetic = "float32"
 
     def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
-        from converters.onnx.model_file import OnnxSession
+        from dalif_deploy.converters.onnx.model_file import OnnxSession
 
         self.flat, self.data = flatten_graph(artefact.reference), data
         self.session = OnnxSession(artefact.onnx("sequence"))
