@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from dalif_deploy.data import LabelledData, load_data
-from dalif_deploy.hw_models.atomic_files import atomic_file
+from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.networks import build_network
 from dalif_deploy.training.config import TrainConfig
 from dalif_deploy.training.fit import fit, steps_per_epoch

@@ -78,8 +78,8 @@ def peak() -> float:
 
 def simulated(network, graph: nir.NIRGraph) -> dict:
     """One image through the simulator, against the float reference: the share of spikes that agree, a layer."""
-    from dalif_deploy.hw_models.encode_input import encode_input
     from dalif_deploy.hw_models.reference import run_reference
+    from dalif_deploy.hw_models.samples.encode import encode_input
     from dalif_deploy.hw_models.simulator import simulate
 
     image = np.random.default_rng(1).random((1, 3, 32, 32))

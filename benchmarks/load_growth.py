@@ -17,10 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, ChipOutput, Geometry, Population, Projection
+from dalif_deploy.hw_models.chip_network.form import (
+    ChipInput,
+    ChipNetwork,
+    ChipOutput,
+    Geometry,
+    Population,
+    Projection,
+)
 from dalif_deploy.hw_models.energy.counts import count_activity
 from dalif_deploy.hw_models.mapping import map_network
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator import simulate_chunks
 
 USUAL = {"layers": 4, "neurons": 8 * 32 * 32, "steps": 8, "samples": 4}

@@ -13,10 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, ChipOutput, Geometry, Population, Projection
+from dalif_deploy.hw_models.chip_network.form import (
+    ChipInput,
+    ChipNetwork,
+    ChipOutput,
+    Geometry,
+    Population,
+    Projection,
+)
 from dalif_deploy.hw_models.energy.fan_out import fan_out
 from dalif_deploy.hw_models.errors import CheckFailed
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 
 CHANNELS, SIDE, LAYERS, KERNEL, STEPS = 32, 256, 5, 5, 4
 

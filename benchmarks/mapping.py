@@ -12,8 +12,8 @@ import time
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_description import chip_names
-from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, Geometry, Population, Projection
+from dalif_deploy.hw_models.chip_network.form import ChipInput, ChipNetwork, Geometry, Population, Projection
+from dalif_deploy.hw_models.chips.description import chip_names
 from dalif_deploy.hw_models.errors import CheckFailed
 from dalif_deploy.hw_models.mapping import map_network
 from dalif_deploy.hw_models.mapping.traffic import traffic_of_a_spike
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--network", help="a network.nir written by dalif-export --target lava")
     arguments = parser.parse_args()
     if arguments.network:
-        from dalif_deploy.hw_models.chip_network_file import read_chip_network
+        from dalif_deploy.hw_models.chip_network.file import read_chip_network
 
         network = read_chip_network(arguments.network)
     else:

@@ -54,8 +54,8 @@ def main() -> int:
 def prepare(arguments: argparse.Namespace) -> None:
     from dalif_deploy.converters.artefact import load_artefact
     from dalif_deploy.data import load_data
-    from dalif_deploy.hw_models.encode_input import encode_input
-    from dalif_deploy.hw_models.input_data import take_samples
+    from dalif_deploy.hw_models.samples.encode import encode_input
+    from dalif_deploy.hw_models.samples.input_data import take_samples
     from dalif_deploy.hw_models.simulator import simulate
 
     artefact = load_artefact(arguments.folder)
@@ -106,7 +106,7 @@ def run(net: str, samples: str, save: str | None) -> int:
 
 def check_random(networks: int, seed: int, save: str | None) -> int:
     from dalif_deploy.converters.netx.read import read_net
-    from dalif_deploy.hw_models.encode_input import encode_input
+    from dalif_deploy.hw_models.samples.encode import encode_input
     from dalif_deploy.hw_models.simulator import simulate
     from tests.random_net_files import random_net_file
 

@@ -24,7 +24,7 @@ from dalif_deploy.hw_models.energy.counts import count_activity
 from dalif_deploy.hw_models.energy.models import loihi_energy
 from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.hw_models.mapping import map_network
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "lava_dl"
 STEPS = 16

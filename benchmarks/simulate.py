@@ -24,11 +24,11 @@ import torch.nn.functional as F
 
 from dalif_deploy.converters.dalif_to_nir import network_to_nir
 from dalif_deploy.data import LabelledData, load_data
-from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.compiler import compile_graph
-from dalif_deploy.hw_models.encode_input import encode_input
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.samples.encode import encode_input
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator import simulate_chunks
 from dalif_deploy.networks import SpikingNetwork, build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint

@@ -16,7 +16,7 @@ from typing import Any
 
 import nir
 
-from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.errors import UserError
 
 from .nir_file import read_nir
@@ -36,7 +36,7 @@ class Artefact:
     @property
     def network(self) -> ChipNetwork:
         """The compiled network."""
-        from dalif_deploy.hw_models.chip_network_file import read_chip_network
+        from dalif_deploy.hw_models.chip_network.file import read_chip_network
 
         return read_chip_network(self._file(NETWORK_FILE, "has no compiled network", "export with --target lava"))
 

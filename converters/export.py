@@ -6,8 +6,8 @@ import json
 import platform
 from pathlib import Path
 
-from dalif_deploy.hw_models.atomic_files import atomic_directory
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.files.atomic import atomic_directory
 
 from .artefact import EXPORT_FORMAT, EXPORT_JSON, Artefact
 from .source import Source, load_source

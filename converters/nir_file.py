@@ -9,11 +9,11 @@ import h5py
 import nir
 import numpy as np
 
-from dalif_deploy.hw_models.damaged_file import damage_in_one_line
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.files.damage import damage_in_one_line
+from dalif_deploy.hw_models.files.hdf5_read import check_hdf5
+from dalif_deploy.hw_models.files.hdf5_write import write_graph
 from dalif_deploy.hw_models.graph import FlatGraph, flatten_graph
-from dalif_deploy.hw_models.hdf5_input import check_hdf5
-from dalif_deploy.hw_models.hdf5_output import write_graph
 
 
 def read_nir(path: str | Path) -> nir.NIRGraph:

@@ -11,8 +11,8 @@ from typing import Any
 import h5py
 import nir
 
-from dalif_deploy.hw_models.chip_network import ChipNetwork
-from dalif_deploy.hw_models.chip_network_check import MOST_STEPS
+from dalif_deploy.hw_models.chip_network.check import MOST_STEPS
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
 

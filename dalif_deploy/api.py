@@ -29,7 +29,7 @@ from dalif_deploy.converters.targets.request import CalibrationData, ExportReque
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hw_models.compiler import ScaleRule
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.input_data import InputData, take_samples
+from dalif_deploy.hw_models.samples.input_data import InputData, take_samples
 from dalif_deploy.simulation.energy_session import report_on_samples
 from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
 

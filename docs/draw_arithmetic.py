@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dalif_deploy.hw_models import chip_network as chip
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.chip_network import form as chip
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator import simulate
 
 FOLDER = Path(__file__).parent

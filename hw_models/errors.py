@@ -35,3 +35,11 @@ class CheckFailed(UserError):  # noqa: N818 - it names an outcome, not a fault
     """A comparison that the user asked for did not hold (exit code 1, not 2)."""
 
     exit_code = 1
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """True for MemoryError and for what torch raises, which on the CPU is a RuntimeError without a type of its own."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and "memory" in text and ("alloc" in text or "create a memory" in text)

@@ -2,9 +2,16 @@
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, ChipOutput, Geometry, Population, Projection
-from dalif_deploy.hw_models.linear_operator import spatial_output
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.chip_network.form import (
+    ChipInput,
+    ChipNetwork,
+    ChipOutput,
+    Geometry,
+    Population,
+    Projection,
+)
+from dalif_deploy.hw_models.chip_network.geometry import spatial_output
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 
 
 def population(name, shape, *, du=4095, dv=400, vth=30, mant=0, exp=0, reset="zero", fires=True):

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from dalif_deploy.converters.lava.checks import check_input, check_network
 from dalif_deploy.converters.lava.session import run_lava
-from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.recording import EncodedInput, Recording
+from dalif_deploy.hw_models.samples.recording import EncodedInput, Recording
 from dalif_deploy.hw_models.simulator import simulate
 from dalif_deploy.hw_models.simulator.exactness import population_bounds
 from tests import scalar_chip

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dalif_deploy.hw_models.chip_network_file import write_chip_network
+from dalif_deploy.hw_models.chip_network.file import write_chip_network
 from tests.differential import PARTS, Mismatch, Tally, fuzz
 
 STAGE = 500  # networks between two lines of progress

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import ChipNetwork
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 
 
 @dataclass(repr=False)

@@ -50,8 +50,8 @@ def read_graph(path: Path) -> None:
 
 def read_chip_network(path: Path) -> None:
     """As far as two steps of a sample of zeros."""
-    from dalif_deploy.hw_models.chip_network_file import read_chip_network as read
-    from dalif_deploy.hw_models.encode_input import encode_input
+    from dalif_deploy.hw_models.chip_network.file import read_chip_network as read
+    from dalif_deploy.hw_models.samples.encode import encode_input
     from dalif_deploy.hw_models.simulator import simulate
 
     network = read(path)
@@ -111,7 +111,7 @@ def read_config(path: Path) -> None:
 
 
 def read_chip(path: Path) -> None:
-    from dalif_deploy.hw_models.chip_description import read_chip_description
+    from dalif_deploy.hw_models.chips.description import read_chip_description
 
     read_chip_description(path)
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dalif_deploy.hw_models.recording import EncodedInput, Recording
-from hw_models.chip_network import (
+from dalif_deploy.hw_models.chip_network.form import (
     VTH_MAX,
     ChipInput,
     ChipNetwork,
@@ -17,6 +16,7 @@ from hw_models.chip_network import (
     Population,
     Projection,
 )
+from dalif_deploy.hw_models.samples.recording import EncodedInput, Recording
 
 LIMIT = 1 << 23
 

@@ -8,9 +8,16 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, ChipOutput, Geometry, Population, Projection
-from dalif_deploy.hw_models.linear_operator import spatial_output
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.chip_network.form import (
+    ChipInput,
+    ChipNetwork,
+    ChipOutput,
+    Geometry,
+    Population,
+    Projection,
+)
+from dalif_deploy.hw_models.chip_network.geometry import spatial_output
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 from tests.fuzz_case import Case
 
 FEATURES = {

@@ -12,9 +12,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
-from dalif_deploy.hw_models.encode_input import encode_input
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph.node_shapes import output_shape
+from dalif_deploy.hw_models.samples.encode import encode_input
 from tests.fuzz_case import Case, Refused
 
 SPIKING = ("LIF", "IF", "CubaLIF", "Threshold")

@@ -3,8 +3,8 @@
 import h5py
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import Geometry
-from dalif_deploy.hw_models.linear_operator import spatial_output
+from dalif_deploy.hw_models.chip_network.form import Geometry
+from dalif_deploy.hw_models.chip_network.geometry import spatial_output
 
 
 def random_net_file(path, rng, *, steps=12):

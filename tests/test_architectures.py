@@ -5,8 +5,8 @@ import torch
 
 from dalif_deploy.converters.dalif_to_nir import network_to_nir
 from dalif_deploy.hw_models.compiler import compile_graph
-from dalif_deploy.hw_models.encode_input import encode_input
 from dalif_deploy.hw_models.reference import run_reference
+from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.simulator import simulate
 from dalif_deploy.networks import NetworkSpec, build_network
 

@@ -5,8 +5,8 @@ import stat
 
 import pytest
 
-from dalif_deploy.hw_models.atomic_files import atomic_directory, atomic_file
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.files.atomic import atomic_directory, atomic_file
 
 
 @pytest.fixture(params=[0o022, 0o027])

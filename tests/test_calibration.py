@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
-from dalif_deploy.hw_models.encode_input import encode_input
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.reference import run_reference
+from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.simulator import simulate
 from tests.nir_networks import DT, chain, image_network, lif
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dalif_deploy.hw_models.chip_description import CHIP_FOLDER, chip_names, load_chip, read_chip_description
+from dalif_deploy.hw_models.chips.description import CHIP_FOLDER, chip_names, load_chip, read_chip_description
 from dalif_deploy.hw_models.errors import UserError
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dalif_deploy.hw_models.chip_network import REGISTER_RANGES, ChipInput, ChipOutput, Projection
-from dalif_deploy.hw_models.chip_network_file import read_chip_network, write_chip_network
+from dalif_deploy.hw_models.chip_network.file import read_chip_network, write_chip_network
+from dalif_deploy.hw_models.chip_network.form import REGISTER_RANGES, ChipInput, ChipOutput, Projection
 from dalif_deploy.hw_models.errors import UserError
 from tests.chip_networks import chip, population
 

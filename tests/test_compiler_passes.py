@@ -8,13 +8,13 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, reject, settings
 
-from dalif_deploy.hw_models.chip_network_file import read_chip_network, write_chip_network
+from dalif_deploy.hw_models.chip_network.file import read_chip_network, write_chip_network
 from dalif_deploy.hw_models.compiler import compile_graph
 from dalif_deploy.hw_models.compiler.populations import find_populations
-from dalif_deploy.hw_models.encode_input import encode_input
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph import flatten_graph
 from dalif_deploy.hw_models.reference import run_reference
+from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.simulator import simulate
 from tests.float_network import UndecidedError, step_float_network
 from tests.nir_networks import DT, lif

@@ -13,7 +13,7 @@ import dalif_deploy.converters.targets
 from dalif_deploy.converters.export import export_network
 from dalif_deploy.converters.source import source_of_graph
 from dalif_deploy.converters.targets.request import ExportRequest
-from dalif_deploy.hw_models import chip_description
+from dalif_deploy.hw_models.chips import description as chip_description
 from dalif_deploy.hw_models.mapping import map_network
 from tests import nir_networks, scalar_chip
 

@@ -7,13 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, Geometry, HostProjection, Population, Projection
-from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.chip_network.form import (
+    ChipInput,
+    ChipNetwork,
+    Geometry,
+    HostProjection,
+    Population,
+    Projection,
+)
+from dalif_deploy.hw_models.chip_network.geometry import spatial_output
 from dalif_deploy.hw_models.energy.counts import ActivityCounter, count_activity
 from dalif_deploy.hw_models.energy.fan_out import dense_macs, fan_out
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.linear_operator import spatial_output
-from dalif_deploy.hw_models.recording import EncodedInput, Recording
+from dalif_deploy.hw_models.samples.encode import encode_input
+from dalif_deploy.hw_models.samples.recording import EncodedInput, Recording
 from dalif_deploy.hw_models.simulator import simulate
 
 

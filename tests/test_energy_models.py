@@ -5,8 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, Geometry, HostProjection, Population, Projection
-from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.chip_network.form import (
+    ChipInput,
+    ChipNetwork,
+    Geometry,
+    HostProjection,
+    Population,
+    Projection,
+)
 from dalif_deploy.hw_models.energy.arithmetic import arithmetic_45nm, dense_pass
 from dalif_deploy.hw_models.energy.constant_set import load_constants
 from dalif_deploy.hw_models.energy.counts import count_activity
@@ -15,6 +21,7 @@ from dalif_deploy.hw_models.energy.gpu_roofline import Work, dense_work, gpu_ene
 from dalif_deploy.hw_models.energy.measurement import measure
 from dalif_deploy.hw_models.energy.models import loihi_energy
 from dalif_deploy.hw_models.energy.report import energy_report
+from dalif_deploy.hw_models.samples.encode import encode_input
 
 
 def make_network(mode="spikes", chip="loihi1", steps=4):

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from dalif_deploy.hw_models.chip_network import Projection
-from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.chip_network.form import Projection
 from dalif_deploy.hw_models.energy.arithmetic import activation_bits, activation_constant, arithmetic_45nm
 from dalif_deploy.hw_models.energy.break_even import break_even
 from dalif_deploy.hw_models.energy.constant_set import load_constants
 from dalif_deploy.hw_models.energy.counts import count_activity
 from dalif_deploy.hw_models.energy.report import energy_report
+from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.reports.opponents_table import print_opponents
 from tests.test_energy_models import make_network, run
 

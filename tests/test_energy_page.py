@@ -10,11 +10,11 @@ import pytest
 from dalif_deploy.converters.export import export_network
 from dalif_deploy.converters.targets.request import ExportRequest
 from dalif_deploy.data import load_data
-from dalif_deploy.hw_models.encode_input import encode_input
 from dalif_deploy.hw_models.energy.histograms import membrane_histograms
 from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.hw_models.mapping import DoesNotFit
 from dalif_deploy.hw_models.mapping.figures import mapping_figures
+from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.simulator import simulate
 from dalif_deploy.reports.core_map import core_maps
 from dalif_deploy.reports.energy_page import FOLDER, energy_page
@@ -233,7 +233,7 @@ def test_contrast(scheme):
 
 
 def test_histograms_count_every_membrane_and_threshold_once(tmp_path):
-    from dalif_deploy.hw_models.chip_network_file import read_chip_network
+    from dalif_deploy.hw_models.chip_network.file import read_chip_network
 
     out = export_network(checkpoint(tmp_path / "m.pt"), "lava", tmp_path / "out").folder
     network = read_chip_network(out / "network.nir")

@@ -7,8 +7,7 @@ from typing import get_type_hints
 import numpy as np
 import pytest
 
-from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, Population, Projection
-from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.chip_network.form import ChipInput, ChipNetwork, Population, Projection
 from dalif_deploy.hw_models.energy import (
     arithmetic,
     break_even,
@@ -23,6 +22,7 @@ from dalif_deploy.hw_models.energy.constant_set import Constant, load_constants
 from dalif_deploy.hw_models.energy.counts import ActivityCounter, ActivityCounts, count_activity
 from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.samples.encode import encode_input
 
 SYNAPSE = 23.6e-12  # Davies et al. 2018
 ACCUMULATE = 0.9e-12  # 45 nm

@@ -7,7 +7,7 @@ from dalif_deploy.converters.artefact import load_artefact
 from dalif_deploy.converters.export import export_network
 from dalif_deploy.converters.targets.request import ExportRequest
 from dalif_deploy.data import load_data
-from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.networks.checkpoint import load_checkpoint
 from dalif_deploy.simulation.session import SimulationRequest, run_simulation
 from dalif_deploy.training import TrainConfig, train

@@ -205,8 +205,8 @@ import hashlib, json, resource
 import numpy as np
 import torch
 torch.set_num_threads(1)
-from dalif_deploy.hw_models.chip_network import ChipInput, ChipOutput, Projection
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.chip_network.form import ChipInput, ChipOutput, Projection
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator import simulate_chunks
 from tests.chip_networks import chip, population
 

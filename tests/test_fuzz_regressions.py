@@ -8,10 +8,10 @@ import nir
 import numpy as np
 import pytest
 
-from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, Geometry, Projection
+from dalif_deploy.hw_models.chip_network.form import ChipInput, ChipNetwork, Geometry, Projection
 from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
-from dalif_deploy.hw_models.encode_input import encode_input
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.samples.encode import encode_input
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator import simulate
 from tests.chip_networks import chip, population
 from tests.differential import compare, compare_with_slow_chip, merged, part, run_lava

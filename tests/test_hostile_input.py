@@ -28,7 +28,7 @@ from dalif_deploy.converters.source import load_source
 from dalif_deploy.converters.targets.request import ExportRequest
 from dalif_deploy.data import load_data
 from dalif_deploy.data.idx_images import _read as read_idx
-from dalif_deploy.hw_models.chip_network_file import read_chip_network
+from dalif_deploy.hw_models.chip_network.file import read_chip_network
 from dalif_deploy.hw_models.energy.constant_set import load_constants
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph import flatten_graph

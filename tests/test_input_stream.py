@@ -5,13 +5,13 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, HostProjection, Projection
-from dalif_deploy.hw_models.encode_input import encode_input
+from dalif_deploy.hw_models.chip_network.form import ChipInput, ChipNetwork, HostProjection, Projection
 from dalif_deploy.hw_models.energy.counts import count_activity
 from dalif_deploy.hw_models.energy.report import energy_report
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.input_stream import InputStream
 from dalif_deploy.hw_models.mapping import map_or_refusal
+from dalif_deploy.hw_models.samples.encode import encode_input
+from dalif_deploy.hw_models.samples.stream import InputStream
 from tests.chip_networks import chip, population
 
 

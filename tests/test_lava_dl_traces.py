@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from dalif_deploy.converters.netx.read import read_net
-from dalif_deploy.hw_models.chip_network import ChipInput, Projection
-from dalif_deploy.hw_models.encode_input import encode_input
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.chip_network.form import ChipInput, Projection
+from dalif_deploy.hw_models.samples.encode import encode_input
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator import simulate
 from tests.chip_networks import chip, population
 

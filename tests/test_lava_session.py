@@ -18,9 +18,9 @@ import pytest
 from dalif_deploy.converters.lava import compat, session
 from dalif_deploy.converters.lava.process_session import session_processes
 from dalif_deploy.converters.lava.session import run_lava
-from dalif_deploy.hw_models.chip_network import ChipInput
+from dalif_deploy.hw_models.chip_network.form import ChipInput
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.recording import EncodedInput, Recording
+from dalif_deploy.hw_models.samples.recording import EncodedInput, Recording
 from tests import lava_networks as nets
 
 ROOT = Path(__file__).resolve().parents[1]

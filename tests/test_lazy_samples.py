@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dalif_deploy.data import LabelledData, LazySamples
-from dalif_deploy.hw_models.input_data import take_samples
+from dalif_deploy.hw_models.samples.input_data import take_samples
 
 ARRAY = np.random.default_rng(0).random((7, 2, 3)).astype(np.float32)
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dalif_deploy.hw_models import chip_description
-from dalif_deploy.hw_models.chip_description import load_chip
-from dalif_deploy.hw_models.chip_network import ChipInput, Geometry, Projection
+from dalif_deploy.hw_models.chip_network.form import ChipInput, Geometry, Projection
+from dalif_deploy.hw_models.chips import description as chip_description
+from dalif_deploy.hw_models.chips.description import load_chip
 from dalif_deploy.hw_models.energy.counts import count_activity
 from dalif_deploy.hw_models.errors import CheckFailed, UserError
 from dalif_deploy.hw_models.mapping import DoesNotFit, map_network, mapping

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from dalif_deploy.hw_models.encode_input import encode_input
 from dalif_deploy.hw_models.energy.counts import count_activity
 from dalif_deploy.hw_models.energy.report import energy_report
 from dalif_deploy.hw_models.mapping import DoesNotFit
+from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.reports.energy_table import print_energy_report
 from dalif_deploy.reports.mapping_table import print_mapping
 from tests.chip_networks import chip

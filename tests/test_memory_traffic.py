@@ -5,10 +5,10 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from dalif_deploy.hw_models.encode_input import encode_input
 from dalif_deploy.hw_models.energy.counts import count_activity
 from dalif_deploy.hw_models.energy.memory import memory_figures
 from dalif_deploy.hw_models.mapping import map_network
+from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.simulator import simulate
 from tests.chip_networks import random_network
 from tests.scalar_chip import synapses

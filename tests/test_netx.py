@@ -13,9 +13,9 @@ from dalif_deploy.converters.netx.layers import round_biases
 from dalif_deploy.converters.netx.read import read_net
 from dalif_deploy.converters.netx.write import write_net
 from dalif_deploy.converters.targets.request import ExportRequest
-from dalif_deploy.hw_models.chip_network import ChipInput, Geometry, Projection
+from dalif_deploy.hw_models.chip_network.form import ChipInput, Geometry, Projection
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator import simulate
 from dalif_deploy.simulation.engines import make_engine
 from tests.chip_networks import chip, population

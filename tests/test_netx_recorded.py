@@ -10,9 +10,9 @@ from dalif_deploy.converters.netx.read import read_net
 from dalif_deploy.converters.netx.to_nir import integers_to_nir
 from dalif_deploy.converters.netx.write import write_net
 from dalif_deploy.converters.targets.request import ExportRequest
-from dalif_deploy.hw_models.encode_input import encode_input
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.reference import run_reference
+from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.simulator import simulate
 from dalif_deploy.simulation.engines import make_engine
 

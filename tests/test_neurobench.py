@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from dalif_deploy.hw_models.encode_input import encode_input
 from dalif_deploy.hw_models.energy.counts import count_activity
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.samples.encode import encode_input
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator import simulate
 from tests.chip_networks import random_network
 

@@ -19,7 +19,7 @@ from dalif_deploy.converters.onnx.float_models import sequence_model, step_model
 from dalif_deploy.converters.onnx.model_file import OnnxSession, write_model
 from dalif_deploy.converters.targets import ExportRequest
 from dalif_deploy.data import load_data
-from dalif_deploy.hw_models.chip_network import ChipInput, Projection
+from dalif_deploy.hw_models.chip_network.form import ChipInput, Projection
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph.flat_graph import flatten_graph
 from dalif_deploy.hw_models.reference import run_reference

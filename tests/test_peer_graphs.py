@@ -10,8 +10,8 @@ import pytest
 
 from dalif_deploy.converters.nir_file import read_nir
 from dalif_deploy.hw_models.compiler import compile_graph
-from dalif_deploy.hw_models.encode_input import encode_input
 from dalif_deploy.hw_models.reference import run_reference
+from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.simulator import simulate
 from tests import peer_networks as peers
 

@@ -168,7 +168,7 @@ def test_a_half_written_temporary_is_no_checkpoint(tmp_path):
     for name, has_checkpoint in (("a", False), ("b", True)):
         other = tmp_path / f"{name}.training"
         other.mkdir()
-        # as dalif_deploy.hw_models.atomic_files names them; newer than the checkpoint
+        # as dalif_deploy.hw_models.files.atomic names them; newer than the checkpoint
         if has_checkpoint:
             (other / "checkpoint.pt").write_bytes(whole)
         (other / ".checkpoint.pt.k3j2h1.pt").write_bytes(whole[: len(whole) // 2])

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from dalif_deploy.hw_models.chip_network import ChipInput, ChipOutput, Geometry, Projection
+from dalif_deploy.hw_models.chip_network.form import ChipInput, ChipOutput, Geometry, Projection
+from dalif_deploy.hw_models.chip_network.geometry import spatial_output
+from dalif_deploy.hw_models.chip_network.synapse_list import synapse_list
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.linear_operator import spatial_output
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator import simulate
-from dalif_deploy.hw_models.synapse_list import synapse_list
 from tests import scalar_chip
 from tests.chip_networks import chip, population, random_network
 from tests.test_commands import checkpoint, run

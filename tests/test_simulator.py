@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from dalif_deploy.hw_models.chip_network import ChipInput, Geometry, Projection
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.chip_network.form import ChipInput, Geometry, Projection
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator import simulate, simulate_chunks
 from dalif_deploy.hw_models.simulator.exactness import population_bounds
 from tests import scalar_chip
@@ -211,8 +211,8 @@ def test_memory_does_not_grow_with_samples_and_steps():
     script = """
 import resource, sys
 import numpy as np
-from dalif_deploy.hw_models.chip_network import ChipInput, Projection
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.chip_network.form import ChipInput, Projection
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator import simulate
 from tests.chip_networks import chip, population
 

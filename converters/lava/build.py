@@ -15,7 +15,7 @@ from lava.proc.dense.process import Dense
 from lava.proc.lif.process import LIFReset
 from lava.utils.weightutils import SignMode
 
-from dalif_deploy.hw_models.chip_network import VTH_MAX, Population, Projection
+from dalif_deploy.hw_models.chip_network.form import VTH_MAX, Population, Projection
 
 from .checks import mixed_signs
 from .job import Job

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import (
+from dalif_deploy.hw_models.chip_network.form import (
     REGISTER_RANGES,
     ChipNetwork,
     Population,
     Projection,
 )
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 
 WEIGHT_EXP_MAX = 15  # weight * 2^exp over a few thousand synapses stays within Lava's int32
 

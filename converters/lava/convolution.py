@@ -7,7 +7,7 @@ from lava.magma.core.model.py.type import LavaPyType
 from lava.proc.conv.models import PyConvModelFixed
 from lava.proc.conv.process import Conv
 
-from dalif_deploy.hw_models.chip_network import Projection
+from dalif_deploy.hw_models.chip_network.form import Projection
 
 from .layout import lava_geometry, lava_kernel
 

@@ -16,8 +16,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import ChipInput, ChipNetwork, ChipOutput, Geometry, Population, Projection
-from dalif_deploy.hw_models.recording import EncodedInput, EncodedSamples
+from dalif_deploy.hw_models.chip_network.form import (
+    ChipInput,
+    ChipNetwork,
+    ChipOutput,
+    Geometry,
+    Population,
+    Projection,
+)
+from dalif_deploy.hw_models.samples.recording import EncodedInput, EncodedSamples
 
 PROGRESS = "progress.npy"
 DONE = "done"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import Geometry
+from dalif_deploy.hw_models.chip_network.form import Geometry
 
 
 def lava_shape(shape: tuple[int, ...]) -> tuple[int, ...]:

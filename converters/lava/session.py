@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.recording import EncodedInput, EncodedSamples, Recording
+from dalif_deploy.hw_models.samples.recording import EncodedInput, EncodedSamples, Recording
 
 from .checks import check_input, check_network
 from .compat import require_lava

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+import dalif_deploy
 from dalif_deploy.hw_models.errors import UserError
 
 from .job import DONE, PROGRESS, Job
@@ -34,7 +35,7 @@ class WorkerRun:
         self._counters = np.load(job.folder / PROGRESS, mmap_mode="r")
         self._start = self._last_change = time.monotonic()
         self._seen = 0
-        root = str(Path(__file__).resolve().parents[2])
+        root = str(Path(dalif_deploy.__file__).resolve().parents[1])
         inherited = os.environ.get("PYTHONPATH")
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root]),

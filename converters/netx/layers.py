@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import (
+from dalif_deploy.hw_models.chip_network.form import (
     BIAS_MANT_MAX,
     BIAS_MANT_MIN,
     VTH_MAX,

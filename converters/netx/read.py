@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import (
+from dalif_deploy.hw_models.chip_network.form import (
     BIAS_MANT_MAX,
     BIAS_MANT_MIN,
     VTH_MAX,
@@ -25,12 +25,11 @@ from dalif_deploy.hw_models.chip_network import (
     Population,
     Projection,
 )
-from dalif_deploy.hw_models.damaged_file import damage_in_one_line
+from dalif_deploy.hw_models.chip_network.geometry import check_geometry, spatial_output
+from dalif_deploy.hw_models.chip_network.size import check_size
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.hdf5_input import check_hdf5
-from dalif_deploy.hw_models.linear_operator import spatial_output
-from dalif_deploy.hw_models.network_size import check_size
-from dalif_deploy.hw_models.valid_geometry import check_geometry
+from dalif_deploy.hw_models.files.damage import damage_in_one_line
+from dalif_deploy.hw_models.files.hdf5_read import check_hdf5
 
 from .dense_synapses import check_weights, split_by_delay
 from .layers import BIAS_EXP, BIAS_STEP

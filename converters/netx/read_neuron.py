@@ -7,7 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import NO_CURRENT_FILTER, VTH_MAX
+from dalif_deploy.hw_models.chip_network.form import NO_CURRENT_FILTER, VTH_MAX
 from dalif_deploy.hw_models.errors import UserError
 
 # Ends of the registers as the file counts them; SLAYER writes 2^18 - 1 for neurons that shall never fire

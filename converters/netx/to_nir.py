@@ -5,7 +5,7 @@ from __future__ import annotations
 import nir
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import (
+from dalif_deploy.hw_models.chip_network.form import (
     DECAY_UNITY,
     NO_CURRENT_FILTER,
     SYNAPSE_SHIFT,

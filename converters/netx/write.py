@@ -11,9 +11,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.hdf5_output import hdf5_file
+from dalif_deploy.hw_models.files.hdf5_write import hdf5_file
 
 from .layers import BIAS_STEP, NetLayer, chain_of
 

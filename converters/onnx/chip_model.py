@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator.exactness import population_bounds
 
 from .builder import TIME, GraphBuilder, Value
@@ -88,7 +88,7 @@ def chip_model(
 
 
 def chip_inputs(encoded: EncodedInput) -> dict[str, np.ndarray]:
-    """What the model takes, from what `dalif_deploy.hw_models.encode_input` made."""
+    """What the model takes, from what `dalif_deploy.hw_models.samples.encode` made."""
     messages = {f"{name}.messages": array.astype(np.int32) for name, array in encoded.messages.items()}
     biases = {
         f"{name}.bias": mant.astype(np.int32) << exp.astype(np.int32) for name, (mant, exp) in encoded.bias.items()

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import DECAY_UNITY, NO_CURRENT_FILTER, STATE_LIMIT, SYNAPSE_SHIFT, Population
+from dalif_deploy.hw_models.chip_network.form import (
+    DECAY_UNITY,
+    NO_CURRENT_FILTER,
+    STATE_LIMIT,
+    SYNAPSE_SHIFT,
+    Population,
+)
 
 from .builder import GraphBuilder, Value
 

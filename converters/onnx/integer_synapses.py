@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import ChipNetwork, Projection
-from dalif_deploy.hw_models.linear_operator import spatial_output
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork, Projection
+from dalif_deploy.hw_models.chip_network.geometry import spatial_output
 from dalif_deploy.hw_models.simulator.exactness import projection_bound
 
 from .builder import GraphBuilder, Value

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.graph.flat_graph import NEURONS, FlatGraph
 from dalif_deploy.hw_models.graph.neuron_dynamics import compact, neuron_dynamics
 

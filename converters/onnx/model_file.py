@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dalif_deploy.hw_models.damaged_file import damage_in_one_line
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.files.damage import damage_in_one_line
 
 if TYPE_CHECKING:
     import onnx

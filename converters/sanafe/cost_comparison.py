@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.energy.constant_set import load_constants
 from dalif_deploy.hw_models.energy.counts import count_activity
 from dalif_deploy.hw_models.energy.loihi_sanafe import sanafe_terms
-from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.samples.recording import EncodedInput
 
 from .run import run_sanafe
 

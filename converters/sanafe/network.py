@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import DECAY_UNITY, NO_CURRENT_FILTER, ChipNetwork, Population
+from dalif_deploy.hw_models.chip_network.form import DECAY_UNITY, NO_CURRENT_FILTER, ChipNetwork, Population
+from dalif_deploy.hw_models.chip_network.synapse_list import synapse_list
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.mapping import Mapping, map_network
-from dalif_deploy.hw_models.synapse_list import synapse_list
 
 ROWS, CORES_A_TILE = 4, 4  # of SANA-FE's loihi.yaml, whose tiles are numbered column by column
 UNIT = 64  # integers of the membrane a unit of SANA-FE's potential

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import ChipNetwork, Population
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork, Population
 from dalif_deploy.hw_models.mapping import Mapping
-from dalif_deploy.hw_models.recording import EncodedInput, Recording
+from dalif_deploy.hw_models.samples.recording import EncodedInput, Recording
 
 from .network import NEVER, UNIT, bias_of, build_sanafe, registers
 

@@ -6,11 +6,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from dalif_deploy.hw_models.chip_network_file import write_chip_network
+from dalif_deploy.hw_models.chip_network.file import write_chip_network
 from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
 from dalif_deploy.hw_models.compiler.quantize import FULL_WEIGHT_BITS
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.input_data import sample_count
+from dalif_deploy.hw_models.samples.input_data import sample_count
 
 from ..artefact import NETWORK_FILE
 from ..source import Source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dalif_deploy.hw_models.chip_network_file import read_chip_network, write_chip_network
+from dalif_deploy.hw_models.chip_network.file import read_chip_network, write_chip_network
 
 from ..artefact import NETWORK_FILE
 from ..netx.layers import chain_of, round_biases

@@ -17,7 +17,7 @@ def write_onnx_target(source: Source, request: ExportRequest, folder: Path) -> d
     require_onnx()
     import onnx
 
-    from dalif_deploy.hw_models.chip_network_file import read_chip_network
+    from dalif_deploy.hw_models.chip_network.file import read_chip_network
     from dalif_deploy.hw_models.graph.flat_graph import flatten_graph
 
     from ..onnx.chip_model import chip_model

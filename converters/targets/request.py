@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dalif_deploy.hw_models.compiler import ScaleRule
-from dalif_deploy.hw_models.input_data import InputData
+from dalif_deploy.hw_models.samples.input_data import InputData
 
 
 @dataclass

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dalif_deploy.hw_models.chip_network_file import read_chip_network
+from dalif_deploy.hw_models.chip_network.file import read_chip_network
 
 from ..artefact import NETWORK_FILE
 from ..sanafe.network import build_sanafe, sanafe_core

@@ -15,8 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from dalif_deploy.cli.standard_streams import flush_output, prepare_streams
-from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.out_of_memory import is_out_of_memory
+from dalif_deploy.hw_models.errors import UserError, is_out_of_memory
 
 JsonOption = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON; - is standard output.")
@@ -79,7 +78,7 @@ def write_json(figures: dict[str, Any], destination: str | None, *, force: bool 
     if destination == "-":
         sys.stdout.write(text)
         return
-    from dalif_deploy.hw_models.atomic_files import atomic_file
+    from dalif_deploy.hw_models.files.atomic import atomic_file
 
     with atomic_file(Path(destination), force=force) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -88,7 +88,7 @@ def energy(
 
     from dalif_deploy.converters.artefact import load_artefact
     from dalif_deploy.data import load_data
-    from dalif_deploy.hw_models.input_data import take_samples
+    from dalif_deploy.hw_models.samples.input_data import take_samples
     from dalif_deploy.reports.energy_table import print_energy_report
     from dalif_deploy.simulation.energy_session import compared_with_sanafe, report_on_samples
 

@@ -75,7 +75,7 @@ def _calibration(spec: str, samples: int, data_root: str | None, steps: int | No
     from dalif_deploy.converters.source import load_source
     from dalif_deploy.converters.targets.request import CalibrationData
     from dalif_deploy.data import load_data
-    from dalif_deploy.hw_models.input_data import take_samples
+    from dalif_deploy.hw_models.samples.input_data import take_samples
 
     data = load_data(spec, data_root, steps=steps or load_source(model).steps)
     return CalibrationData(spec, take_samples(data.inputs, slice(samples)))

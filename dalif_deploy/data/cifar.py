@@ -14,8 +14,8 @@ from dalif_deploy.data.data_folders import data_folders, download_folder
 from dalif_deploy.data.labelled_data import LabelledData
 from dalif_deploy.data.lazy_samples import LazySamples
 from dalif_deploy.data.pickled_array import plain_array, read_plain_pickle
-from dalif_deploy.hw_models.damaged_file import damage_in_one_line
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.files.damage import damage_in_one_line
 
 SHAPE = (3, 32, 32)
 # in each picture a row of 32 * 32 pixels is an image; the labels' files are spelt so

@@ -14,7 +14,7 @@ from dalif_deploy.data import event_reader
 from dalif_deploy.data.event_frames import event_frames, require_events
 from dalif_deploy.data.labelled_data import LabelledData
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.file_claims import half_of_memory, most_claimed
+from dalif_deploy.hw_models.files.claims import half_of_memory, most_claimed
 
 # iniVation; Event Stream; Prophesee EVT2, EVT3 and DAT. faery rather than aedat, expelliarmus or tonic: it alone reads
 # them all, and gives the sensor's size with the events. Its .csv is left out: there it has to guess that size.

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from dalif_deploy.data.data_folders import cache_folder
 from dalif_deploy.data.labelled_data import LabelledData
 from dalif_deploy.data.lazy_samples import LazySamples
-from dalif_deploy.hw_models.atomic_files import atomic_file
+from dalif_deploy.hw_models.files.atomic import atomic_file
 
 
 def cached_frames(

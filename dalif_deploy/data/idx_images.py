@@ -11,9 +11,9 @@ import numpy as np
 
 from dalif_deploy.data.data_folders import download_folder
 from dalif_deploy.data.labelled_data import LabelledData
-from dalif_deploy.hw_models.damaged_file import damage_in_one_line
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.file_claims import check_claim
+from dalif_deploy.hw_models.files.claims import check_claim
+from dalif_deploy.hw_models.files.damage import damage_in_one_line
 
 _BYTES = 8  # idx's number for that type
 _AGAIN = "fetch the data again"

@@ -9,8 +9,8 @@ import numpy as np
 from dalif_deploy.data.data_folders import data_folders
 from dalif_deploy.data.labelled_data import LabelledData
 from dalif_deploy.data.lazy_samples import LazySamples
-from dalif_deploy.hw_models.damaged_file import damage_in_one_line
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.files.damage import damage_in_one_line
 
 SHORT_SIDE, SIDE = 256, 224  # pixels
 MOST_SIDES = 64  # that an image may be long in times of its width; ImageNet's are below 40

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dalif_deploy.data.lazy_samples import LazySamples
-from dalif_deploy.hw_models.input_data import InputData
+from dalif_deploy.hw_models.samples.input_data import InputData
 
 
 @dataclass

@@ -10,9 +10,9 @@ import numpy as np
 
 from dalif_deploy.data.data_sets import find_data_set
 from dalif_deploy.data.labelled_data import LabelledData
-from dalif_deploy.hw_models.damaged_file import damage_in_one_line
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.zip_input import check_zip
+from dalif_deploy.hw_models.files.damage import damage_in_one_line
+from dalif_deploy.hw_models.files.zip_read import check_zip
 
 _SAVEZ = "write it with np.savez"
 

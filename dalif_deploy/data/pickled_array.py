@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dalif_deploy.hw_models.plain_pickle import PlainUnpickler
+from dalif_deploy.hw_models.files.plain_pickle import PlainUnpickler
 
 
 class _Type:

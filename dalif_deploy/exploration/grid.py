@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import product
 from typing import Any, NamedTuple
 
-from dalif_deploy.hw_models.chip_description import chip_names, load_chip
+from dalif_deploy.hw_models.chips.description import chip_names, load_chip
 from dalif_deploy.hw_models.errors import UserError
 
 SCALE_GROUPS = ("layer", "channel")  # the compiler's, which would bring torch; a test holds them together

@@ -55,14 +55,14 @@ class PointWork:
 
     def _figures(self, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
         from dalif_deploy.converters.export import export_network
-        from dalif_deploy.hw_models.encode_input import encode_input
         from dalif_deploy.hw_models.energy.counts import count_activity
         from dalif_deploy.hw_models.energy.latency import latency_figures
         from dalif_deploy.hw_models.energy.loihi_sanafe import sanafe_energy
         from dalif_deploy.hw_models.energy.models import loihi_energy
         from dalif_deploy.hw_models.energy.report import count_figures, host_figures
-        from dalif_deploy.hw_models.input_data import sample_count, take_samples
         from dalif_deploy.hw_models.mapping import map_or_refusal
+        from dalif_deploy.hw_models.samples.encode import encode_input
+        from dalif_deploy.hw_models.samples.input_data import sample_count, take_samples
         from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
 
         artefact = export_network(self.source.file, "lava", folder, request=export_request(settings), dt=self.source.dt)

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from dalif_deploy.hw_models.atomic_files import atomic_file
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.networks.checkpoint_claims import check_checkpoint
 from dalif_deploy.networks.spec import NetworkSpec
 from dalif_deploy.networks.spiking_network import SpikingNetwork, build_network

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.plain_pickle import PlainUnpickler, require_tree
-from dalif_deploy.hw_models.zip_input import check_zip
+from dalif_deploy.hw_models.files.plain_pickle import PlainUnpickler, require_tree
+from dalif_deploy.hw_models.files.zip_read import check_zip
 
 
 @dataclass(frozen=True)

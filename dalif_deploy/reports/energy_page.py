@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dalif_deploy.hw_models.atomic_files import atomic_file
 from dalif_deploy.hw_models.energy.units import readable
+from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.reports.core_map import CHIPS_DRAWN, core_maps
 from dalif_deploy.reports.layer_energy import BETWEEN, energy_by_layer
 from dalif_deploy.reports.log_axis import on_log_axis

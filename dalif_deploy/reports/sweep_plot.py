@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dalif_deploy.hw_models.atomic_files import atomic_file
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.reports.sweep_words import by_scope, varied
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy as np
 
 from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.input_data import InputData, sample_count
+from dalif_deploy.hw_models.samples.input_data import InputData, sample_count
 from dalif_deploy.simulation.engines import ENGINES, Engine, EngineRun, make_engine
 
 # Samples that all engines run before their spikes are compared and dropped; starting Lava costs seconds a time

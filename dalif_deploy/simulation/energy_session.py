@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from dalif_deploy.converters.artefact import Artefact
-from dalif_deploy.hw_models.encode_input import encode_input
 from dalif_deploy.hw_models.energy.counts import count_activity
 from dalif_deploy.hw_models.energy.cpu_measurement import find_cpu_counter, measured_cpu
 from dalif_deploy.hw_models.energy.gpu_measurement import find_counter, measured_gpu
 from dalif_deploy.hw_models.energy.histograms import sample_energy
 from dalif_deploy.hw_models.energy.report import energy_report
-from dalif_deploy.hw_models.input_data import InputData
-from dalif_deploy.hw_models.input_stream import InputStream
 from dalif_deploy.hw_models.mapping import DoesNotFit, map_or_refusal
+from dalif_deploy.hw_models.samples.encode import encode_input
+from dalif_deploy.hw_models.samples.input_data import InputData
+from dalif_deploy.hw_models.samples.stream import InputStream
 
 
 def report_on_samples(

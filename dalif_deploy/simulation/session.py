@@ -15,9 +15,9 @@ from rich.progress import Progress
 from dalif_deploy.converters.artefact import Artefact, load_artefact
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.data.event_recording import is_recording, load_recording
-from dalif_deploy.hw_models.atomic_files import atomic_file
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.input_data import InputData, sample_count, take_samples
+from dalif_deploy.hw_models.files.atomic import atomic_file
+from dalif_deploy.hw_models.samples.input_data import InputData, sample_count, take_samples
 from dalif_deploy.simulation.agreement import run_agreement
 from dalif_deploy.simulation.comparison import Comparison
 from dalif_deploy.simulation.engines import Engine, EngineRun, make_engine

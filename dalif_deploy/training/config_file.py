@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dalif_deploy.hw_models.damaged_file import damage_in_one_line
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.files.damage import damage_in_one_line
 from dalif_deploy.networks import NeuronSpec
 from dalif_deploy.training.config import TrainConfig
 

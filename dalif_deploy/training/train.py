@@ -14,8 +14,8 @@ import torch
 from dalif_deploy.converters.targets.lava import default_input_mode
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget
-from dalif_deploy.hw_models.atomic_files import atomic_directory
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.files.atomic import atomic_directory
 from dalif_deploy.networks import build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig

@@ -12,8 +12,8 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from dalif_deploy.hardware_aware import ChipForward
-from dalif_deploy.hw_models.damaged_file import damage_in_one_line
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.files.damage import damage_in_one_line
 from dalif_deploy.networks import SpikingNetwork
 from dalif_deploy.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..chip_network import ChipInput
-from ..encode_input import message_levels
+from ..chip_network.form import ChipInput
 from ..graph.flat_graph import FlatGraph
-from ..input_data import InputData, by_input, sample_count, take_samples
 from ..reference.interpreter import run_reference
+from ..samples.encode import message_levels
+from ..samples.input_data import InputData, by_input, sample_count, take_samples
 from .populations import FloatNetwork
 
 PERCENTILE = 99.9  # of |weights|, |currents| and |membranes| that rule "percentile" covers

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..chip_network import (
+from ..chip_network.form import (
     BIAS_EXP_MAX,
     BIAS_MANT_MAX,
     DECAY_UNITY,

@@ -8,11 +8,11 @@ from typing import Any, cast
 import nir
 import numpy as np
 
-from ..chip_description import ChipDescription, load_chip
-from ..chip_network import SYNAPSE_SHIFT, ChipInput, ChipNetwork, ChipOutput, InputMode
+from ..chip_network.form import SYNAPSE_SHIFT, ChipInput, ChipNetwork, ChipOutput, InputMode
+from ..chips.description import ChipDescription, load_chip
 from ..errors import UserError
 from ..graph.flat_graph import flatten_graph
-from ..input_data import InputData
+from ..samples.input_data import InputData
 from ..simulator.exactness import population_bounds
 from .calibration import calibrate
 from .choose_scale import weight_grid

@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from torch.nn.grad import conv1d_input, conv2d_input
 
-from ..chip_network import Geometry
+from ..chip_network.apply_weight import apply_weight
+from ..chip_network.form import Geometry
+from ..chip_network.geometry import spatial_output
 from ..errors import UserError
 from ..graph.conv_geometry import pool_geometry, read_convolution
 from ..graph.flat_graph import FlatGraph
 from ..graph.neuron_dynamics import compact
 from ..graph.node_delay import delay_steps
-from ..linear_operator import apply_weight, spatial_output
 
 DENSE_LIMIT = 1 << 27  # entries of a matrix that a chain without a convolution's form may be written out to
 

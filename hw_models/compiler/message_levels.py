@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..chip_network import ChipInput, Projection
+from ..chip_network.form import ChipInput, Projection
 from .choose_scale import weight_grid
 
 # root mean square of a message that is evenly spread over 0..1, as a part of its largest

@@ -9,7 +9,7 @@ from typing import Any
 import nir
 import numpy as np
 
-from ..chip_network import OutputMode
+from ..chip_network.form import OutputMode
 from ..errors import UserError
 from ..graph.flat_graph import NEURONS, SPIKING, FlatGraph
 from ..graph.neuron_dynamics import NeuronDynamics, compact, neuron_dynamics

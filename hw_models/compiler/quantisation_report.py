@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..chip_network import STATE_LIMIT, Population, Projection
+from ..chip_network.apply_weight import apply_weight
+from ..chip_network.form import STATE_LIMIT, Population, Projection
 from ..errors import UserError
-from ..linear_operator import apply_weight
 from .calibration import Calibration
 from .choose_scale import INTEGER_TOLERANCE, UNIT
 from .populations import FloatPopulation

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..chip_network import NO_CURRENT_FILTER, VTH_MAX, HostProjection, Population, Projection, encode_bias
+from ..chip_network.apply_weight import apply_weight
+from ..chip_network.form import NO_CURRENT_FILTER, VTH_MAX, HostProjection, Population, Projection, encode_bias
 from ..errors import UserError
 from ..graph.neuron_dynamics import compact
-from ..linear_operator import apply_weight
 from .calibration import Calibration
 from .choose_scale import (
     LARGEST_WEIGHT,

@@ -14,7 +14,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from ..chip_network import ChipNetwork, HostProjection, Projection
+from ..chip_network.form import ChipNetwork, HostProjection, Projection
 from .constant_set import load_constants
 from .counts import ActivityCounts
 from .fan_out import dense_macs

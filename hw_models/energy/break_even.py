@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..chip_network import ChipNetwork
+from ..chip_network.form import ChipNetwork
 from .arithmetic import (
     WEIGHT_BITS,
     DensePass,

@@ -22,11 +22,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..chip_network import ChipNetwork, Population, Projection
+from ..chip_network.apply_weight import apply_weight
+from ..chip_network.form import ChipNetwork, Population, Projection
 from ..errors import UserError
-from ..linear_operator import apply_weight
 from ..mapping import Mapping, TrafficCounter, TrafficCounts
-from ..recording import EncodedInput, EncodedSamples, Recording
+from ..samples.recording import EncodedInput, EncodedSamples, Recording
 from .fan_out import dense_macs, fan_out
 
 EVENT_BLOCK = 1 << 22  # values of a population that are convolved at a time, to bound memory

@@ -12,8 +12,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from ..chip_network import ChipNetwork
-from ..recording import EncodedSamples
+from ..chip_network.form import ChipNetwork
+from ..samples.recording import EncodedSamples
 from .measurement import EnergyCounter, measured_rows
 
 POWERCAP = Path("/sys/class/powercap")

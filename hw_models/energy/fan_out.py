@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..chip_network import Geometry
-from ..linear_operator import apply_weight
+from ..chip_network.apply_weight import apply_weight
+from ..chip_network.form import Geometry
 
 
 def fan_out(present: np.ndarray, geometry: Geometry | None, source_shape: tuple[int, ...]) -> np.ndarray:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..chip_network import ChipNetwork
-from ..recording import EncodedSamples
+from ..chip_network.form import ChipNetwork
+from ..samples.recording import EncodedSamples
 from .gpu_roofline import LARGE_BATCH
 from .measurement import EnergyCounter, measured_rows
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..chip_network import ChipNetwork, HostProjection, Projection
-from ..linear_operator import spatial_output
+from ..chip_network.form import ChipNetwork, HostProjection, Projection
+from ..chip_network.geometry import spatial_output
 from .constant_set import ConstantSet, constant_names, load_constants
 
 LARGE_BATCH = 1024  # weights are then fetched once for this many samples

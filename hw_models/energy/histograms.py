@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..chip_network import SYNAPSE_SHIFT, ChipNetwork
-from ..recording import EncodedSamples
+from ..chip_network.form import SYNAPSE_SHIFT, ChipNetwork
+from ..samples.recording import EncodedSamples
 from .constant_set import load_constants
 from .counts import ActivityCounts
 from .models import joules_by_sample, loihi_terms

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..chip_network import ChipNetwork
-from ..linear_operator import apply_weight
+from ..chip_network.apply_weight import apply_weight
+from ..chip_network.form import ChipNetwork
 from ..mapping import Mapping
-from ..recording import EncodedInput, EncodedSamples
+from ..samples.recording import EncodedInput, EncodedSamples
+from ..samples.statistics import over_samples
 from .constant_set import load_constants
-from .statistics import over_samples
 
 SAMPLES = 8  # whose steps are looked at one by one
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..chip_network import ChipNetwork
+from ..chip_network.form import ChipNetwork
 from .constant_set import load_constants
 from .counts import ActivityCounts
 from .models import Term, add_terms

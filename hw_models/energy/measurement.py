@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from ..chip_network import ChipNetwork
-from ..recording import EncodedInput, EncodedSamples
+from ..chip_network.form import ChipNetwork
+from ..samples.recording import EncodedInput, EncodedSamples
 
 MEASURE_SECONDS = 5.0
 IDLE_SECONDS = 3.0

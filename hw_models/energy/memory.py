@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..chip_network import STATE_LIMIT
+from ..chip_network.form import STATE_LIMIT
+from ..samples.statistics import over_samples
 from .counts import ActivityCounts
-from .statistics import over_samples
 
 STATE_BITS = 2 * STATE_LIMIT.bit_length()  # u and v, each with its sign
 NOT_COUNTED = [

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
+from ..samples.statistics import over_samples
 from .constant_set import Constant, ConstantSet, load_constants
 from .counts import ActivityCounts
-from .statistics import over_samples
 
 
 @dataclass

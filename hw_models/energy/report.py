@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..chip_network import ChipNetwork
+from ..chip_network.form import ChipNetwork
 from ..mapping import DoesNotFit
 from ..mapping.figures import mapping_figures
-from ..recording import EncodedSamples
+from ..samples.recording import EncodedSamples
+from ..samples.statistics import over_samples
 from .arithmetic import arithmetic_45nm
 from .break_even import break_even
 from .constant_set import load_constants
@@ -20,7 +21,6 @@ from .latency import latency_figures
 from .loihi_sanafe import sanafe_energy
 from .memory import memory_figures
 from .models import Term, add_terms, loihi_energy
-from .statistics import over_samples
 
 REPORT_VERSION = 1
 HEADLINE_GPU = "gpu_a100"  # the one that is compared with where nothing can be measured

@@ -5,10 +5,10 @@ from __future__ import annotations
 import nir
 import numpy as np
 
-from ..chip_network import Geometry
+from ..chip_network.form import Geometry
+from ..chip_network.geometry import check_geometry
+from ..chip_network.size import check_size
 from ..errors import UserError
-from ..network_size import check_size
-from ..valid_geometry import check_geometry
 
 
 def read_convolution(name: str, node: nir.Conv1d | nir.Conv2d) -> tuple[np.ndarray, Geometry]:

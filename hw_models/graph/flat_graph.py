@@ -10,8 +10,8 @@ import networkx as nx
 import nir
 import numpy as np
 
+from ..chip_network.size import check_size
 from ..errors import UserError
-from ..network_size import check_size
 from .node_shapes import output_shape
 
 NEURONS = (nir.LIF, nir.IF, nir.CubaLIF, nir.LI, nir.I, nir.CubaLI, nir.Threshold)

@@ -7,8 +7,8 @@ import math
 import nir
 import numpy as np
 
+from ..chip_network.geometry import spatial_output
 from ..errors import UserError
-from ..linear_operator import spatial_output
 from .conv_geometry import pool_geometry, read_convolution
 
 Shape = tuple[int, ...]

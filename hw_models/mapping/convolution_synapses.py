@@ -16,8 +16,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..chip_description import SynapseEncoding
-from ..chip_network import Projection
+from ..chip_network.form import Projection
+from ..chips.description import SynapseEncoding
 from .core_box import Box, box_size, image_shape
 from .population_axons import PopulationAxons
 from .synapse_memory import delay_field, index_field, list_bits, weight_field

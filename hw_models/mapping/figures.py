@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..chip_description import ChipDescription
-from ..energy.statistics import over_samples
+from ..chips.description import ChipDescription
+from ..samples.statistics import over_samples
 from .does_not_fit import DoesNotFit
 from .mapping import Core, Mapping
 from .partition import CORE_LIMITS

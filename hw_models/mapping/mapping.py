@@ -9,10 +9,10 @@ from itertools import product
 
 import numpy as np
 
-from ..chip_description import ChipDescription, load_chip
-from ..chip_network import ChipNetwork
+from ..chip_network.form import ChipNetwork
+from ..chips.description import ChipDescription, load_chip
 from ..errors import UserError
-from ..recording import EncodedSamples
+from ..samples.recording import EncodedSamples
 from .convolution_synapses import ConvolutionSynapses
 from .core_box import Box, box_numbers
 from .core_edges import INPUT, edges, reached_sources

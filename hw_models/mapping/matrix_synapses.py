@@ -6,8 +6,8 @@ from enum import IntEnum
 
 import numpy as np
 
-from ..chip_description import SynapseEncoding
-from ..chip_network import Projection
+from ..chip_network.form import Projection
+from ..chips.description import SynapseEncoding
 from .core_box import Box, as_slices, image_shape, whole_box
 from .population_axons import PopulationAxons
 from .synapse_memory import delay_field, index_field, list_bits, weight_field

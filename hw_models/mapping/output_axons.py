@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..chip_network import ChipNetwork
+from ..chip_network.form import ChipNetwork
 from .core_box import box_numbers
 from .partition import PopulationCut
 

@@ -6,8 +6,8 @@ import heapq
 from dataclasses import dataclass, replace
 from math import ceil
 
-from ..chip_description import ChipDescription
-from ..chip_network import Population
+from ..chip_network.form import Population
+from ..chips.description import ChipDescription
 from .convolution_synapses import ConvolutionSynapses
 from .core_box import Box, Tile, box_size, boxes, image_shape
 from .does_not_fit import DoesNotFit

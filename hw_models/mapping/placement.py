@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..chip_description import ChipDescription
+from ..chips.description import ChipDescription
 
 SWAPS_A_CORE = 8  # steepest descent ends by itself; this bounds a long tail of tiny gains
 

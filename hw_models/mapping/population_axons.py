@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..chip_description import SynapseEncoding
+from ..chips.description import SynapseEncoding
 from .core_box import Box, as_slices
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..chip_description import SynapseEncoding
+from ..chips.description import SynapseEncoding
 
 Bits = TypeVar("Bits", int, np.ndarray)
 

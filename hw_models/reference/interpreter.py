@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..graph.flat_graph import NEURONS, SPIKING, FlatGraph, flatten_graph
 from ..graph.graph_step import GraphStep
 from ..graph.neuron_dynamics import neuron_dynamics
-from ..input_data import InputData, by_input, sample_count, steps_of
+from ..samples.input_data import InputData, by_input, sample_count, steps_of
 from .linear_map import linear_map
 
 BATCH = 256

@@ -8,10 +8,10 @@ import nir
 import torch
 import torch.nn.functional as F
 
+from ..chip_network.apply_weight import apply_weight
 from ..graph.conv_geometry import pool_geometry, read_convolution
 from ..graph.flat_graph import FlatGraph
 from ..graph.node_delay import delay_steps
-from ..linear_operator import apply_weight
 
 
 def linear_map(name: str, flat: FlatGraph, dt: float, dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -14,9 +14,9 @@ import networkx as nx
 import numpy as np
 import torch
 
-from ..chip_network import ChipNetwork, Projection
+from ..chip_network.form import ChipNetwork, Projection
 from ..errors import UserError
-from ..recording import EncodedInput, EncodedSamples, Recording
+from ..samples.recording import EncodedInput, EncodedSamples, Recording
 from .exact_float import exact_float32
 from .exactness import population_bounds
 from .memory_fallback import Result, run_in_batches

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..chip_network import (
+from ..chip_network.form import (
     DECAY_UNITY,
     NO_CURRENT_FILTER,
     STATE_LIMIT,

@@ -6,8 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from ..errors import UserError
-from ..out_of_memory import is_out_of_memory
+from ..errors import UserError, is_out_of_memory
 
 Result = TypeVar("Result")
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..chip_network import DECAY_UNITY, NO_CURRENT_FILTER, STATE_LIMIT, SYNAPSE_SHIFT, Population
+from ..chip_network.form import DECAY_UNITY, NO_CURRENT_FILTER, STATE_LIMIT, SYNAPSE_SHIFT, Population
 from .exactness import FLOAT32_EXACT, Bounds
 from .memory_layout import laid_out, neuron_zeros
 from .synaptic_input import wrap_int32

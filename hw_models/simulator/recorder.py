@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import torch
 
-from ..chip_network import ChipNetwork
-from ..recording import Recording
+from ..chip_network.form import ChipNetwork
+from ..samples.recording import Recording
 
 RECORDS = {"spikes": np.uint8, "membrane": np.int32, "counts": np.int64}
 Request = Iterable[str] | Mapping[str, Iterable[str]]

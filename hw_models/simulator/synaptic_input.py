@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..chip_network import DECAY_UNITY, SYNAPSE_SHIFT, Population, Projection
-from ..linear_operator import apply_weight
+from ..chip_network.apply_weight import apply_weight
+from ..chip_network.form import DECAY_UNITY, SYNAPSE_SHIFT, Population, Projection
 from .exactness import Bounds
 from .memory_layout import as_neurons, channels_last, flattened
 

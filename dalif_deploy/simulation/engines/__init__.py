@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.input_data import InputData
+from dalif_deploy.hw_models.samples.input_data import InputData
 from dalif_deploy.simulation.engines.engine import Engine, EngineRun
 from dalif_deploy.simulation.engines.fast import FastEngine
 from dalif_deploy.simulation.engines.lava import LavaEngine

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import ChipNetwork
-from dalif_deploy.hw_models.recording import Recording
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork
+from dalif_deploy.hw_models.samples.recording import Recording
 
 OUTPUT = "output"  # what the one output of a network of dalif-train is called
 Progress = Callable[[int, int], None]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dalif_deploy.converters.artefact import Artefact
-from dalif_deploy.hw_models.encode_input import encode_input
-from dalif_deploy.hw_models.input_data import InputData, take_samples
+from dalif_deploy.hw_models.samples.encode import encode_input
+from dalif_deploy.hw_models.samples.input_data import InputData, take_samples
 from dalif_deploy.simulation.engines.engine import EngineRun, from_integers
 
 

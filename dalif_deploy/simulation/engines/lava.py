@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dalif_deploy.converters.artefact import Artefact
-from dalif_deploy.hw_models.input_data import InputData
-from dalif_deploy.hw_models.input_stream import InputStream
+from dalif_deploy.hw_models.samples.input_data import InputData
+from dalif_deploy.hw_models.samples.stream import InputStream
 from dalif_deploy.simulation.engines.engine import EngineRun, Progress, from_integers
 
 

@@ -8,7 +8,7 @@ import torch
 from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.converters.norse.network import NorseNetwork
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.input_data import InputData, by_input, steps_of, take_samples
+from dalif_deploy.hw_models.samples.input_data import InputData, by_input, steps_of, take_samples
 from dalif_deploy.simulation.engines.engine import EngineRun
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from dalif_deploy.converters.artefact import Artefact
-from dalif_deploy.hw_models.damaged_file import damage_in_one_line
-from dalif_deploy.hw_models.encode_input import encode_input
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.files.damage import damage_in_one_line
 from dalif_deploy.hw_models.graph.flat_graph import NEURONS, SPIKING, flatten_graph
-from dalif_deploy.hw_models.input_data import InputData, by_input, steps_of, take_samples
-from dalif_deploy.hw_models.recording import Recording
+from dalif_deploy.hw_models.samples.encode import encode_input
+from dalif_deploy.hw_models.samples.input_data import InputData, by_input, steps_of, take_samples
+from dalif_deploy.hw_models.samples.recording import Recording
 from dalif_deploy.simulation.engines.engine import EngineRun, from_integers
 
 STATES = 1 << 24  # values that the models may give out in one call

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dalif_deploy.converters.artefact import Artefact
-from dalif_deploy.hw_models.input_data import InputData, by_input, take_samples
+from dalif_deploy.hw_models.samples.input_data import InputData, by_input, take_samples
 from dalif_deploy.simulation.engines.engine import OUTPUT, EngineRun
 
 

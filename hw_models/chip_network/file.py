@@ -16,7 +16,12 @@ import nir
 import numpy as np
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from .chip_network import (
+from ..errors import UserError
+from ..files.damage import damage_in_one_line
+from ..files.hdf5_read import check_hdf5
+from ..files.hdf5_write import write_graph
+from .check import check_chip_network
+from .form import (
     DECAY_UNITY,
     NO_CURRENT_FILTER,
     REGISTER_RANGES,
@@ -30,11 +35,6 @@ from .chip_network import (
     Projection,
     Reset,
 )
-from .chip_network_check import check_chip_network
-from .damaged_file import damage_in_one_line
-from .errors import UserError
-from .hdf5_input import check_hdf5
-from .hdf5_output import write_graph
 
 FORMAT = "dalif-deploy chip network 1"
 ORDERED = ("inputs", "populations", "projections", "host_projections", "outputs")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .chip_network import ChipNetwork
-from .encode_input import encode_input
+from ..chip_network.form import ChipNetwork
+from .encode import encode_input
 from .input_data import InputData, sample_count, take_samples
 from .recording import EncodedInput
 

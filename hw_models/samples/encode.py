@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .chip_network import ChipInput, ChipNetwork, HostProjection, encode_bias
-from .errors import UserError
+from ..chip_network.apply_weight import apply_weight
+from ..chip_network.form import ChipInput, ChipNetwork, HostProjection, encode_bias
+from ..errors import UserError
 from .input_data import InputData, by_input, sample_count, steps_of
-from .linear_operator import apply_weight
 from .recording import EncodedInput
 
 HOST_CHUNK = 16  # samples whose host layer is computed at a time: few enough to stay in the caches

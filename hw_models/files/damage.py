@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
 
-from .errors import UserError
+from ..errors import UserError
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from .errors import UserError
-from .file_claims import most_claimed
+from ..errors import UserError
+from .claims import most_claimed
 
 DEEPEST = 64  # groups within groups: nir's reader calls itself for each
 MOST_TEXTS = 1 << 17  # text is read a piece at a time; a graph's edges are two each

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .errors import UserError
+from ..errors import UserError
 
 # deflate, which HDF5, .npz and .gz files are compressed with, makes at most 1032 bytes of one
 EXPANSION = 1100

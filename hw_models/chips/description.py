@@ -8,14 +8,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from .errors import UserError
+from ..errors import UserError
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-CHIP_FOLDER = Path(__file__).parent / "chips"
+CHIP_FOLDER = Path(__file__).parent
 
 
 class _Strict(BaseModel):

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from .chip_network import (
+from ..errors import UserError
+from .form import (
     BIAS_EXP_MAX,
     REGISTER_RANGES,
     STATE_LIMIT,
@@ -15,10 +16,8 @@ from .chip_network import (
     Population,
     Projection,
 )
-from .errors import UserError
-from .linear_operator import spatial_output
-from .network_size import check_size
-from .valid_geometry import check_geometry
+from .geometry import check_geometry, spatial_output
+from .size import check_size
 
 MOST_STEPS = 100_000  # as in a checkpoint
 MOST_DELAY = 1024  # steps; a spike is kept for as long. No chip of ours has more than 63

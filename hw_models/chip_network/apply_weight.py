@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from .chip_network import Geometry
+from .form import Geometry
 
 
 def apply_weight(
@@ -26,11 +26,3 @@ def apply_weight(
         return F.linear(x.flatten(1), weight, bias)
     convolve = F.conv1d if weight.ndim == 3 else F.conv2d
     return convolve(x, weight, bias, geometry.stride, geometry.padding, geometry.dilation, geometry.groups)
-
-
-def spatial_output(size: tuple[int, ...], kernel: tuple[int, ...], geometry: Geometry) -> tuple[int, ...]:
-    """Spatial shape after a convolution over `size`."""
-    return tuple(
-        (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, k, s, p, d in zip(size, kernel, geometry.stride, geometry.padding, geometry.dilation, strict=True)
-    )

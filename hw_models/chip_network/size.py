@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from .errors import UserError
+from ..errors import UserError
 
 # a thousand Loihi 1 chips; a float64 a neuron is then 1 GiB
 MOST_NEURONS = 1 << 27

@@ -5,8 +5,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from .errors import UserError
-from .file_claims import check_claim
+from ..errors import UserError
+from .claims import check_claim
 
 
 def check_zip(path: Path, *, stored: bool, remedy: str) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from .errors import UserError
+from ..errors import UserError
 
 InputData = np.ndarray | Mapping[str, np.ndarray]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 
 class EncodedSamples(Protocol):
-    """Encoded samples, all at hand (`EncodedInput`) or made when asked for (`dalif_deploy.hw_models.input_stream`)."""
+    """Encoded samples, all at hand (`EncodedInput`) or made when asked for (`samples.stream`)."""
 
     @property
     def steps(self) -> int:
@@ -31,7 +31,7 @@ class EncodedSamples(Protocol):
 
 @dataclass
 class EncodedInput:
-    """Integers that enter the chip, made once by `dalif_deploy.hw_models.encode_input` and shared by all engines.
+    """Integers that enter the chip, made once by `dalif_deploy.hw_models.samples.encode` and shared by all engines.
 
     Attributes:
         steps: steps of each sample, T.

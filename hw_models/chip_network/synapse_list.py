@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .chip_network import Projection
+from .form import Projection
 
 
 class SynapseList(NamedTuple):

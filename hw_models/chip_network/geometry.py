@@ -1,9 +1,9 @@
-"""What a convolution's numbers may be: a file can name any."""
+"""A convolution's numbers: what they may be (a file can name any), and the shape that they give."""
 
 from __future__ import annotations
 
-from .chip_network import Geometry
-from .errors import UserError
+from ..errors import UserError
+from .form import Geometry
 
 MOST = 1 << 16  # pixels; no image of ours has a side of so many
 
@@ -17,3 +17,11 @@ def check_geometry(geometry: Geometry, axes: int, *, where: str) -> None:
             raise UserError(f"{key} {list(values)[:4]} over {axes} axes", where=where, remedy=remedy)
     if not 1 <= geometry.groups <= MOST:
         raise UserError(f"{geometry.groups} groups", where=where, remedy="give at least one, of whole channels")
+
+
+def spatial_output(size: tuple[int, ...], kernel: tuple[int, ...], geometry: Geometry) -> tuple[int, ...]:
+    """Spatial shape after a convolution over `size`."""
+    return tuple(
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in zip(size, kernel, geometry.stride, geometry.padding, geometry.dilation, strict=True)
+    )

@@ -1,0 +1,1 @@
+"""Chips as data: one TOML file each, and the description that they are read into."""

@@ -1,0 +1,1 @@
+"""Samples on their way through a network: data, the integers that enter a chip, what engines recorded."""
