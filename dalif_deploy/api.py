@@ -79,12 +79,12 @@ def load(folder: str | Path) -> Artefact:
 def simulate(
     network: Artefact, data: Samples, *, engine: str = "fast", limit: int | None = None, steps: int | None = None
 ) -> dict[str, Any]:
-    """Runs an exported network in one engine: accuracy, predicted classes, firing rates, as `dalif-simulate` does."""
+    """Runs an exported network in one engine: accuracy, predicted classes, firing rates; see `SimulationResult`."""
     return _simulate(network, data, SimulationRequest(engine, None, limit, steps))
 
 
 def check(network: Artefact, data: Samples, *, limit: int | None = None, steps: int | None = None) -> dict[str, Any]:
-    """Runs every engine at hand on the same samples, as `dalif-simulate --check all` does, see `run_agreement`."""
+    """Runs every engine at hand on the same samples, as `dalif-simulate --check all` does; see `Agreement`."""
     return _simulate(network, data, SimulationRequest("fast", "all", limit, steps))
 
 
@@ -101,8 +101,8 @@ def energy_report(network: Artefact, data: Samples, *, limit: int | None = None)
 def _simulate(network: Artefact, data: Samples, request: SimulationRequest) -> dict[str, Any]:
     loaded = _labelled(data, request.steps or network.steps)
     labels = None if loaded.labels is None else loaded.labels[: request.limit]
-    figures = simulate_samples(network, take_samples(loaded.inputs, slice(request.limit)), labels, request)
-    return {"data": loaded.name, **figures}
+    result = simulate_samples(network, take_samples(loaded.inputs, slice(request.limit)), labels, request)
+    return {"data": loaded.name, **result.to_dict()}
 
 
 def _labelled(data: Samples, steps: int | None) -> LabelledData:

@@ -31,7 +31,7 @@ def data():
 def agree(artefact, data, monkeypatch, **engines):
     """Without Lava and what else is slow to start."""
     monkeypatch.setattr(agreement, "ENGINES", engines)
-    return simulate_samples(artefact, *data, SimulationRequest(check="all"))
+    return simulate_samples(artefact, *data, SimulationRequest(check="all")).to_dict()
 
 
 def test_float_engines_agree_and_the_integers_are_near(artefact, data, monkeypatch):
@@ -63,6 +63,9 @@ def test_one_flipped_bit_of_an_integer_engine_is_found(artefact, data, monkeypat
     assert found["bit_exact"] is False
     wrong = found["engines"]["wrong"]["mismatches"]
     assert {key for key, count in wrong.items() if count} == {"block2.membrane"} and sum(wrong.values()) == 1
+    first = found["engines"]["wrong"]["first"]
+    assert first.startswith(f"sample {SAMPLES - 1}, layer block2, step 3, neuron (0, 0, 0): membrane ")
+    assert first.endswith(" in fast") and " in wrong, " in first and "first" not in found["engines"]["fast"]
 
 
 def test_command_runs_all_engines_and_names_those_it_can_not(tmp_path):

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dalif_deploy.converters.lava import compat, session
+from dalif_deploy.converters.lava import compat, lava_session
 from dalif_deploy.converters.lava.lava_session import run_lava
 from dalif_deploy.converters.lava.process_session import session_processes
 from dalif_deploy.hw_models.chip_network.form import ChipInput
@@ -27,10 +27,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # runs a network for a long time and says when it is under way
 LONG_RUN = """
 import os, sys
-from dalif_deploy.converters.lava import session
+from dalif_deploy.converters.lava import lava_session
 from tests import test_lava_session as here
 network, encoded = here.long_network()
-session.run_lava(network, encoded, workers=here.WORKERS, progress=lambda done, total: print(done, flush=True))
+lava_session.run_lava(network, encoded, workers=here.WORKERS, progress=lambda done, total: print(done, flush=True))
 """
 
 
@@ -147,13 +147,13 @@ def start_long_run(own_temporary_folder):
 
 def corrupt_after_writing(monkeypatch, corrupt) -> None:
     """Lets the test spoil the job's files, which the checks in front of Lava would refuse."""
-    write_job = session.write_job
+    write_job = lava_session.write_job
 
     def write_and_corrupt(job):
         write_job(job)
         corrupt(job)
 
-    monkeypatch.setattr(session, "write_job", write_and_corrupt)
+    monkeypatch.setattr(lava_session, "write_job", write_and_corrupt)
 
 
 def shrink(job):

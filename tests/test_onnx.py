@@ -195,10 +195,10 @@ def test_engine_gives_the_simulator_s_bits_on_real_images(trained, tmp_path, chi
     artefact = export_network(trained, "onnx", tmp_path / "out", request=request)
     assert artefact.export["input"] == ("bias" if chip_name == "loihi1" else "graded")
     wanted = SimulationRequest(engine="onnx", check="counterpart", limit=150)
-    figures = run_simulation(tmp_path / "out", "digits:test", wanted)
-    assert figures["check"]["against"] == "fast" and figures["check"]["mismatches"] == 0
-    assert sum(figures["check"]["compared"].values()) == 150 * 4 * 2 * (6 * 64 + 8 * 16 + 10)
-    assert figures["accuracy"] > 0.5
+    _, found = run_simulation(tmp_path / "out", "digits:test", wanted)
+    assert found.check.engines == ("onnx", "fast") and found.check.total_mismatches == 0
+    assert sum(found.check.compared.values()) == 150 * 4 * 2 * (6 * 64 + 8 * 16 + 10)
+    assert found.accuracy > 0.5
 
 
 def test_the_examples_of_the_documentation_run(exported, monkeypatch):

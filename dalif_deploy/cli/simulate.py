@@ -11,7 +11,13 @@ from typing import Annotated
 import typer
 
 from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+from dalif_deploy.cli.engine_flags import with_engine_flags
 from dalif_deploy.data.data_sets import NAMES
+from dalif_deploy.hw_models.errors import listed
+from dalif_deploy.simulation.arithmetic import ARITHMETICS
+from dalif_deploy.simulation.engines import ENGINES
+
+COUNTERPARTS = ", ".join(dict.fromkeys(f"{kind.reference} with {kind.second}" for kind in ARITHMETICS.values()))
 
 
 class CheckKind(str, Enum):
@@ -31,11 +37,11 @@ def simulate(
             "(.aedat4, .es, .raw, .dat).",
         ),
     ],
-    engine: Annotated[str, typer.Option(help="fast, lava, torch, nir, norse, onnx, onnx-float or sanafe.")] = "fast",
+    engine: Annotated[str, typer.Option(help=f"{listed(ENGINES)}.")] = "fast",
     check: Annotated[
         CheckKind | None,
         typer.Option(
-            help="Compare every layer with the engine's counterpart (fast with lava, torch with nir), or, with "
+            help=f"Compare every layer with the engine's counterpart ({COUNTERPARTS}), or, with "
             "--check all, run all engines at hand against each other.",
         ),
     ] = None,
@@ -43,18 +49,22 @@ def simulate(
     steps: Annotated[int | None, typer.Option(help="Steps of a sample, if not the exported ones.", min=1)] = None,
     record: Annotated[Path | None, typer.Option(help="Write spikes and membranes of every layer to this .npz.")] = None,
     window_ms: Annotated[float, typer.Option(help="Of a recording: milliseconds that make a sample.")] = 300.0,
-    workers: Annotated[int, typer.Option(help="Lava: interpreters that share the samples.", min=1)] = 1,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
-    step_limit: Annotated[float, typer.Option(help="Lava: seconds a step may take.")] = 60.0,
-    total_limit: Annotated[float, typer.Option(help="Lava: seconds the whole run may take.")] = 3600.0,
     json_file: JsonOption = None,
     force: ForceOption = False,
     debug: DebugOption = False,
+    *,
+    options: dict[str, object],
 ) -> None:
     """Run an exported network over data: accuracy, firing rates, mismatches between engines.
 
     Example: dalif-simulate exported --data digits:test --engine lava --check --limit 100
     """
+    from dalif_deploy.hw_models.errors import CheckFailed
+    from dalif_deploy.reports.agreement_table import print_agreement
+    from dalif_deploy.reports.simulation_table import print_simulation
+    from dalif_deploy.simulation.agreement import Agreement
+    from dalif_deploy.simulation.one_engine import SimulationResult
     from dalif_deploy.simulation.session import SimulationRequest, run_simulation
 
     request = SimulationRequest(
@@ -65,38 +75,37 @@ def simulate(
         record=record,
         data_root=data_root,
         window_ms=window_ms,
-        step_limit=step_limit,
-        total_limit=total_limit,
-        workers=workers,
+        options=options,
         force=force,
     )
-    from dalif_deploy.hw_models.errors import CheckFailed
-    from dalif_deploy.reports.agreement_table import print_agreement
-    from dalif_deploy.reports.simulation_table import print_simulation
-
-    figures = run_simulation(folder, data, request)
+    name, result = run_simulation(folder, data, request)
+    figures = {"data": name, **result.to_dict()}
+    if isinstance(result, SimulationResult) and result.accuracy is not None:
+        figures["predicted"] = None  # with labels the accuracy says it
     # the file first: it must not be lost when the tables' reader (head, less) goes away
     write_json(figures, json_file, force=force)
-    printed = print_agreement if check is CheckKind.all else print_simulation
+    printed = print_agreement if isinstance(result, Agreement) else print_simulation
     printed(figures, stream=sys.stderr if json_file == "-" else sys.stdout)
-    if check is CheckKind.all:
-        if figures["bit_exact"] is False:
-            raise CheckFailed("integer engines differ", where=str(folder), remedy="see the table")
-        if not figures["checked"]:
-            raise CheckFailed(
-                "nothing was checked: the engines that ran have none of their kind beside them",
-                where=str(folder),
-                remedy="see above why the others did not run",
-            )
-    elif figures["check"] and figures["check"]["mismatches"]:
+    if isinstance(result, SimulationResult):
+        if result.check is not None and result.check.first is not None:
+            what = f"{result.check.total_mismatches} mismatches; first: {result.check.first}"
+            raise CheckFailed(what, where=str(folder))
+        return
+    if result.bit_exact is False:
         raise CheckFailed(
-            f"{figures['check']['mismatches']} mismatches; first: {figures['check']['first']}", where=str(folder)
+            f"integer engines differ; first: {result.first_mismatch}", where=str(folder), remedy="see the table"
+        )
+    if not result.checked:
+        raise CheckFailed(
+            "nothing was checked: the engines that ran have none of their kind beside them",
+            where=str(folder),
+            remedy="see above why the others did not run",
         )
 
 
 def main() -> None:
     """Entry point of the command."""
-    run_command(simulate, arguments=with_check_kind(sys.argv[1:]))
+    run_command(with_engine_flags(simulate), arguments=with_check_kind(sys.argv[1:]))
 
 
 def with_check_kind(arguments: list[str]) -> list[str]:

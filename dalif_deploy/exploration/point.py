@@ -63,13 +63,14 @@ class PointWork:
         from dalif_deploy.hw_models.mapping import map_or_refusal
         from dalif_deploy.hw_models.samples.encode import encode_input
         from dalif_deploy.hw_models.samples.input_data import sample_count, take_samples
-        from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
+        from dalif_deploy.simulation.engines import make_engine
+        from dalif_deploy.simulation.one_engine import run_engine
 
         artefact = export_network(self.source.file, "lava", folder, request=export_request(settings), dt=self.source.dt)
         samples = self._samples(artefact)
         labels = None if samples.labels is None else samples.labels[: self.limit]
         inputs = take_samples(samples.inputs, slice(self.limit))
-        simulated = simulate_samples(artefact, inputs, labels, SimulationRequest(), show_progress=False)
+        simulated = run_engine(make_engine("fast", artefact, inputs), None, labels)
         network = artefact.network
         encoded = encode_input(network, inputs)
         mapping, refusal = map_or_refusal(network, encoded)
@@ -82,7 +83,7 @@ class PointWork:
             **{key: artefact.export[key] for key in ("chip", "steps", "input")},
             "weight_bits": artefact.export.get("weight_bits"),
             "samples": sample_count(inputs),
-            "accuracy": simulated["accuracy"],
+            "accuracy": simulated.accuracy,
             "counts": count_figures(counts)["total"],
             "cores": None if mapping is None else len(mapping.cores),
             "chips": None if mapping is None else mapping.chips,

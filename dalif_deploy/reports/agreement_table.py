@@ -28,6 +28,9 @@ def print_agreement(figures: dict[str, Any], *, stream: TextIO) -> None:
             f"{sum(row['mismatches'].values()):,}" if row["against"] else "-",
         )
     console.print(table)
+    for name, row in engines.items():
+        if "first" in row:
+            console.print(escape(f"{name}, first mismatch: {row['first']}"))
     for name, reason in figures["not_run"].items():
         console.print(escape(f"{name} not run: {reason}"))
     for arithmetic in dict.fromkeys(row["arithmetic"] for row in engines.values()):

@@ -1,12 +1,13 @@
 """Every engine at hand on the same samples, and how far their spikes agree, a layer.
 
-Integer engines must agree with each other to the bit. Float engines are held against the NIR graph's float reference;
-where they differ, the cause is known, see `CAUSES`.
+Integer engines must agree with each other to the bit. Float engines are compared with the NIR graph's float reference;
+where they differ, the cause is known, see `dalif_deploy.simulation.arithmetic`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,80 @@ import numpy as np
 from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.samples.input_data import InputData, sample_count
-from dalif_deploy.simulation.engines import ENGINES, Engine, EngineRun, make_engine
+from dalif_deploy.simulation.arithmetic import ARITHMETICS, FLOAT_REFERENCE
+from dalif_deploy.simulation.comparison import Comparison, Mismatch
+from dalif_deploy.simulation.engines import ENGINES, Engine, EngineRun
+from dalif_deploy.simulation.samples_run import run_samples, scores
 
 # Samples that all engines run before their spikes are compared and dropped; starting Lava costs seconds a time
 CHUNK = 100
-# what engines of each kind of numbers are held against
-REFERENCES = {"integer": "fast", "float64": "nir", "float32": "nir"}
-CAUSES = {
-    "float64": "order of float64 sums, for a membrane within rounding of its threshold; and, between torch (fires on "
-    "the threshold itself) and NIR (above it), ties",
-    "float32": "float32 rounding, for a membrane near its threshold",
-    "integer": "weights, decays and thresholds of the chip's few bits: what quantisation does",
-}
+
+
+@dataclass
+class EngineRow:
+    """What one of the engines did.
+
+    Attributes:
+        arithmetic: of the engine.
+        accuracy: share of right classes; None without labels, or with several outputs.
+        float_agreement: layer -> share of spikes equal to the float reference's; empty if that did not run.
+        check: against the reference of its kind; None for the reference itself, and where that did not run.
+    """
+
+    arithmetic: str
+    accuracy: float | None
+    float_agreement: dict[str, float]
+    check: Comparison | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain figures; `first` is there where something differs."""
+        check = self.check if self.check is not None and self.check.compared else None
+        row = {
+            "arithmetic": self.arithmetic,
+            "accuracy": self.accuracy,
+            "float_agreement": self.float_agreement,
+            "against": None if check is None else check.engines[1],
+            "compared": {} if check is None else check.compared,
+            "mismatches": {} if check is None else check.mismatches,
+        }
+        return row if check is None or check.first is None else {**row, "first": str(check.first)}
+
+
+@dataclass
+class Agreement:
+    """What all engines made of the samples.
+
+    Attributes:
+        samples: how many.
+        engines: name -> its row.
+        not_run: name -> why it could not.
+        bit_exact: integer engines agree; None if none was compared.
+        checked: some engine was compared with another, an integer one if any ran.
+    """
+
+    samples: int
+    engines: dict[str, EngineRow]
+    not_run: dict[str, str]
+    bit_exact: bool | None
+    checked: bool
+
+    @property
+    def first_mismatch(self) -> Mismatch | None:
+        """The earliest difference of an integer engine from its reference; None if there is none."""
+        checks = [row.check for row in self.engines.values() if row.arithmetic == "integer" and row.check is not None]
+        found = [check.first for check in checks if check.first is not None]
+        return min(found, key=lambda each: each.order, default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain figures, with why engines of each arithmetic may differ from the float reference."""
+        return {
+            "samples": self.samples,
+            "engines": {name: row.to_dict() for name, row in self.engines.items()},
+            "not_run": self.not_run,
+            "causes": {name: kind.cause for name, kind in ARITHMETICS.items()},
+            "bit_exact": self.bit_exact,
+            "checked": self.checked,
+        }
 
 
 def run_agreement(
@@ -33,58 +96,44 @@ def run_agreement(
     inputs: InputData,
     labels: np.ndarray | None,
     *,
-    options: Callable[[str], dict[str, Any]],
+    make: Callable[[str], Engine],
     progress: Callable[[str, int], None] | None = None,
-) -> dict[str, Any]:
+) -> Agreement:
     """Runs all engines that the folder and the installed packages allow.
 
     Args:
+        inputs: the samples.
         labels: [N] classes, or None.
-        options: engine name -> keyword arguments of the engine.
+        make: the engine of a name, over the samples.
         progress: called with an engine and the number of samples that it has just done.
-
-    Returns:
-        `engines`: a row each with arithmetic, accuracy (None without labels), `float_agreement` (layer -> share of
-        spikes equal to engine nir's) and `against`, `compared`, `mismatches` (values that differ from the reference of
-        its kind, spikes and, for integers, membranes). `not_run`: engine -> reason. `causes`: arithmetic -> why it may
-        differ from the float reference. `bit_exact`: integer engines agree; None if none was compared. `checked`: some
-        engine was compared with another, an integer one if any ran.
 
     Raises:
         UserError: no engine can run.
     """
-    engines, not_run = _at_hand(artefact, inputs, options)
-    rows = {name: _Row(engine) for name, engine in engines.items()}
+    engines, not_run = _at_hand(artefact, make)
+    tallies = {name: _Tally(engine) for name, engine in engines.items()}
     samples = sample_count(inputs)
     for start in range(0, samples, CHUNK):
         chunk = slice(start, min(start + CHUNK, samples))
         runs: dict[str, EngineRun] = {}
         for name, engine in engines.items():
-            runs[name] = _run(engine, chunk)
+            runs[name] = run_samples(engine, chunk, tuple(dict.fromkeys(("spikes", *engine.compares))))
             if progress:
                 progress(name, chunk.stop - chunk.start)
-        for name, row in rows.items():
-            row.add(runs[name], runs)
-    figures = {name: row.figures(labels) for name, row in rows.items()}
-    integer = [f for f in figures.values() if f["arithmetic"] == "integer"]
-    compared = [f for f in (integer or figures.values()) if f["against"]]
-    return {
-        "samples": samples,
-        "engines": figures,
-        "not_run": not_run,
-        "causes": CAUSES,
-        "bit_exact": not any(sum(f["mismatches"].values()) for f in compared) if integer and compared else None,
-        "checked": bool(compared),
-    }
+        for name, tally in tallies.items():
+            tally.add(start, runs[name], runs)
+    rows = {name: tally.row(labels) for name, tally in tallies.items()}
+    integer = [row for row in rows.values() if row.arithmetic == "integer"]
+    checks = [row.check for row in (integer or rows.values()) if row.check is not None and row.check.compared]
+    exact = not any(check.total_mismatches for check in checks) if integer and checks else None
+    return Agreement(samples, rows, not_run, exact, bool(checks))
 
 
-def _at_hand(
-    artefact: Artefact, inputs: InputData, options: Callable[[str], dict[str, Any]]
-) -> tuple[dict[str, Engine], dict[str, str]]:
+def _at_hand(artefact: Artefact, make: Callable[[str], Engine]) -> tuple[dict[str, Engine], dict[str, str]]:
     engines, not_run = {}, {}
     for name in ENGINES:
         try:
-            engines[name] = make_engine(name, artefact, inputs, **options(name))
+            engines[name] = make(name)
         except UserError as error:
             not_run[name] = str(error)
     if not engines:
@@ -92,62 +141,31 @@ def _at_hand(
     return engines, not_run
 
 
-def _run(engine: Engine, chunk: slice) -> EngineRun:
-    """A chunk in the pieces that the engine likes."""
-    size = max(1, engine.chunk_size(chunk.stop - chunk.start))
-    parts = [
-        engine.run(slice(start, min(start + size, chunk.stop)), ("spikes", *engine.compares))
-        for start in range(chunk.start, chunk.stop, size)
-    ]
-
-    def joined(kind: str) -> dict[str, np.ndarray]:
-        return {name: np.concatenate([getattr(p, kind)[name] for p in parts]) for name in getattr(parts[0], kind)}
-
-    return EngineRun(joined("outputs"), joined("spikes"), joined("membrane"))
-
-
-class _Row:
+class _Tally:
     """Running figures of one engine."""
 
     def __init__(self, engine: Engine):
-        self.engine, self.against = engine, REFERENCES[engine.arithmetic]
+        self.engine, self.reference = engine, ARITHMETICS[engine.arithmetic].reference
         self.predicted: list[np.ndarray] = []
-        self.equal: dict[str, int] = {}
-        self.seen: dict[str, int] = {}
-        self.compared: dict[str, int] = {}
-        self.mismatches: dict[str, int] = {}
+        self.float_spikes = Comparison((engine.name, FLOAT_REFERENCE), ("spikes",))
+        self.check: Comparison | None = None
+        if engine.name != self.reference:
+            self.check = Comparison((engine.name, self.reference), engine.compares)
 
-    def add(self, run: EngineRun, runs: dict[str, EngineRun]) -> None:
+    def add(self, start: int, run: EngineRun, runs: dict[str, EngineRun]) -> None:
         """One chunk of this engine and of all."""
-        if len(run.outputs) == 1:
-            (output,) = run.outputs.values()
-            self.predicted.append(output.reshape(len(output), -1).argmax(axis=1))
-        if "nir" in runs:
-            for layer, equal in _equal(run, runs["nir"], "spikes"):
-                self.equal[layer] = self.equal.get(layer, 0) + int(equal.sum())
-                self.seen[layer] = self.seen.get(layer, 0) + equal.size
-        if self.against in runs and self.against != self.engine.name:
-            for kind in self.engine.compares:
-                for layer, equal in _equal(run, runs[self.against], kind):
-                    key = f"{layer}.{kind}"
-                    self.compared[key] = self.compared.get(key, 0) + equal.size
-                    self.mismatches[key] = self.mismatches.get(key, 0) + int((~equal).sum())
+        scored = scores(run)
+        if scored is not None:
+            self.predicted.append(scored.argmax(axis=1))
+        if FLOAT_REFERENCE in runs:
+            self.float_spikes.add(start, run, runs[FLOAT_REFERENCE])
+        if self.check is not None and self.reference in runs:
+            self.check.add(start, run, runs[self.reference])
 
-    def figures(self, labels: np.ndarray | None) -> dict[str, Any]:
-        """See `run_agreement`."""
+    def row(self, labels: np.ndarray | None) -> EngineRow:
         right = None
         if labels is not None and self.predicted:
             right = float((np.concatenate(self.predicted) == labels).mean())
-        return {
-            "arithmetic": self.engine.arithmetic,
-            "accuracy": right,
-            "float_agreement": {layer: self.equal[layer] / max(1, n) for layer, n in self.seen.items()},
-            "against": self.against if self.compared else None,
-            "compared": self.compared,
-            "mismatches": self.mismatches,
-        }
-
-
-def _equal(one: EngineRun, other: EngineRun, kind: str) -> list[tuple[str, np.ndarray]]:
-    first, second = getattr(one, kind), getattr(other, kind)
-    return [(layer, first[layer] == second[layer]) for layer in first if layer in second]
+        seen, wrong = self.float_spikes.compared, self.float_spikes.mismatches
+        shares = {key.removesuffix(".spikes"): (n - wrong[key]) / max(1, n) for key, n in seen.items()}
+        return EngineRow(self.engine.arithmetic, right, shares, self.check)

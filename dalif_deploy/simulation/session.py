@@ -1,16 +1,16 @@
-"""One run of dalif-simulate: data through an engine, chunk by chunk, with bounded memory."""
+"""One run of dalif-simulate: a folder, data, and what was asked of them."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import nir
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from dalif_deploy.converters.artefact import Artefact, load_artefact
 from dalif_deploy.data import LabelledData, load_data
@@ -18,14 +18,21 @@ from dalif_deploy.data.event_recording import is_recording, load_recording
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.hw_models.samples.input_data import InputData, sample_count, take_samples
-from dalif_deploy.simulation.agreement import run_agreement
-from dalif_deploy.simulation.comparison import Comparison
-from dalif_deploy.simulation.engines import Engine, EngineRun, make_engine
+from dalif_deploy.simulation.agreement import Agreement, run_agreement
+from dalif_deploy.simulation.engines import Engine, EngineRun, check_options, make_engine
+from dalif_deploy.simulation.one_engine import SimulationResult, run_engine
 
 
 @dataclass
 class SimulationRequest:
-    """What the user asked for beside the folder and the data."""
+    """What the user asked for beside the folder and the data.
+
+    Attributes:
+        engine: in `ENGINES`.
+        check: against the engine's counterpart, or all engines against each other.
+        options: of engines, by name; each engine takes its own, see `engine_options`.
+        window_ms: of a recording: a sample of N-MNIST, and of the simulated motion after it.
+    """
 
     engine: str = "fast"
     check: Literal["counterpart", "all"] | None = None
@@ -33,20 +40,18 @@ class SimulationRequest:
     steps: int | None = None
     record: Path | None = None
     data_root: str | None = None
-    window_ms: float = 300.0  # of a recording: a sample of N-MNIST, and of the simulated motion after it
-    step_limit: float = 60.0
-    total_limit: float = 3600.0
-    workers: int = 1
+    window_ms: float = 300.0
+    options: dict[str, object] = field(default_factory=dict)
     force: bool = False
 
 
-def run_simulation(folder: str | Path, data_spec: str, request: SimulationRequest) -> dict[str, Any]:
-    """Runs the engine, and its counterpart where a check is asked for.
+def run_simulation(
+    folder: str | Path, data_spec: str, request: SimulationRequest
+) -> tuple[str, SimulationResult | Agreement]:
+    """Runs the engine, and its counterpart where a check is asked for; with check "all", every engine.
 
     Returns:
-        Plain figures: accuracy (None without labels; `predicted` then has the class of each sample), mean firing rate a
-        layer (spikes a neuron and step), seconds, and the result of the check. With check "all", what
-        `run_agreement` returns.
+        The data's name, and what was found.
     """
     artefact = load_artefact(folder)
     if request.record is not None and request.record.exists() and not request.force:
@@ -54,7 +59,7 @@ def run_simulation(folder: str | Path, data_spec: str, request: SimulationReques
     loaded = _load(artefact, data_spec, request)
     inputs = take_samples(loaded.inputs, slice(request.limit))
     labels = None if loaded.labels is None else loaded.labels[: request.limit]
-    return {"data": loaded.name, **simulate_samples(artefact, inputs, labels, request)}
+    return loaded.name, simulate_samples(artefact, inputs, labels, request)
 
 
 def simulate_samples(
@@ -62,24 +67,50 @@ def simulate_samples(
     inputs: InputData,
     labels: np.ndarray | None,
     request: SimulationRequest,
-    *,
-    show_progress: bool = True,
-) -> dict[str, Any]:
-    """As `run_simulation`, on samples at hand; with check "all" also `agreement`, see `run_agreement`."""
+) -> SimulationResult | Agreement:
+    """As `run_simulation`, on samples at hand."""
+    check_options(request.options)
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not (show_progress and console.is_terminal)) as progress:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+
+        def make(name: str) -> Engine:
+            bar = _steps_bar(progress, name)
+            return make_engine(name, artefact, inputs, steps=request.steps, options=request.options, progress=bar)
+
         if request.check == "all":
-            bar = progress.add_task("engines", total=None)
+            task = progress.add_task("engines", total=None)
             return run_agreement(
                 artefact,
                 inputs,
                 labels,
-                options=lambda name: _options(name, request, progress),
-                progress=lambda name, done: progress.update(bar, advance=done, description=name),
+                make=make,
+                progress=lambda name, done: progress.update(task, advance=done, description=name),
             )
-        engine = _engine(request.engine, artefact, inputs, request, progress)
-        other = _engine(engine.counterpart, artefact, inputs, request, progress) if request.check else None
-        return _run(engine, other, inputs, labels, request, progress)
+        engine = make(request.engine)
+        other = make(engine.counterpart) if request.check else None
+        task = progress.add_task(f"{engine.name}, samples", total=sample_count(inputs))
+        result = run_engine(
+            engine,
+            other,
+            labels,
+            keep=request.record is not None,
+            progress=lambda done: progress.update(task, completed=done),
+        )
+    if request.record is not None and result.recorded is not None:
+        _write_record(request.record, result.recorded, request.force)
+    return result
+
+
+def _steps_bar(progress: Progress, name: str) -> Callable[[int, int], None]:
+    """A bar of its own for an engine that reports steps, once it does."""
+    tasks: list[TaskID] = []
+
+    def update(done: int, total: int) -> None:
+        if not tasks:
+            tasks.append(progress.add_task(f"{name}, steps", total=None))
+        progress.update(tasks[0], completed=done, total=total)
+
+    return update
 
 
 def _load(artefact: Artefact, data_spec: str, request: SimulationRequest) -> LabelledData:
@@ -102,111 +133,11 @@ def _input_shapes(artefact: Artefact) -> list[tuple[int, ...]]:
     return [tuple(map(int, node.output_type["output"])) for node in nodes if isinstance(node, nir.Input)]
 
 
-def _engine(name: str, artefact: Artefact, inputs: InputData, request: SimulationRequest, progress: Progress) -> Engine:
-    return make_engine(name, artefact, inputs, **_options(name, request, progress))
-
-
-def _options(name: str, request: SimulationRequest, progress: Progress) -> dict[str, Any]:
-    if name != "lava":
-        return {"steps": request.steps}
-    bar = progress.add_task("lava, steps", total=None)
-    return {
-        "steps": request.steps,
-        "step_limit": request.step_limit,
-        "total_limit": request.total_limit,
-        "workers": request.workers,
-        "progress": lambda done, total: progress.update(bar, completed=done, total=total),
-    }
-
-
-def _run(
-    engine: Engine,
-    other: Engine | None,
-    inputs: InputData,
-    labels: np.ndarray | None,
-    request: SimulationRequest,
-    progress: Progress,
-) -> dict[str, Any]:
-    record = ("spikes", "membrane") if other is not None or request.record is not None else ("spikes",)
-    samples_given = sample_count(inputs)
-    size = max(1, engine.chunk_size(samples_given))
-    if other is not None:
-        size = (
-            min(size, max(1, other.chunk_size(samples_given)))
-            if "lava" not in (engine.name, other.name)
-            else samples_given
-        )
-    comparison = Comparison()
-    scores, rates, kept = [], _Rates(), []
-    seconds = {engine.name: 0.0}
-    bar = progress.add_task(f"{engine.name}, samples", total=samples_given)
-    for start in range(0, samples_given, size):
-        samples = slice(start, min(start + size, samples_given))
-        run = _timed(engine, samples, record, seconds)
-        scores.append(_scores(run))
-        rates.add(run)
-        if request.record is not None:
-            kept.append(run)
-        if other is not None:
-            against = _timed(other, samples, record, seconds)
-            comparison.add(start, run, against, (engine.name, other.name), engine.compares)
-        progress.update(bar, completed=samples.stop)
-    if request.record is not None:
-        _write_record(request.record, kept, request.force)
-    predicted = None if scores[0] is None else np.concatenate(scores).argmax(axis=1)
-    return {
-        "engine": engine.name,
-        "samples": samples_given,
-        "accuracy": None if labels is None or predicted is None else float((predicted == labels).mean()),
-        "predicted": None if labels is not None or predicted is None else predicted.tolist(),
-        "firing_rate": rates.mean(),
-        "seconds": seconds,
-        "check": None
-        if other is None
-        else {
-            "against": other.name,
-            "compared": comparison.compared,
-            "mismatches": comparison.total_mismatches,
-            "mismatches_by_layer": comparison.mismatches,
-            "first": comparison.first,
-        },
-    }
-
-
-def _scores(run: EngineRun) -> np.ndarray | None:
-    """[N, classes], None where several outputs leave open which one labels mean."""
-    if len(run.outputs) != 1:
-        return None
-    (output,) = run.outputs.values()
-    return output.reshape(len(output), -1)
-
-
-def _timed(engine: Engine, samples: slice, record: tuple[str, ...], seconds: dict[str, float]) -> EngineRun:
-    began = time.perf_counter()
-    run = engine.run(samples, record)
-    seconds[engine.name] = seconds.get(engine.name, 0.0) + time.perf_counter() - began
-    return run
-
-
-class _Rates:
-    def __init__(self):
-        self.spikes: dict[str, int] = {}
-        self.chances: dict[str, int] = {}
-
-    def add(self, run: EngineRun) -> None:
-        for layer, spikes in run.spikes.items():
-            self.spikes[layer] = self.spikes.get(layer, 0) + int(spikes.sum(dtype=np.int64))
-            self.chances[layer] = self.chances.get(layer, 0) + spikes.size
-
-    def mean(self) -> dict[str, float]:
-        return {layer: self.spikes[layer] / max(1, self.chances[layer]) for layer in self.spikes}
-
-
-def _write_record(path: Path, runs: list[EngineRun], force: bool) -> None:
+def _write_record(path: Path, run: EngineRun, force: bool) -> None:
     arrays = {}
     for kind in ("spikes", "membrane"):
-        for layer in getattr(runs[0], kind):
-            arrays[f"{layer}.{kind}"] = np.concatenate([getattr(run, kind)[layer] for run in runs])
+        for layer, values in getattr(run, kind).items():
+            arrays[f"{layer}.{kind}"] = values
     # the temporary file keeps the target's ending; numpy adds .npz to a name but not to an open file
     with atomic_file(path, force=force) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)

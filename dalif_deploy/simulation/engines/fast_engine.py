@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from dalif_deploy.converters.artefact import Artefact
-from dalif_deploy.hw_models.samples.encode import encode_input
-from dalif_deploy.hw_models.samples.input_data import InputData, take_samples
-from dalif_deploy.simulation.engines.engine import EngineRun, from_integers
+from dalif_deploy.simulation.engines.engine import Engine, EngineRun, from_integers
 
 
-class FastEngine:
+class FastEngine(Engine):
     """The batched exact simulator."""
 
-    name, counterpart, compares = "fast", "lava", ("spikes", "membrane")
-    arithmetic = "integer"
+    name, about, arithmetic = "fast", "the batched exact simulator", "integer"
 
-    def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
-        self.network, self.data = artefact.network, data
-        self.steps = encode_input(self.network, take_samples(data, slice(1)), steps=steps).steps
+    def prepare(self) -> None:
+        """See Engine."""
+        from dalif_deploy.hw_models.samples.encode import encode_input
+        from dalif_deploy.hw_models.samples.input_data import take_samples
+
+        self.network = self.artefact.network
+        self.own_steps = encode_input(self.network, take_samples(self.data, slice(1)), steps=self.steps).steps
 
     def chunk_size(self, samples: int) -> int:
         """Bounded by what is kept of a sample."""
         neurons = sum(p.size for p in self.network.populations.values())
-        return max(1, min(samples, 1 << 10, (1 << 26) // max(1, neurons * self.steps)))
+        return max(1, min(samples, 1 << 10, (1 << 26) // max(1, neurons * self.own_steps)))
 
     def run(self, samples: slice, record: tuple[str, ...]) -> EngineRun:
         """See Engine."""
+        from dalif_deploy.hw_models.samples.encode import encode_input
+        from dalif_deploy.hw_models.samples.input_data import take_samples
         from dalif_deploy.hw_models.simulator import simulate
 
         # a chunk at a time: all samples of a large set, and their messages, would not fit in memory
-        encoded = encode_input(self.network, take_samples(self.data, samples), steps=self.steps)
-        return from_integers(self.network, self.steps, simulate(self.network, encoded, record=record))
+        encoded = encode_input(self.network, take_samples(self.data, samples), steps=self.own_steps)
+        return from_integers(self.network, self.own_steps, simulate(self.network, encoded, record=record))

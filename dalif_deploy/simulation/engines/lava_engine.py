@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-from dalif_deploy.converters.artefact import Artefact
-from dalif_deploy.hw_models.samples.input_data import InputData
-from dalif_deploy.hw_models.samples.stream import InputStream
-from dalif_deploy.simulation.engines.engine import EngineRun, Progress, from_integers
+from dataclasses import dataclass
+
+from dalif_deploy.simulation.engines.engine import Engine, EngineRun, from_integers, option
 
 
-class LavaEngine:
+@dataclass(frozen=True)
+class LavaOptions:
+    """What Lava can be told."""
+
+    workers: int = option(1, "interpreters that share the samples")
+    step_limit: float = option(60.0, "seconds a step may take")
+    total_limit: float = option(3600.0, "seconds the whole run may take")
+
+
+class LavaEngine(Engine):
     """Lava's processes, in a child process under a time limit."""
 
-    name, counterpart, compares = "lava", "fast", ("spikes", "membrane")
-    arithmetic = "integer"
+    name, about, arithmetic = "lava", "Lava's bit-accurate processes", "integer"
+    starts_slowly = True
+    options_type = LavaOptions
+    options: LavaOptions
 
-    def __init__(
-        self,
-        artefact: Artefact,
-        data: InputData,
-        steps: int | None = None,
-        *,
-        step_limit: float = 60.0,
-        total_limit: float = 3600.0,
-        workers: int = 1,
-        progress: Progress | None = None,
-    ):
+    def prepare(self) -> None:
+        """See Engine."""
         from dalif_deploy.converters.lava.compat import require_lava
+        from dalif_deploy.hw_models.samples.stream import InputStream
 
         require_lava()
-        self.network = artefact.network
-        self.encoded = InputStream(self.network, data, steps=steps)
-        self.options = {
-            "workers": workers,
-            "step_limit_seconds": step_limit,
-            "total_limit_seconds": total_limit,
-            "progress": progress,
-        }
+        self.network = self.artefact.network
+        self.encoded = InputStream(self.network, self.data, steps=self.steps)
 
     def chunk_size(self, samples: int) -> int:
         """All samples stream through one Lava session."""
@@ -45,5 +41,13 @@ class LavaEngine:
         """See Engine."""
         from dalif_deploy.converters.lava.lava_session import run_lava
 
-        recording = run_lava(self.network, self.encoded.range(samples), record=record, **self.options)
+        recording = run_lava(
+            self.network,
+            self.encoded.range(samples),
+            record=record,
+            workers=self.options.workers,
+            step_limit_seconds=self.options.step_limit,
+            total_limit_seconds=self.options.total_limit,
+            progress=self.progress,
+        )
         return from_integers(self.network, self.encoded.steps, recording)

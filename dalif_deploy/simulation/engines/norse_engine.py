@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
+from typing import TYPE_CHECKING
 
-from dalif_deploy.converters.artefact import Artefact
-from dalif_deploy.converters.norse.norse_network import NorseNetwork
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.samples.input_data import InputData, by_input, steps_of, take_samples
-from dalif_deploy.simulation.engines.engine import EngineRun
+from dalif_deploy.simulation.engines.engine import Engine, EngineRun
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
 
 
-class NorseEngine:
+class NorseEngine(Engine):
     """Float, and independent of ours in everything that a neuron does."""
 
-    name, counterpart, compares = "norse", "nir", ("spikes",)
-    arithmetic = "float64"
+    name, about, arithmetic = "norse", "the float graph in Norse's neurons", "float64"
 
-    def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
-        self.network = NorseNetwork(artefact.reference, artefact.dt)
-        self.data, self.steps = data, steps or artefact.steps
+    def prepare(self) -> None:
+        """See Engine."""
+        from dalif_deploy.converters.norse.norse_network import NorseNetwork
+
+        self.network = NorseNetwork(self.artefact.reference, self.artefact.dt)
+        self.steps = self.steps or self.artefact.steps
 
     def chunk_size(self, samples: int) -> int:
         """As the float reference."""
@@ -28,6 +30,11 @@ class NorseEngine:
 
     def run(self, samples: slice, record: tuple[str, ...]) -> EngineRun:
         """See Engine."""
+        import numpy as np
+        import torch
+
+        from dalif_deploy.hw_models.samples.input_data import by_input, steps_of, take_samples
+
         flat = self.network.flat
         checked = by_input(take_samples(self.data, samples), {name: flat.shapes[name] for name in flat.inputs})
         steps = steps_of(checked) or self.steps

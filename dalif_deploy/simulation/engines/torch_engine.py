@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
 
-from dalif_deploy.converters.artefact import Artefact
-from dalif_deploy.hw_models.samples.input_data import InputData, by_input, take_samples
-from dalif_deploy.simulation.engines.engine import OUTPUT, EngineRun
+from dalif_deploy.simulation.engines.engine import OUTPUT, Engine, EngineRun
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
-class TorchEngine:
+class TorchEngine(Engine):
     """The trained network, in float64 so that rounding does not decide a spike."""
 
-    name, counterpart, compares = "torch", "nir", ("spikes",)
-    arithmetic = "float64"
+    name, about, arithmetic = "torch", "the trained network itself, from its checkpoint", "float64"
 
-    def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
+    def prepare(self) -> None:
+        """See Engine."""
         from dalif_deploy.networks.checkpoint import load_checkpoint
 
-        self.network = load_checkpoint(artefact.checkpoint).network.double().eval()
-        if steps is not None:
-            self.network.steps = steps
-        self.data = data
+        self.network = load_checkpoint(self.artefact.checkpoint).network.double().eval()
+        if self.steps is not None:
+            self.network.steps = self.steps
 
     def chunk_size(self, samples: int) -> int:
         """As the float reference."""
@@ -29,7 +29,10 @@ class TorchEngine:
 
     def run(self, samples: slice, record: tuple[str, ...]) -> EngineRun:
         """See Engine."""
+        import numpy as np
         import torch
+
+        from dalif_deploy.hw_models.samples.input_data import by_input, take_samples
 
         with torch.no_grad():
             shape = tuple(self.network.spec.input_shape)

@@ -1,0 +1,141 @@
+"""Samples through one engine, compared with another one if asked: accuracy, rates, mismatches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dalif_deploy.hw_models.samples.input_data import sample_count
+from dalif_deploy.simulation.comparison import Comparison
+from dalif_deploy.simulation.engines import Engine, EngineRun
+from dalif_deploy.simulation.samples_run import joined, run_samples, scores
+
+
+@dataclass
+class SimulationResult:
+    """What one engine made of the samples.
+
+    Attributes:
+        engine: its name.
+        samples: how many.
+        accuracy: share of right classes; None without labels, or with several outputs.
+        predicted: class of each sample; None with several outputs.
+        firing_rate: layer -> spikes a neuron and step.
+        seconds: engine -> time that it took.
+        check: against its counterpart; None if none was asked for.
+        recorded: every layer's spikes and membranes; None if not asked for.
+    """
+
+    engine: str
+    samples: int
+    accuracy: float | None
+    predicted: list[int] | None
+    firing_rate: dict[str, float]
+    seconds: dict[str, float]
+    check: Comparison | None = None
+    recorded: EngineRun | None = field(default=None, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but what was recorded, in plain figures."""
+        return {
+            "engine": self.engine,
+            "samples": self.samples,
+            "accuracy": self.accuracy,
+            "predicted": self.predicted,
+            "firing_rate": self.firing_rate,
+            "seconds": self.seconds,
+            "check": None if self.check is None else check_figures(self.check),
+        }
+
+
+def check_figures(check: Comparison) -> dict[str, Any]:
+    """A comparison in plain figures: values compared and mismatches, in all and a layer and kind."""
+    by_name = sorted(check.compared, key=lambda key: (check.kinds.index(key.rpartition(".")[2]), key))
+    return {
+        "against": check.engines[1],
+        "compared": {key: check.compared[key] for key in by_name},
+        "mismatches": check.total_mismatches,
+        "mismatches_by_layer": {key: check.mismatches[key] for key in by_name},
+        "first": None if check.first is None else str(check.first),
+    }
+
+
+def run_engine(
+    engine: Engine,
+    other: Engine | None,
+    labels: np.ndarray | None,
+    *,
+    keep: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> SimulationResult:
+    """Runs all samples of the engine, chunk by chunk.
+
+    Args:
+        other: what it is compared with; None compares with nothing.
+        labels: [N] classes, or None.
+        keep: keeps spikes and membranes of every layer.
+        progress: called with the samples done.
+    """
+    samples = sample_count(engine.data)
+    record = ("spikes", "membrane") if other is not None or keep else ("spikes",)
+    comparison = None if other is None else Comparison((engine.name, other.name), engine.compares)
+    found: list[np.ndarray | None] = []
+    rates, kept = _Rates(), []
+    seconds: dict[str, float] = {engine.name: 0.0}
+    size = _chunk(engine, other, samples)
+    for start in range(0, samples, size):
+        part = slice(start, min(start + size, samples))
+        run = _timed(engine, part, record, seconds)
+        found.append(scores(run))
+        rates.add(run)
+        if keep:
+            kept.append(run)
+        if other is not None and comparison is not None:
+            comparison.add(start, run, _timed(other, part, record, seconds))
+        if progress:
+            progress(part.stop)
+    scored = [each for each in found if each is not None]
+    predicted = np.concatenate(scored).argmax(axis=1) if scored else None
+    return SimulationResult(
+        engine.name,
+        samples,
+        None if labels is None or predicted is None else float((predicted == labels).mean()),
+        None if predicted is None else predicted.tolist(),
+        rates.mean(),
+        seconds,
+        comparison,
+        joined(kept) if keep else None,
+    )
+
+
+def _chunk(engine: Engine, other: Engine | None, samples: int) -> int:
+    """Samples whose records are in memory at a time."""
+    both = [engine] if other is None else [engine, other]
+    if other is not None and any(each.starts_slowly for each in both):
+        return max(1, samples)
+    return min(max(1, each.chunk_size(samples)) for each in both)
+
+
+def _timed(engine: Engine, samples: slice, record: tuple[str, ...], seconds: dict[str, float]) -> EngineRun:
+    began = time.perf_counter()
+    run = run_samples(engine, samples, record)
+    seconds[engine.name] = seconds.get(engine.name, 0.0) + time.perf_counter() - began
+    return run
+
+
+class _Rates:
+    def __init__(self) -> None:
+        self.spikes: dict[str, int] = {}
+        self.chances: dict[str, int] = {}
+
+    def add(self, run: EngineRun) -> None:
+        for layer, spikes in run.spikes.items():
+            self.spikes[layer] = self.spikes.get(layer, 0) + int(spikes.sum(dtype=np.int64))
+            self.chances[layer] = self.chances.get(layer, 0) + spikes.size
+
+    def mean(self) -> dict[str, float]:
+        return {layer: self.spikes[layer] / max(1, self.chances[layer]) for layer in self.spikes}
