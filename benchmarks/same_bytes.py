@@ -2,7 +2,7 @@
 
     python benchmarks/same_bytes.py /path/to/former/.venv/bin/python .venv/bin/python [--networks 3] [--keep DIR]
 
-Ten networks: five trained for an epoch on digits (architectures, resets, the chip's arithmetic), a convolutional NIR
+Ten networks: five trained for two epochs on digits (architectures, resets, the chip's arithmetic), a convolutional NIR
 graph, two of the random graphs that the tests draw, and two .net files. Each is exported to every target by both, in
 folders of the same names; then simulated, checked in all engines, and priced. Compared are exit codes, what is written
 to standard error, every file byte for byte, and every JSON report, but for what may differ: `provenance` of
@@ -196,7 +196,7 @@ def make_sources(place: Path, python: str) -> list[Case]:
     for name, options in recipes.items():
         code = "from dalif_deploy.cli.train import main; main()"
         out = place / name
-        command = [python, "-c", code, "--dataset", "digits", "--epochs", "1", "--out", str(out), *options]
+        command = [python, "-c", code, "--dataset", "digits", "--epochs", "2", "--out", str(out), *options]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         cases.append(Case(name, f"{name}/model.pt"))
     cases[0].options = ["--calibrate", "digits:train", "--calibrate-samples", "8"]
