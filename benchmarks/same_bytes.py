@@ -1,16 +1,16 @@
 """Whether two checkouts write the same bytes, and how long each takes: for a change that must change nothing.
 
-    python benchmarks/same_bytes.py /path/to/former/.venv/bin/python .venv/bin/python [--networks 3] [--keep DIR]
+    python benchmarks/same_bytes.py /path/to/former/.venv/bin/python .venv/bin/python [--timed 2] [--keep DIR]
 
 Ten networks: five trained for two epochs on digits (architectures, resets, the chip's arithmetic), a convolutional NIR
 graph, two of the random graphs that the tests draw, and two .net files. Each is exported to every target by both, in
 folders of the same names; then simulated, checked in all engines, and priced. Compared are exit codes, what is written
 to standard error, every file byte for byte, and every JSON report, but for what may differ: `provenance` of
-export.json, and seconds and joules that were measured.
+export.json, and seconds and joules that were measured. Each checkout does all of this in one process.
 
-Commands are timed in pairs, one after the other, each pair in the other order than the one before: CPU seconds of the
-process and its children, new over old, and of a kind of command the median over the networks. They are the same in the
-mean if nothing has changed; two cores that others use too make single pairs differ by some percent.
+Then commands are timed, each in a process of its own, in pairs: one after the other, each pair in the other order than
+the one before. What is given is CPU seconds of the process and its children, new over old: of a kind of command the
+median over networks and turns.
 """
 
 from __future__ import annotations
@@ -31,7 +31,23 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ("nir", "lava", "onnx", "norse", "netx", "sanafe")
 SLOWER = 1.05  # what is claimed: no kind of command beyond
+TURNS = 3
 MEASURED = ("seconds", "measured", "measured_cpu", "not_measured", "cpu_not_measured", "provenance")
+# runs commands one after the other; what each says, as JSON
+DRIVER = """
+import contextlib, importlib, io, json, sys
+found = []
+for command, *arguments in json.load(sys.stdin):
+    sys.argv = ["dalif-" + command, *arguments]
+    code, said = 0, io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            importlib.import_module("dalif_deploy.cli." + command).main()
+        except SystemExit as end:
+            code = end.code or 0
+    found.append([code, said.getvalue()])
+json.dump(found, open("found.json", "w"))
+"""
 
 
 @dataclass
@@ -43,96 +59,85 @@ class Case:
     options: list[str] = field(default_factory=list)
     data: str = "digits:test"
 
+    def commands(self, sources: Path) -> dict[str, list[str]]:
+        """What is asked of it, by kind."""
+        source = str(sources / self.file)
+        data = self.data if ":" in self.data else str(sources / self.data)
+        found = {
+            f"export to {target}": ["export", source, "--target", target, "-o", f"{self.name}-{target}", *self.options]
+            for target in TARGETS
+        }
+
+        def on(target: str, command: str, report: str, *more: str) -> list[str]:
+            return [command, f"{self.name}-{target}", "--data", data, *more, "--json", f"{self.name}-{report}.json"]
+
+        found["simulate"] = on("lava", "simulate", "simulate", "--limit", "20")
+        found["simulate in nir"] = on("nir", "simulate", "nir", "--limit", "20", "--engine", "nir")
+        found["check in onnx"] = on("onnx", "simulate", "check", "--limit", "20", "--engine", "onnx", "--check")
+        found["check all"] = on("onnx", "simulate", "all", "--limit", "3", "--check", "all")
+        found["energy"] = on("lava", "energy", "energy", "--limit", "5")
+        return found
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("old", help="Python of the former checkout")
     parser.add_argument("new", help="Python of this one")
-    parser.add_argument("--networks", type=int, help="only the first so many")
+    parser.add_argument("--timed", type=int, default=2, help="networks whose commands are timed")
     parser.add_argument("--keep", type=Path, help="folder to leave everything in")
     asked = parser.parse_args()
+    pythons = {"old": str(Path(asked.old).absolute()), "new": str(Path(asked.new).absolute())}
     with tempfile.TemporaryDirectory() as temporary:
         place = asked.keep or Path(temporary)
         shutil.rmtree(place, ignore_errors=True)
         sources = place / "sources"
         sources.mkdir(parents=True)
-        cases = make_sources(sources, asked.new)[: asked.networks]
-        pair = Pair(asked.old, asked.new, place)
-        for case in cases:
-            run_case(pair, case)
-            print(f"{case.name}: {pair.files} files and {pair.reports} reports compared so far, "
-                  f"{len(pair.differences)} differences", flush=True)  # fmt: skip
-    for difference in pair.differences:
+        cases = make_sources(sources, pythons["new"])
+        differences = compare(pythons, place, cases)
+        slow = [kind for kind, ratio in times(pythons, place, cases[: asked.timed]).items() if ratio > SLOWER]
+    return 1 if differences or slow else 0
+
+
+def compare(pythons: dict[str, str], place: Path, cases: list[Case]) -> list[str]:
+    """What differs, also printed."""
+    commands = [command for case in cases for command in case.commands(place / "sources").values()]
+    ended = {}
+    for name, python in pythons.items():
+        folder = place / name
+        folder.mkdir()
+        subprocess.run([python, "-c", DRIVER], input=json.dumps(commands), text=True, cwd=folder, check=True)
+        ended[name] = json.loads((folder / "found.json").read_text())
+        (folder / "found.json").unlink()
+    differences = [
+        f"{' '.join(command)}: {old} and {new}"
+        for command, old, new in zip(commands, ended["old"], ended["new"], strict=True)
+        if old != new
+    ]
+    old, new = (place / name for name in pythons)
+    names = {path.relative_to(root) for root in (old, new) for path in root.rglob("*") if path.is_file()}
+    for name in sorted(names):
+        if not ((old / name).exists() and (new / name).exists()):
+            differences.append(f"{name} is in one only")
+        elif not _same(old / name, new / name):
+            differences.append(str(name))
+    for difference in differences:
         print(f"DIFFERS {difference}")
-    slow = False
-    for kind, ratios in pair.ratios.items():
-        middle = statistics.median(ratios)
-        slow |= middle > SLOWER
-        print(f"{kind}: {middle:.3f} times the CPU seconds (median of {len(ratios)} pairs, "
-              f"{min(ratios):.3f} to {max(ratios):.3f})")  # fmt: skip
-    print(f"{len(cases)} networks, {pair.files} files, {pair.reports} reports: {len(pair.differences)} differences")
-    return 1 if pair.differences or slow else 0
+    done = sum(code == 0 for code, _ in ended["new"])
+    reports = sum(len(name.parts) == 1 for name in names)
+    print(
+        f"{len(cases)} networks, {len(commands)} commands ({done} of them done, {len(commands) - done} refused), "
+        f"{len(names) - reports} files of exported folders, {reports} JSON reports: {len(differences)} differences",
+        flush=True,
+    )
+    return differences
 
 
-class Pair:
-    """Both checkouts, and what came of their commands."""
-
-    def __init__(self, old: str, new: str, place: Path):
-        self.pythons = {"old": str(Path(old).absolute()), "new": str(Path(new).absolute())}
-        self.place = place
-        self.differences: list[str] = []
-        self.ratios: dict[str, list[float]] = {}
-        self.files = self.reports = self._turn = 0
-        for name in self.pythons:
-            (place / name).mkdir()
-
-    def run(self, kind: str, command: str, *arguments: str, timed: bool = True) -> bool:
-        """Runs a command in both; True if it ended with 0 in both."""
-        ended, spent = {}, {}
-        self._turn += 1
-        for name in sorted(self.pythons, reverse=bool(self._turn % 2)):
-            code = f"from dalif_deploy.cli.{command} import main; main()"
-            before = _cpu_seconds()
-            done = subprocess.run(
-                [self.pythons[name], "-c", code, *arguments],
-                cwd=self.place / name,
-                capture_output=True,
-                text=True,
-                timeout=900,
-            )
-            spent[name] = _cpu_seconds() - before
-            ended[name] = done.returncode, done.stderr
-        if ended["old"] != ended["new"]:
-            self.differences.append(f"{command} {' '.join(arguments)}: {ended['old']} and {ended['new']}")
-        if timed and ended["old"][0] == ended["new"][0] == 0:
-            self.ratios.setdefault(kind, []).append(spent["new"] / spent["old"])
-        return ended["old"][0] == ended["new"][0] == 0
-
-    def compare_folder(self, folder: str) -> None:
-        """Every file of an exported folder."""
-        old, new = (self.place / name / folder for name in self.pythons)
-        names = {path.name for each in (old, new) for path in each.iterdir()}
-        for name in sorted(names):
-            one, two = old / name, new / name
-            if not (one.exists() and two.exists()):
-                self.differences.append(f"{folder}/{name} is in one only")
-            elif name == "export.json":
-                self._compare_json(f"{folder}/{name}", one, two)
-            elif one.read_bytes() != two.read_bytes():
-                self.differences.append(f"{folder}/{name}")
-            self.files += 1
-
-    def compare_report(self, name: str) -> None:
-        """A JSON file that a command wrote."""
-        old, new = (self.place / each / name for each in self.pythons)
-        self._compare_json(name, old, new)
-        self.reports += 1
-
-    def _compare_json(self, name: str, *paths: Path) -> None:
-        # text again, so that the order of keys and every digit count
-        one, two = (json.dumps(_constant(json.loads(path.read_text()))) for path in paths)
-        if one != two:
-            self.differences.append(name)
+def _same(one: Path, two: Path) -> bool:
+    if one.suffix != ".json":
+        return one.read_bytes() == two.read_bytes()
+    # text again, so that the order of keys and every digit count
+    first, second = (json.dumps(_constant(json.loads(path.read_text()))) for path in (one, two))
+    return first == second
 
 
 def _constant(value: object) -> object:
@@ -141,37 +146,37 @@ def _constant(value: object) -> object:
     return [_constant(each) for each in value] if isinstance(value, list) else value
 
 
+def times(pythons: dict[str, str], place: Path, cases: list[Case]) -> dict[str, float]:
+    """CPU seconds, new over old, of each kind of command; also printed."""
+    ratios: dict[str, list[float]] = {}
+    order = list(pythons)
+    for _ in range(TURNS):
+        for case in cases:
+            for kind, (command, *arguments) in case.commands(place / "sources").items():
+                spent, fine = {}, True
+                order.reverse()
+                for name in order:
+                    before = _cpu_seconds()
+                    code = f"from dalif_deploy.cli.{command} import main; main()"
+                    done = subprocess.run(
+                        [pythons[name], "-c", code, *arguments, "--force"],
+                        cwd=place / name,
+                        capture_output=True,
+                        timeout=900,
+                    )
+                    spent[name] = _cpu_seconds() - before
+                    fine = fine and done.returncode == 0
+                if fine:
+                    ratios.setdefault(kind, []).append(spent["new"] / spent["old"])
+    for kind, each in ratios.items():
+        print(f"{kind}: {statistics.median(each):.3f} times the CPU seconds (median of {len(each)} pairs, "
+              f"{min(each):.3f} to {max(each):.3f})", flush=True)  # fmt: skip
+    return {kind: statistics.median(each) for kind, each in ratios.items()}
+
+
 def _cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def run_case(pair: Pair, case: Case) -> None:
-    source = str(pair.place / "sources" / case.file)
-    made = []
-    for target in TARGETS:
-        folder = f"{case.name}-{target}"
-        if pair.run(f"export to {target}", "export", source, "--target", target, "-o", folder, *case.options):
-            pair.compare_folder(folder)
-            made.append(folder)
-    data = case.data if ":" in case.data else str(pair.place / "sources" / case.data)
-    for folder in made:
-        if not folder.endswith(("-lava", "-onnx")):
-            continue
-        report = f"{folder}-simulate.json"
-        if pair.run("simulate", "simulate", folder, "--data", data, "--limit", "20", "--json", report):
-            pair.compare_report(report)
-        report = f"{folder}-energy.json"
-        if pair.run("energy", "energy", folder, "--data", data, "--limit", "5", "--json", report):
-            pair.compare_report(report)
-    for folder in made[-1:]:
-        report = f"{folder}-all.json"
-        command = ("simulate", folder, "--data", data, "--limit", "3", "--check", "all", "--json", report)
-        pair.run("check all", *command)
-        pair.compare_report(report)
-        report = f"{folder}-check.json"
-        pair.run("check", "simulate", folder, "--data", data, "--limit", "20", "--engine", "nir", "--json", report)
-        pair.compare_report(report)
 
 
 def make_sources(place: Path, python: str) -> list[Case]:

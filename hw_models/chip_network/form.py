@@ -74,6 +74,11 @@ class Population:
     scale: np.ndarray = field(default_factory=lambda: np.array(1.0))
     source: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # what numpy computes of arrays of shape () is a plain number; a file gives back the array
+        for name in (*REGISTER_RANGES, "scale"):
+            setattr(self, name, np.asarray(getattr(self, name)))
+
     @property
     def size(self) -> int:
         """Number of neurons."""
