@@ -1,14 +1,19 @@
 """`--check all`: every engine on the same samples, and what happens when one is wrong."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+import dalif_deploy
 from dalif_deploy.cli.simulate import with_check_kind
 from dalif_deploy.converters.export_network import export_network
+from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.simulation import agreement
-from dalif_deploy.simulation.engines import ENGINES
+from dalif_deploy.simulation.comparison import Comparison, Mismatch
+from dalif_deploy.simulation.engines import ENGINES, EngineRun, engine_options, make_engine
+from dalif_deploy.simulation.engines.engine import NoOptions, option
 from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
 from tests import docs_pages
 from tests.test_commands import checkpoint, run
@@ -94,6 +99,47 @@ def test_a_check_without_a_second_engine_is_none(artefact, data, monkeypatch, ca
     assert docs_pages.run(command, capfd)[0] == 1
     monkeypatch.setattr(agreement, "ENGINES", {"fast": ENGINES["fast"], **again})
     assert docs_pages.run(command, capfd)[0] == 0
+
+
+def test_predicted_classes_come_with_labels_too(artefact, data):
+    images, labels = data
+    found = dalif_deploy.simulate(artefact, (images, labels), limit=20)
+    without = dalif_deploy.simulate(artefact, images, limit=20)
+    assert found["predicted"] == without["predicted"] and len(found["predicted"]) == 20
+    assert found["accuracy"] == np.mean(found["predicted"] == labels[:20]) and without["accuracy"] is None
+
+
+def test_an_option_goes_to_the_engine_that_declares_it(artefact, data):
+    @dataclass(frozen=True)
+    class Told:
+        level: int = option(3, "anything")
+
+    class Listening(ENGINES["fast"]):
+        name, options_type = "listening", Told
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(ENGINES, "listening", Listening)
+        assert engine_options()["level"] == (3, "listening: anything")
+        told = {"level": 7, "workers": 2}
+        assert make_engine("listening", artefact, data[0], options=told).options == Told(7)
+        assert make_engine("listening", artefact, data[0]).options == Told(3)
+        assert make_engine("fast", artefact, data[0], options=told).options == NoOptions()
+        simulate_samples(artefact, data[0][:2], None, SimulationRequest(options=told))
+    with pytest.raises(UserError, match=r"unknown engine option 'level'.*workers"):
+        simulate_samples(artefact, data[0][:2], None, SimulationRequest(options=told))
+
+
+def test_the_first_mismatch_is_the_earliest_by_sample_then_step():
+    one, two = (EngineRun({}, {"a": np.zeros((3, 4, 2), np.uint8), "b": np.zeros((3, 4, 5), np.uint8)}) for _ in "ab")
+    two.spikes["a"][2, 0, 1] = two.spikes["b"][1, 3, 4] = two.spikes["b"][1, 3, 2] = 1
+    found = Comparison(("fast", "lava"), ("spikes",))
+    found.add(10, one, two)
+    assert found.first == Mismatch(11, 3, "spikes", "b", (2,), (0, 1), ("fast", "lava"))
+    assert str(found.first) == "sample 11, layer b, step 3, neuron (2,): spikes 0 in fast, 1 in lava"
+    assert found.mismatches == {"a.spikes": 1, "b.spikes": 2} and found.total_mismatches == 3
+    two.spikes["a"][0, 0, 0] = 1
+    found.add(13, one, two)
+    assert found.first.sample == 11  # the one before
 
 
 def test_check_may_stand_alone():
