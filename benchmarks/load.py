@@ -84,7 +84,7 @@ def lava(artefact: Path, data: str, samples: int) -> dict[str, Any]:
     import psutil
 
     from dalif_deploy.converters.artefact import load_artefact
-    from dalif_deploy.converters.lava.session import run_lava
+    from dalif_deploy.converters.lava.lava_session import run_lava
     from dalif_deploy.data import load_data
     from dalif_deploy.hw_models.samples.stream import InputStream
     from dalif_deploy.hw_models.simulator import simulate

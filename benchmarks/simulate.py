@@ -156,7 +156,7 @@ def label(name: str) -> str:
 
 
 def measure_lava(compiled: ChipNetwork, encoded: EncodedInput, per_sample: dict, result: dict) -> None:
-    from dalif_deploy.converters.lava.session import run_lava
+    from dalif_deploy.converters.lava.lava_session import run_lava
 
     arrivals: list[tuple[float, int]] = []
     began = time.perf_counter()

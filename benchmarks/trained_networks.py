@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 
 from dalif_deploy.converters.dalif_to_nir import network_to_nir
-from dalif_deploy.converters.lava.session import run_lava
+from dalif_deploy.converters.lava.lava_session import run_lava
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hw_models.compiler import compile_graph
 from dalif_deploy.hw_models.reference import run_reference

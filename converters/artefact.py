@@ -4,55 +4,75 @@ export.json    what was exported, from what, how, and what quantisation did a la
 model.nir      the float network, NIR
 network.nir    the compiled network, integers (target lava and whatever builds on a chip)
 model.pt       the checkpoint it came from, if it came from one
-step.onnx, sequence.onnx, chip.onnx    ONNX models (target onnx)
+
+and what the target adds, which its file in `targets` names.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nir
-
-from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.errors import UserError
 
-from .nir_file import read_nir
+if TYPE_CHECKING:
+    import nir
+
+    from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 
 EXPORT_FORMAT = "dalif-deploy export 1"
 EXPORT_JSON, REFERENCE_FILE, NETWORK_FILE, CHECKPOINT_FILE = "export.json", "model.nir", "network.nir", "model.pt"
-ONNX_FILES = {"step": "step.onnx", "sequence": "sequence.onnx", "chip": "chip.onnx"}
 
 
 @dataclass
 class Artefact:
-    """An exported network; what it has no file for raises an error that says how to get one."""
+    """An exported network; what it has no file for raises an error that says how to get one.
+
+    Each file is read and checked when it is first asked for, once; right after an export, not at all.
+    """
 
     folder: Path
     export: dict[str, Any]
 
-    @property
+    @classmethod
+    def written(
+        cls, folder: Path, export: dict[str, Any], reference: nir.NIRGraph, network: ChipNetwork | None
+    ) -> Artefact:
+        """A folder that was just written, with what lies in it still in memory.
+
+        Args:
+            folder: where it stands.
+            export: what export.json holds.
+            reference: what model.nir holds.
+            network: what network.nir holds; None if there is none.
+        """
+        artefact = cls(folder, export)
+        artefact.__dict__["reference"] = reference  # where a cached property keeps its value
+        if network is not None:
+            artefact.__dict__["network"] = network
+        return artefact
+
+    @cached_property
     def network(self) -> ChipNetwork:
         """The compiled network."""
         from dalif_deploy.hw_models.chip_network.file import read_chip_network
 
-        return read_chip_network(self._file(NETWORK_FILE, "has no compiled network", "export with --target lava"))
+        return read_chip_network(self.file(NETWORK_FILE, "has no compiled network", "export with --target lava"))
 
-    @property
+    @cached_property
     def reference(self) -> nir.NIRGraph:
         """The float network."""
-        return read_nir(self._file(REFERENCE_FILE, "has no float network", "export it again"))
+        from .nir_file import read_nir
+
+        return read_nir(self.file(REFERENCE_FILE, "has no float network", "export it again"))
 
     @property
     def checkpoint(self) -> Path:
         """The trained network's checkpoint."""
-        return self._file(CHECKPOINT_FILE, "was not exported from a checkpoint", "use --engine nir")
-
-    def onnx(self, form: str) -> Path:
-        """The ONNX model "step", "sequence" or "chip"."""
-        return self._file(ONNX_FILES[form], "has no ONNX models", "export with --target onnx")
+        return self.file(CHECKPOINT_FILE, "was not exported from a checkpoint", "use --engine nir")
 
     @property
     def compiled(self) -> bool:
@@ -70,7 +90,17 @@ class Artefact:
         """Time step of the float network in seconds."""
         return float(self.export["dt"])
 
-    def _file(self, name: str, what: str, remedy: str) -> Path:
+    def file(self, name: str, what: str, remedy: str) -> Path:
+        """A file of the folder, such as a target of its own wrote.
+
+        Args:
+            name: of the file.
+            what: what is wrong if it is not there ("has no ONNX models").
+            remedy: what to do then.
+
+        Raises:
+            UserError: it is not there.
+        """
         path = self.folder / name
         if not path.is_file():
             raise UserError(what, where=str(self.folder), remedy=remedy)

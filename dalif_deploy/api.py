@@ -22,13 +22,11 @@ import torch
 from torch import nn
 
 from dalif_deploy.converters.artefact import Artefact, load_artefact
-from dalif_deploy.converters.export import export_network
-from dalif_deploy.converters.live.source import source_of_module
-from dalif_deploy.converters.source import Source, load_source, source_of_graph
-from dalif_deploy.converters.targets.request import CalibrationData, ExportRequest
+from dalif_deploy.converters.export_network import export_network
+from dalif_deploy.converters.export_request import CalibrationData, ExportRequest
+from dalif_deploy.converters.sources import load_source
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hw_models.compiler import ScaleRule
-from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.samples.input_data import InputData, take_samples
 from dalif_deploy.simulation.energy_session import report_on_samples
 from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
@@ -54,7 +52,7 @@ def export(
     """Exports a network into the folder `out`, as `dalif-export` does.
 
     Args:
-        model: a checkpoint or NIR file, a NIR graph, or a module of snnTorch, SpikingJelly or Norse.
+        model: a path, or an object in memory: see `dalif_deploy.converters.sources.SOURCES`.
         example_input: for a module: real samples of one step, [N, *shape]; the graph is verified on them.
         target: see `dalif_deploy.converters.targets.TARGETS`.
         steps: steps of a sample, where the model does not say.
@@ -69,7 +67,8 @@ def export(
     if calibrate is not None:
         data = _labelled(calibrate, steps)
         request.calibration = CalibrationData(data.name, data.inputs)
-    return export_network(_source(model, example_input, steps, dt), target, out, request=request, force=force)
+    source = load_source(model, dt=dt, steps=steps, example=example_input)
+    return export_network(source, target, out, request=request, force=force)
 
 
 def load(folder: str | Path) -> Artefact:
@@ -104,18 +103,6 @@ def _simulate(network: Artefact, data: Samples, request: SimulationRequest) -> d
     labels = None if loaded.labels is None else loaded.labels[: request.limit]
     figures = simulate_samples(network, take_samples(loaded.inputs, slice(request.limit)), labels, request)
     return {"data": loaded.name, **figures}
-
-
-def _source(model: object, example: torch.Tensor | np.ndarray | None, steps: int | None, dt: float | None) -> Source:
-    if isinstance(model, str | Path):
-        return load_source(model, dt=dt)
-    if isinstance(model, nir.NIRGraph):
-        return source_of_graph(model, dt=dt)
-    if not isinstance(model, nn.Module):
-        raise UserError(f"can't export a {type(model).__name__}", remedy="give a file, a NIR graph or a torch module")
-    if example is None:
-        raise UserError("a module needs an example of its input", remedy="give example_input, [N, *shape]")
-    return source_of_module(model, torch.as_tensor(example, dtype=torch.float32), steps=steps)
 
 
 def _labelled(data: Samples, steps: int | None) -> LabelledData:

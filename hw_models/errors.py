@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+Entry = TypeVar("Entry")
 LONGEST = 500  # characters of what is wrong; the rest of a line is ours
 
 
@@ -35,6 +39,28 @@ class CheckFailed(UserError):  # noqa: N818 - it names an outcome, not a fault
     """A comparison that the user asked for did not hold (exit code 1, not 2)."""
 
     exit_code = 1
+
+
+def listed(names: Iterable[str]) -> str:
+    """The names as a sentence has them: "a, b or c"."""
+    *before, last = names
+    return f"{', '.join(before)} or {last}" if before else last
+
+
+def chosen(table: Mapping[str, Entry], name: str, kind: str) -> Entry:
+    """The entry of that name.
+
+    Args:
+        table: name -> entry.
+        name: what the user chose.
+        kind: what the entries are called ("target").
+
+    Raises:
+        UserError: there is none; it lists those that there are.
+    """
+    if name not in table:
+        raise UserError(f"unknown {kind} {name!r}", remedy=f"choose one of {', '.join(table)}")
+    return table[name]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -19,7 +19,7 @@ from hypothesis import seed as with_seed
 from hypothesis import strategies as st
 
 from dalif_deploy.converters.lava.checks import check_input, check_network
-from dalif_deploy.converters.lava.session import run_lava
+from dalif_deploy.converters.lava.lava_session import run_lava
 from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.samples.recording import EncodedInput, Recording

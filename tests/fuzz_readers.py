@@ -41,7 +41,7 @@ def read_checkpoint(path: Path) -> None:
 
 def read_graph(path: Path) -> None:
     """As far as the chip's integers."""
-    from dalif_deploy.converters.source import load_source
+    from dalif_deploy.converters.sources import load_source
     from dalif_deploy.hw_models.compiler import compile_graph
 
     source = load_source(path)

@@ -12,8 +12,8 @@ import h5py
 import numpy as np
 import torch
 
-from dalif_deploy.converters.export import export_network
-from dalif_deploy.converters.targets.request import ExportRequest
+from dalif_deploy.converters.export_network import export_network
+from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.networks import NetworkSpec, build_network
 from dalif_deploy.networks.checkpoint import save_checkpoint
 from tests.cifar_files import write_cifar10, write_pictures

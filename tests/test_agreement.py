@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dalif_deploy.cli.simulate import with_check_kind
-from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.export_network import export_network
 from dalif_deploy.simulation import agreement
 from dalif_deploy.simulation.engines import ENGINES
 from dalif_deploy.simulation.session import SimulationRequest, simulate_samples

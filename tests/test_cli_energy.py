@@ -27,8 +27,8 @@ def environment():
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """A small spiking network exported for loihi1, and data for it."""
-    from dalif_deploy.converters.export import export_network
-    from dalif_deploy.converters.targets.request import ExportRequest
+    from dalif_deploy.converters.export_network import export_network
+    from dalif_deploy.converters.export_request import ExportRequest
 
     folder = tmp_path_factory.mktemp("energy")
     rng = np.random.default_rng(3)

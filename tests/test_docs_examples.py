@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import dalif_deploy.converters.targets
-from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.export_network import export_network
+from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.converters.source import source_of_graph
-from dalif_deploy.converters.targets.request import ExportRequest
 from dalif_deploy.hw_models.chips import description as chip_description
 from dalif_deploy.hw_models.mapping import map_network
 from tests import nir_networks, scalar_chip
@@ -64,7 +64,7 @@ def test_the_target_of_the_how_to_page_works(tmp_path, monkeypatch):
     code = re.search(r"```python\n(.*?)```", _page("howto/add-a-target.md"), re.S).group(1)
     names = {}
     exec(compile(ast.parse(code), "add-a-target.md", "exec"), names)
-    monkeypatch.setitem(dalif_deploy.converters.targets.TARGETS, "csv", names["write_csv_target"])
+    monkeypatch.setitem(dalif_deploy.converters.targets.TARGETS, "csv", names["CsvTarget"]())
     source = source_of_graph(two_layers(), dt=1e-4)
     done = export_network(source, "csv", tmp_path / "out", request=ExportRequest(steps=3))
     files = list((tmp_path / "out").glob("*.csv"))

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from dalif_deploy.converters.export import export_network
-from dalif_deploy.converters.targets.request import ExportRequest
+from dalif_deploy.converters.export_network import export_network
+from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.data import load_data
 from dalif_deploy.hw_models.energy.histograms import membrane_histograms
 from dalif_deploy.hw_models.energy.units import readable

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from dalif_deploy.converters.artefact import load_artefact
-from dalif_deploy.converters.export import export_network
-from dalif_deploy.converters.targets.request import ExportRequest
+from dalif_deploy.converters.export_network import export_network
+from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.data import load_data
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.networks.checkpoint import load_checkpoint

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from dalif_deploy.cli.command import write_json
-from dalif_deploy.converters.export import export_network
-from dalif_deploy.converters.targets import ExportRequest
+from dalif_deploy.converters.export_network import export_network
+from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.simulator import batched, simulate, simulate_chunks
 from dalif_deploy.networks import NetworkSpec, build_network

@@ -5,9 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dalif_deploy.converters.export import export_network
-from dalif_deploy.converters.lava.session import run_lava
-from dalif_deploy.converters.targets.request import ExportRequest
+from dalif_deploy.converters.export_network import export_network
+from dalif_deploy.converters.export_request import ExportRequest
+from dalif_deploy.converters.lava.lava_session import run_lava
 from dalif_deploy.data import load_data
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget
 from dalif_deploy.hardware_aware.chip_sequence import ChipSequence

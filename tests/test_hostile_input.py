@@ -21,11 +21,11 @@ import pytest
 import torch
 
 from dalif_deploy.converters.artefact import load_artefact
-from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.export_network import export_network
+from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.converters.netx.read import read_net
 from dalif_deploy.converters.nir_file import read_nir
-from dalif_deploy.converters.source import load_source
-from dalif_deploy.converters.targets.request import ExportRequest
+from dalif_deploy.converters.sources import load_source
 from dalif_deploy.data import load_data
 from dalif_deploy.data.idx_images import _read as read_idx
 from dalif_deploy.hw_models.chip_network.file import read_chip_network

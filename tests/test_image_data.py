@@ -17,7 +17,7 @@ from dalif_deploy.data import LazySamples, load_data
 from dalif_deploy.data.data_sets import DATA_SETS
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.training.config import TrainConfig, with_defaults
-from dalif_deploy.training.train import train
+from dalif_deploy.training.training_run import train
 from tests.cifar_files import pack, pickled, write_cifar10, write_cifar100, write_pictures
 
 CIFAR_FOLDERS = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}

@@ -75,7 +75,7 @@ def test_counting_ten_times_the_samples_takes_no_more_memory():
 
 
 def test_lava_takes_a_stream(lava):
-    from dalif_deploy.converters.lava.session import run_lava
+    from dalif_deploy.converters.lava.lava_session import run_lava
 
     for kind in ("bias", "moving"):
         chip_network, data = networks()[kind]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dalif_deploy.converters.lava.session import run_lava
+from dalif_deploy.converters.lava.lava_session import run_lava
 from dalif_deploy.hw_models.chip_network.form import ChipInput
 from dalif_deploy.hw_models.samples.recording import EncodedInput
 from tests import lava_networks as nets

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from dalif_deploy.converters.lava import compat, session
+from dalif_deploy.converters.lava.lava_session import run_lava
 from dalif_deploy.converters.lava.process_session import session_processes
-from dalif_deploy.converters.lava.session import run_lava
 from dalif_deploy.hw_models.chip_network.form import ChipInput
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.samples.recording import EncodedInput, Recording

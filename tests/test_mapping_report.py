@@ -118,8 +118,8 @@ def test_without_room_the_report_still_comes():
 
 def test_the_command_reports_then_ends_with_1(tmp_path):
     """4,100 sources of one neuron: four too many for a core of Loihi 1."""
-    from dalif_deploy.converters.export import export_network
-    from dalif_deploy.converters.targets.request import ExportRequest
+    from dalif_deploy.converters.export_network import export_network
+    from dalif_deploy.converters.export_request import ExportRequest
 
     one = np.ones(1)
     graph = nir.NIRGraph(

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from dalif_deploy.converters.artefact import load_artefact
-from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.export_network import export_network
+from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.converters.netx.dense_synapses import check_weights
-from dalif_deploy.converters.netx.layers import round_biases
+from dalif_deploy.converters.netx.layer_chain import round_biases
 from dalif_deploy.converters.netx.read import read_net
 from dalif_deploy.converters.netx.write import write_net
-from dalif_deploy.converters.targets.request import ExportRequest
 from dalif_deploy.hw_models.chip_network.form import ChipInput, Geometry, Projection
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.samples.recording import EncodedInput

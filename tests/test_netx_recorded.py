@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.export_network import export_network
+from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.converters.netx.read import read_net
 from dalif_deploy.converters.netx.to_nir import integers_to_nir
 from dalif_deploy.converters.netx.write import write_net
-from dalif_deploy.converters.targets.request import ExportRequest
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.reference import run_reference
 from dalif_deploy.hw_models.samples.encode import encode_input

@@ -55,7 +55,7 @@ def test_random_networks(seed):
 
 
 def test_trained_network_on_digits_and_what_it_calls_a_mac(tmp_path):
-    from dalif_deploy.converters.export import export_network
+    from dalif_deploy.converters.export_network import export_network
     from dalif_deploy.data import load_data
     from tests.test_commands import checkpoint
 

@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, assume, given, settings
 
 pytest.importorskip("norse.torch")
 
-from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.export_network import export_network
 from dalif_deploy.converters.nir_file import write_nir
-from dalif_deploy.converters.norse.network import NorseNetwork, load_norse
+from dalif_deploy.converters.norse.norse_network import NorseNetwork, load_norse
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.reference import run_reference
 from dalif_deploy.simulation.engines import make_engine

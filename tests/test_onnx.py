@@ -12,12 +12,12 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 
-from dalif_deploy.converters.export import export_network
+from dalif_deploy.converters.export_network import export_network
+from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.converters.onnx import model_file
 from dalif_deploy.converters.onnx.chip_model import chip_inputs, chip_model
 from dalif_deploy.converters.onnx.float_models import sequence_model, step_model
 from dalif_deploy.converters.onnx.model_file import OnnxSession, write_model
-from dalif_deploy.converters.targets import ExportRequest
 from dalif_deploy.data import load_data
 from dalif_deploy.hw_models.chip_network.form import ChipInput, Projection
 from dalif_deploy.hw_models.errors import UserError
@@ -97,7 +97,7 @@ def test_float_sequence_fires_as_the_trained_network_on_real_images(trained, exp
 
 def test_float_step_in_a_loop_is_the_sequence(exported):
     images = load_data("digits:test").inputs[:20, None].astype(np.float32)
-    sequence, step = (OnnxSession(exported.onnx(form), threads=1) for form in ("sequence", "step"))
+    sequence, step = (OnnxSession(exported.folder / f"{form}.onnx", threads=1) for form in ("sequence", "step"))
     whole, looped = sequence.run({"input": images}), stepped(step, {"input": images}, exported.steps)
     for name in ("block1", "block2"):
         np.testing.assert_array_equal(looped[f"{name}.spikes"], whole[f"{name}.spikes"])
@@ -181,7 +181,7 @@ def test_integers_at_the_limits_of_all_registers(tmp_path_factory, case):
 
 
 def test_chip_model_knows_integers_only(exported):
-    model = onnx.shape_inference.infer_shapes(onnx.load(exported.onnx("chip")), strict_mode=True)
+    model = onnx.shape_inference.infer_shapes(onnx.load(exported.folder / "chip.onnx"), strict_mode=True)
     kinds = {item.type.tensor_type.elem_type for item in [*model.graph.value_info, *model.graph.output]}
     kinds |= {tensor.data_type for tensor in model.graph.initializer}
     names = {onnx.TensorProto.DataType.Name(kind) for kind in kinds}
@@ -218,7 +218,7 @@ def test_metadata_says_what_the_network_is(trained, exported):
 
     network = load_checkpoint(trained).network
     for form in FORMS:
-        model = onnx.load(exported.onnx(form))
+        model = onnx.load(exported.folder / f"{form}.onnx")
         onnx.checker.check_model(model, full_check=True)
         told = {item.key: item.value for item in model.metadata_props}
         assert told["form"] == form and json.loads(told["steps"]) == 4 and json.loads(told["dt"]) == exported.dt

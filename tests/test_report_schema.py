@@ -10,8 +10,8 @@ import pytest
 
 from dalif_deploy.api import energy_report
 from dalif_deploy.converters.artefact import load_artefact
-from dalif_deploy.converters.export import export_network
-from dalif_deploy.converters.targets.request import ExportRequest
+from dalif_deploy.converters.export_network import export_network
+from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.hw_models.energy.measurement import measure
 from dalif_deploy.hw_models.energy.report_schema import EnergyReport
 from dalif_deploy.hw_models.mapping import DoesNotFit

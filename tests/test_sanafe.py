@@ -112,7 +112,7 @@ def test_counts_are_equal_and_so_is_energy_by_its_own_constants():
 
 def test_what_its_loihi_can_not_hold_is_refused():
     pytest.importorskip("sanafe")
-    from dalif_deploy.converters.sanafe.network import build_sanafe
+    from dalif_deploy.converters.sanafe.sanafe_network import build_sanafe
 
     network, _ = feed_forward(0)
     network.populations["second"].du = np.array(1000)

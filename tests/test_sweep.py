@@ -17,7 +17,7 @@ import torch
 import dalif_deploy as dd
 from dalif_deploy.cli.energy_sweep import split_words
 from dalif_deploy.exploration.explore import Exploration, explore
-from dalif_deploy.exploration.source import sweep_source
+from dalif_deploy.exploration.sweep_source import sweep_source
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.networks import NetworkSpec, build_network
 from dalif_deploy.networks.checkpoint import save_checkpoint

@@ -19,8 +19,7 @@ from dalif_deploy.hw_models.chip_network.form import VTH_MAX, Population, Projec
 
 from .checks import mixed_signs
 from .job import Job
-from .layout import lava_flat_order, lava_shape, to_lava
-from .processes import (
+from .lava_processes import (
     MessageSource,
     MessageSourceModel,
     RecordedLifResetModel,
@@ -29,6 +28,7 @@ from .processes import (
     SpikeDelay,
     SpikeDelayModel,
 )
+from .layout import lava_flat_order, lava_shape, to_lava
 from .recorder import PopulationRecorder
 
 

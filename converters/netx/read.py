@@ -32,7 +32,7 @@ from dalif_deploy.hw_models.files.damage import damage_in_one_line
 from dalif_deploy.hw_models.files.hdf5_read import check_hdf5
 
 from .dense_synapses import check_weights, split_by_delay
-from .layers import BIAS_EXP, BIAS_STEP
+from .layer_chain import BIAS_EXP, BIAS_STEP
 from .read_neuron import integrator, read_neuron, text_of
 
 INPUT_WEIGHT = 64  # netx, where the file has none

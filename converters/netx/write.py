@@ -15,7 +15,7 @@ from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.hdf5_write import hdf5_file
 
-from .layers import BIAS_STEP, NetLayer, chain_of
+from .layer_chain import BIAS_STEP, NetLayer, chain_of
 
 
 def write_net(path: Path, network: ChipNetwork) -> None:

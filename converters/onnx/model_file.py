@@ -14,6 +14,7 @@ from dalif_deploy.hw_models.files.damage import damage_in_one_line
 if TYPE_CHECKING:
     import onnx
 
+STEP_FILE, SEQUENCE_FILE, CHIP_FILE = "step.onnx", "sequence.onnx", "chip.onnx"
 # A protobuf message ends at 2 GiB; what is not a weight stays far below the rest of it
 LARGEST_INSIDE = (1 << 31) - (1 << 26)
 

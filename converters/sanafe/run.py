@@ -19,7 +19,7 @@ from dalif_deploy.hw_models.chip_network.form import ChipNetwork, Population
 from dalif_deploy.hw_models.mapping import Mapping
 from dalif_deploy.hw_models.samples.recording import EncodedInput, Recording
 
-from .network import NEVER, UNIT, bias_of, build_sanafe, registers
+from .sanafe_network import NEVER, UNIT, bias_of, build_sanafe, registers
 
 PARTS = ("synapse", "dendrite", "soma", "network")
 

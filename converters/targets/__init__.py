@@ -1,30 +1,28 @@
 """The targets of dalif-export: a file each, and the table that names them.
 
-A target writes its files into a fresh folder and returns what export.json shall say of it.
+Nothing here imports torch or nir before a target is asked to write: the command lists the table in its --help.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from .lava_target import LavaTarget
+from .netx_target import NetxTarget
+from .nir_target import NirTarget
+from .norse_target import NorseTarget
+from .onnx_target import OnnxTarget
+from .sanafe_target import SanafeTarget
+from .target import Target
 
-from ..source import Source
-from .lava import write_lava_target
-from .netx import write_netx_target
-from .nir import write_nir_target
-from .norse import write_norse_target
-from .onnx import write_onnx_target
-from .request import ExportRequest
-from .sanafe import write_sanafe_target
+__all__ = ["TARGETS", "Target"]
 
-__all__ = ["TARGETS", "ExportRequest"]
-
-TARGETS: dict[str, Callable[[Source, ExportRequest, Path], dict[str, Any]]] = {
-    "nir": write_nir_target,
-    "lava": write_lava_target,
-    "norse": write_norse_target,
-    "netx": write_netx_target,
-    "sanafe": write_sanafe_target,
-    "onnx": write_onnx_target,
+TARGETS: dict[str, Target] = {
+    target.name: target
+    for target in (
+        NirTarget(),
+        LavaTarget(),
+        NorseTarget(),
+        NetxTarget(),
+        SanafeTarget(),
+        OnnxTarget(),
+    )
 }

@@ -5,16 +5,22 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+from dalif_deploy.converters.sources import file_sources, load_source
+from dalif_deploy.converters.targets import TARGETS
+from dalif_deploy.hw_models.errors import chosen, listed
+
+if TYPE_CHECKING:
+    from dalif_deploy.converters.export_request import CalibrationData
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="A checkpoint of dalif-train, a NIR graph, or a .net file of lava-dl.")],
-    target: Annotated[str, typer.Option(help="nir, lava, onnx, norse, netx or sanafe.")],
+    model: Annotated[Path, typer.Argument(help=f"What to export: {listed(file_sources())}.")],
+    target: Annotated[str, typer.Option(help=f"{listed(TARGETS)}.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
     chip: Annotated[
         str | None, typer.Option(help="loihi1 or loihi2 (default, but for a network trained with --quantize).")
@@ -52,12 +58,14 @@ def export(
 
     Example: dalif-export runs/x/model.pt --target lava --chip loihi2 -o exported
     """
-    from dalif_deploy.converters.export import export_network
-    from dalif_deploy.converters.targets.request import ExportRequest
+    from dalif_deploy.converters.export_network import export_network
+    from dalif_deploy.converters.export_request import ExportRequest
     from dalif_deploy.hw_models.compiler.scale_problem import scale_rule
     from dalif_deploy.reports.export_table import print_export
 
-    data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root, steps, model)
+    chosen(TARGETS, target, "target")
+    source = load_source(model, dt=dt)
+    data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root, steps or source.steps)
     rule = None
     if scale is not None or scale_group is not None:
         rule = scale_rule(scale or ("worst" if calibrate is None else "error"), scale_group or "layer")
@@ -65,19 +73,18 @@ def export(
         chip=chip, steps=steps, input_mode=input_mode, weight_bits=weight_bits, scale_rule=rule, calibration=data
     )
     command = shlex.join(["dalif-export", *sys.argv[1:]])
-    artefact = export_network(model, target, out, request=request, dt=dt, force=force, command=command)
+    artefact = export_network(source, target, out, request=request, force=force, command=command)
     # the file first: it must not be lost when the tables' reader (head, less) goes away
     write_json(artefact.export, json_file, force=force)
     print_export(artefact, stream=sys.stderr if json_file == "-" else sys.stdout)
 
 
-def _calibration(spec: str, samples: int, data_root: str | None, steps: int | None, model: Path):
-    from dalif_deploy.converters.source import load_source
-    from dalif_deploy.converters.targets.request import CalibrationData
+def _calibration(spec: str, samples: int, data_root: str | None, steps: int | None) -> CalibrationData:
+    from dalif_deploy.converters.export_request import CalibrationData
     from dalif_deploy.data import load_data
     from dalif_deploy.hw_models.samples.input_data import take_samples
 
-    data = load_data(spec, data_root, steps=steps or load_source(model).steps)
+    data = load_data(spec, data_root, steps=steps)
     return CalibrationData(spec, take_samples(data.inputs, slice(samples)))
 
 

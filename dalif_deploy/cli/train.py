@@ -111,8 +111,8 @@ def train(
     neuron = {"activation": activation, "learn": learn, "reset": reset, "surrogate": surrogate}
 
     from dalif_deploy.hw_models.errors import UserError
-    from dalif_deploy.training.train import train as run
-    from dalif_deploy.training.train import unfinished_config
+    from dalif_deploy.training.training_run import train as run
+    from dalif_deploy.training.training_run import unfinished_config
 
     # a resumed training has the options it was begun with, unless told others: then it says which differ
     begun_with = unfinished_config(out) if resume and out is not None else None

@@ -12,7 +12,7 @@ from typing import Any
 from dalif_deploy.exploration.front import mark_front
 from dalif_deploy.exploration.grid import grid
 from dalif_deploy.exploration.point import REFUSED, PointWork
-from dalif_deploy.exploration.source import sweep_source
+from dalif_deploy.exploration.sweep_source import sweep_source
 from dalif_deploy.exploration.workers import WorkerFailure, run_in_workers
 from dalif_deploy.hw_models.errors import UserError
 

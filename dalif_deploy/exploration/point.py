@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dalif_deploy.exploration.source import SweepSource
+from dalif_deploy.exploration.sweep_source import SweepSource
 from dalif_deploy.hw_models.errors import UserError
 
 if TYPE_CHECKING:
     from dalif_deploy.converters.artefact import Artefact
-    from dalif_deploy.converters.targets.request import ExportRequest
+    from dalif_deploy.converters.export_request import ExportRequest
     from dalif_deploy.data import LabelledData
 
 REFUSED = "not possible"
@@ -54,7 +54,7 @@ class PointWork:
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def _figures(self, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
-        from dalif_deploy.converters.export import export_network
+        from dalif_deploy.converters.export_network import export_network
         from dalif_deploy.hw_models.energy.counts import count_activity
         from dalif_deploy.hw_models.energy.latency import latency_figures
         from dalif_deploy.hw_models.energy.loihi_sanafe import sanafe_energy
@@ -109,7 +109,7 @@ class PointWork:
 
 def export_request(settings: dict[str, Any]) -> ExportRequest:
     """What dalif-export makes of its options of these names."""
-    from dalif_deploy.converters.targets.request import ExportRequest
+    from dalif_deploy.converters.export_request import ExportRequest
     from dalif_deploy.hw_models.compiler import ScaleRule
 
     group = settings.get("scale-group")

@@ -1,6 +1,6 @@
 """Training by backpropagation through time."""
 
 from dalif_deploy.training.config import TrainConfig
-from dalif_deploy.training.train import train
+from dalif_deploy.training.training_run import train
 
 __all__ = ["TrainConfig", "train"]

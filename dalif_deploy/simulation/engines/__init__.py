@@ -6,13 +6,13 @@ from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.samples.input_data import InputData
 from dalif_deploy.simulation.engines.engine import Engine, EngineRun
-from dalif_deploy.simulation.engines.fast import FastEngine
-from dalif_deploy.simulation.engines.lava import LavaEngine
-from dalif_deploy.simulation.engines.nir import NirEngine
-from dalif_deploy.simulation.engines.norse import NorseEngine
-from dalif_deploy.simulation.engines.onnx import OnnxEngine, OnnxFloatEngine
-from dalif_deploy.simulation.engines.sanafe import SanafeEngine
-from dalif_deploy.simulation.engines.torch import TorchEngine
+from dalif_deploy.simulation.engines.fast_engine import FastEngine
+from dalif_deploy.simulation.engines.lava_engine import LavaEngine
+from dalif_deploy.simulation.engines.nir_engine import NirEngine
+from dalif_deploy.simulation.engines.norse_engine import NorseEngine
+from dalif_deploy.simulation.engines.onnx_engine import OnnxEngine, OnnxFloatEngine
+from dalif_deploy.simulation.engines.sanafe_engine import SanafeEngine
+from dalif_deploy.simulation.engines.torch_engine import TorchEngine
 
 __all__ = ["ENGINES", "Engine", "EngineRun", "make_engine"]
 

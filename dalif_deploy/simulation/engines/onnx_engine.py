@@ -15,6 +15,7 @@ from dalif_deploy.simulation.engines.engine import EngineRun, from_integers
 
 STATES = 1 << 24  # values that the models may give out in one call
 LARGEST_CHUNK = 128
+NO_MODELS = ("has no ONNX models", "export with --target onnx")
 
 
 class OnnxEngine:
@@ -24,12 +25,12 @@ class OnnxEngine:
     arithmetic = "integer"
 
     def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
-        from dalif_deploy.converters.onnx.model_file import OnnxSession
+        from dalif_deploy.converters.onnx.model_file import CHIP_FILE, OnnxSession
 
         self.network, self.data = artefact.network, data
         self.steps = encode_input(self.network, take_samples(data, slice(1)), steps=steps).steps
         _check_steps(artefact, self.network.steps, self.steps)
-        self.session = OnnxSession(artefact.onnx("chip"))
+        self.session = OnnxSession(artefact.file(CHIP_FILE, *NO_MODELS))
 
     def chunk_size(self, samples: int) -> int:
         """Bounded by what the model gives out."""
@@ -56,10 +57,10 @@ class OnnxFloatEngine:
     arithmetic = "float32"
 
     def __init__(self, artefact: Artefact, data: InputData, steps: int | None = None):
-        from dalif_deploy.converters.onnx.model_file import OnnxSession
+        from dalif_deploy.converters.onnx.model_file import SEQUENCE_FILE, OnnxSession
 
         self.flat, self.data = flatten_graph(artefact.reference), data
-        self.session = OnnxSession(artefact.onnx("sequence"))
+        self.session = OnnxSession(artefact.file(SEQUENCE_FILE, *NO_MODELS))
         with damage_in_one_line("says no number of steps", where=artefact.folder, remedy="export it again"):
             self.steps = int(self.session.metadata["steps"])
         _check_steps(artefact, self.steps, steps_of(self._checked(slice(1))) or steps or self.steps)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dalif_deploy.converters.targets.lava import default_input_mode
+from dalif_deploy.converters.compile_source import default_input_mode
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget
 from dalif_deploy.hw_models.errors import UserError

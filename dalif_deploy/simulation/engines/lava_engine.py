@@ -43,7 +43,7 @@ class LavaEngine:
 
     def run(self, samples: slice, record: tuple[str, ...]) -> EngineRun:
         """See Engine."""
-        from dalif_deploy.converters.lava.session import run_lava
+        from dalif_deploy.converters.lava.lava_session import run_lava
 
         recording = run_lava(self.network, self.encoded.range(samples), record=record, **self.options)
         return from_integers(self.network, self.encoded.steps, recording)

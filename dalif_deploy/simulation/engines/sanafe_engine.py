@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dalif_deploy.converters.artefact import Artefact
-from dalif_deploy.converters.sanafe.network import build_sanafe
 from dalif_deploy.converters.sanafe.run import run_sanafe
+from dalif_deploy.converters.sanafe.sanafe_network import build_sanafe
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.samples.input_data import InputData, take_samples
 from dalif_deploy.simulation.engines.engine import EngineRun, from_integers

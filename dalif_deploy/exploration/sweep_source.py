@@ -34,7 +34,7 @@ def sweep_source(path: Path) -> SweepSource:
     if not path.is_dir():
         return SweepSource(path)
     from dalif_deploy.converters.artefact import CHECKPOINT_FILE, REFERENCE_FILE, load_artefact
-    from dalif_deploy.converters.targets.lava import default_input_mode
+    from dalif_deploy.converters.compile_source import default_input_mode
 
     export = load_artefact(path).export
     checkpoint = (path / CHECKPOINT_FILE).is_file()

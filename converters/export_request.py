@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from dalif_deploy.hw_models.compiler import ScaleRule
-from dalif_deploy.hw_models.samples.input_data import InputData
+if TYPE_CHECKING:
+    from dalif_deploy.hw_models.compiler import ScaleRule
+    from dalif_deploy.hw_models.samples.input_data import InputData
 
 
 @dataclass

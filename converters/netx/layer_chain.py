@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -129,22 +129,23 @@ def _layer(population: Population, projections: list[Projection], *, vector: boo
     return NetLayer(population, first.weight, first.geometry, None)
 
 
-def round_biases(network: ChipNetwork) -> dict[str, float]:
-    """Rounds all biases, in place, to what netx's exponent can say.
+def round_biases(network: ChipNetwork) -> tuple[ChipNetwork, dict[str, float]]:
+    """The network with all biases rounded to what netx's exponent can say.
 
     Returns:
-        Population -> largest change, in thresholds.
+        A network of its own populations; population -> largest change, in thresholds.
 
     Raises:
         UserError: a bias beyond a 13-bit mantissa times 2^6.
     """
-    changes = {}
-    for population in network.populations.values():
+    rounded, changes = {}, {}
+    for name, population in network.populations.items():
         value = population.bias
         mantissa = np.rint(value / BIAS_STEP).astype(np.int64)
         if mantissa.min() < BIAS_MANT_MIN or mantissa.max() > BIAS_MANT_MAX:
             raise UserError("a bias that needs an exponent above 6", where=population.name, remedy="use --target lava")
-        population.bias_mant, population.bias_exp = mantissa, np.array(BIAS_EXP if mantissa.any() else 0)
+        exponent = np.array(BIAS_EXP if mantissa.any() else 0)
+        rounded[name] = replace(population, bias_mant=mantissa, bias_exp=exponent)
         threshold = float(np.min(population.vth)) * 64
         changes[population.name] = float(np.abs(value - mantissa * BIAS_STEP).max()) / max(threshold, 1.0)
-    return changes
+    return replace(network, populations=rounded), changes

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from dalif_deploy.converters.artefact import Artefact
-from dalif_deploy.converters.norse.network import NorseNetwork
+from dalif_deploy.converters.norse.norse_network import NorseNetwork
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.samples.input_data import InputData, by_input, steps_of, take_samples
 from dalif_deploy.simulation.engines.engine import EngineRun

@@ -1,24 +1,31 @@
-"""Exports a source to a target: the whole folder, or nothing."""
+"""Exports a source to a target: read and compiled once, then the whole folder, or nothing."""
 
 from __future__ import annotations
 
 import json
 import platform
+import shutil
 from pathlib import Path
 
-from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.chip_network.check import check_chip_network
+from dalif_deploy.hw_models.chip_network.file import write_chip_network
+from dalif_deploy.hw_models.errors import chosen
 from dalif_deploy.hw_models.files.atomic import atomic_directory
 
-from .artefact import EXPORT_FORMAT, EXPORT_JSON, Artefact
-from .source import Source, load_source
-from .targets import TARGETS, ExportRequest
+from .artefact import CHECKPOINT_FILE, EXPORT_FORMAT, EXPORT_JSON, NETWORK_FILE, REFERENCE_FILE, Artefact
+from .compile_source import Compiled, as_it_is, compile_source
+from .export_request import ExportRequest
+from .nir_file import write_nir
+from .source import Source
+from .sources import load_source
+from .targets import TARGETS
 from .versions import installed_version
 
 PROVENANCE = ("dalif-deploy", "torch", "nir", "numpy", "h5py", "lava-nc")
 
 
 def export_network(
-    source: str | Path | Source,
+    source: object,
     target: str,
     out: str | Path,
     *,
@@ -27,27 +34,35 @@ def export_network(
     force: bool = False,
     command: str | None = None,
 ) -> Artefact:
-    """Writes `source` (a checkpoint, a NIR file, or one already loaded) for `target` into the folder `out`.
+    """Writes `source` for `target` into the folder `out`.
 
     The files' bytes depend on source and request alone; only `provenance` of export.json, which nothing reads, says
     where and how they were made.
 
     Args:
+        source: a `Source`, or what `load_source` takes: a path, or an object in memory.
+        target: a name in `TARGETS`.
         request: the rest of what is asked for.
         dt: overrides the source's time step (seconds).
         force: replaces what stands at `out`.
         command: how a person asked for it, for `provenance`.
 
+    Returns:
+        The folder, with what was written still in memory.
+
     Raises:
         UserError: unknown target, a source that can't be read, a network that the chip can't hold, `out` exists.
     """
-    if target not in TARGETS:
-        raise UserError(f"unknown target {target!r}", remedy=f"choose one of {', '.join(TARGETS)}")
+    writer = chosen(TARGETS, target, "target")
     request = request or ExportRequest()
     if not isinstance(source, Source):
         source = load_source(source, dt=dt)
     with atomic_directory(out, force=force) as folder:
-        figures = TARGETS[target](source, request, folder)
+        writer.require()
+        made = compile_source(source, request) if writer.compiles else as_it_is(source, request)
+        compiled = writer.adapt(made)
+        _write_common(compiled, folder)
+        figures = {**compiled.figures, **writer.write(compiled, folder)}
         export = {
             "format": EXPORT_FORMAT,
             "target": target,
@@ -64,4 +79,14 @@ def export_network(
             },
         }
         (folder / EXPORT_JSON).write_text(json.dumps(export, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    return Artefact(Path(out), export)
+    return Artefact.written(Path(out), export, source.graph, compiled.integers)
+
+
+def _write_common(compiled: Compiled, folder: Path) -> None:
+    """What every folder has, whatever the target."""
+    write_nir(folder / REFERENCE_FILE, compiled.source.graph)
+    if compiled.source.checkpoint:
+        shutil.copyfile(compiled.source.path, folder / CHECKPOINT_FILE)
+    if compiled.integers is not None:
+        check_chip_network(compiled.integers, str(compiled.source.path))
+        write_chip_network(folder / NETWORK_FILE, compiled.integers)

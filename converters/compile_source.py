@@ -1,0 +1,123 @@
+"""From a source to the integers of a chip, once; targets write what this makes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from dalif_deploy.hw_models.errors import UserError
+
+from .export_request import ExportRequest
+from .source import Source
+
+if TYPE_CHECKING:
+    from dalif_deploy.hw_models.chip_network.form import ChipNetwork
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A source, and what was made of it.
+
+    Attributes:
+        source: the network as it came, with its float graph.
+        steps: of a sample; None where nobody said, which float targets allow.
+        integers: the compiled network; None for a target that needs none.
+        figures: what export.json says of the compilation.
+    """
+
+    source: Source
+    steps: int | None
+    integers: ChipNetwork | None
+    figures: dict[str, Any]
+
+    @property
+    def network(self) -> ChipNetwork:
+        """The compiled network, for targets with `compiles = True`."""
+        assert self.integers is not None
+        return self.integers
+
+
+def as_it_is(source: Source, request: ExportRequest) -> Compiled:
+    """The float graph alone, for targets that need no integers."""
+    steps = request.steps or source.steps
+    return Compiled(source, steps, None, {"steps": steps})
+
+
+def compile_source(source: Source, request: ExportRequest) -> Compiled:
+    """Compiles the graph for the chip, or takes the integers that the source has brought.
+
+    Args:
+        source: see `Source`.
+        request: what is None in it is what the network was trained for, or the default.
+
+    Raises:
+        UserError: no number of steps; a network that the chip can't hold; options for integers that are there already.
+    """
+    from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
+    from dalif_deploy.hw_models.compiler.quantize import FULL_WEIGHT_BITS
+    from dalif_deploy.hw_models.samples.input_data import sample_count
+
+    steps = request.steps or source.steps
+    if steps is None:
+        raise UserError(
+            "the graph does not say how many steps a sample has", where=str(source.path), remedy="give --steps"
+        )
+    if source.network is not None:
+        return _integers_as_they_are(source, source.network, request, steps)
+    trained_for = source.trained_for
+    chip = request.chip or trained_for.get("quantize") or "loihi2"
+    weight_bits = request.weight_bits or trained_for.get("weight_bits") or FULL_WEIGHT_BITS
+    rule, calibration = request.scale_rule, request.calibration
+    if rule is None and calibration is None:
+        rule = ScaleRule(group=trained_for.get("scale_group") or "layer")
+    mode = request.input_mode or (default_input_mode(chip) if source.checkpoint else "spikes")
+    made = compile_graph(
+        source.graph,
+        chip=chip,
+        steps=steps,
+        dt=source.dt,
+        input_mode=mode,
+        input_step=source.input_step,
+        input_range=(0.0, source.input_highest),
+        weight_bits=weight_bits,
+        scale_rule=rule,
+        calibration=None if calibration is None else calibration.inputs,
+    )
+    figures = {
+        "chip": chip,
+        "steps": steps,
+        "input": mode,
+        "input_step": next(iter(made.network.inputs.values())).step if mode == "graded" else None,
+        "weight_bits": weight_bits,
+        "scale_rule": asdict(made.rule),
+        "calibration": None
+        if calibration is None
+        else {"data": calibration.name, "samples": sample_count(calibration.inputs)},
+        "layers": made.layers,
+        "delays": made.delays,
+    }
+    return Compiled(source, steps, made.network, figures)
+
+
+def _integers_as_they_are(source: Source, brought: ChipNetwork, request: ExportRequest, steps: int) -> Compiled:
+    asked = (request.chip, request.input_mode, request.weight_bits, request.scale_rule, request.calibration)
+    if any(option is not None for option in asked):
+        raise UserError(
+            "is compiled already: chip, input, bits and scales are what they are",
+            where=str(source.path),
+            remedy="give --steps alone",
+        )
+    network = replace(brought, steps=steps)
+    (chip_input,) = network.inputs.values()
+    figures = {
+        "chip": network.chip,
+        "steps": steps,
+        "input": chip_input.mode,
+        "integers_from": source.path.name,
+    }
+    return Compiled(source, steps, network, figures)
+
+
+def default_input_mode(chip: str) -> str:
+    """Images, which networks of dalif-train see, enter loihi1 as bias, loihi2 as graded spikes."""
+    return "bias" if chip == "loihi1" else "graded"

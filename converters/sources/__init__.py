@@ -1,0 +1,63 @@
+"""The sources of an export: a file each, and the table that names them.
+
+Nothing here imports torch or nir before a source is read: the commands list the table in their --help.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dalif_deploy.hw_models.errors import UserError, listed
+
+from ..source import Source
+from .checkpoint_source import CheckpointSource
+from .live_module_source import LiveModuleSource
+from .net_file_source import NetFileSource
+from .nir_file_source import NirFileSource
+from .nir_graph_source import NirGraphSource
+from .source_reader import ReadRequest, SourceReader
+
+__all__ = ["SOURCES", "ReadRequest", "SourceReader", "file_sources", "load_source"]
+
+# asked in this order; "checkpoint" takes every file that is left
+SOURCES: dict[str, SourceReader] = {
+    reader.name: reader
+    for reader in (
+        NetFileSource(),
+        NirFileSource(),
+        CheckpointSource(),
+        NirGraphSource(),
+        LiveModuleSource(),
+    )
+}
+
+
+def file_sources() -> list[str]:
+    """What the readers of files take, in words."""
+    return [reader.about for reader in SOURCES.values() if not reader.in_memory]
+
+
+def load_source(given: object, *, dt: float | None = None, steps: int | None = None, example: Any = None) -> Source:
+    """Brings what the user gave to the one form.
+
+    Args:
+        given: a path (text or `Path`), or an object in memory that one of `SOURCES` takes.
+        dt, steps, example: see `ReadRequest`.
+
+    Raises:
+        UserError: nothing that a source takes; missing, damaged or foreign; a dt that is not positive.
+    """
+    if dt is not None and not dt > 0:
+        raise UserError(f"dt must be above 0, got {dt}", remedy="give seconds, for example --dt 1e-4")
+    if isinstance(given, str | Path):
+        given = Path(given)
+        if given.is_dir():
+            raise UserError("is a folder", where=str(given), remedy=f"give {listed(file_sources())}")
+        if not given.exists():
+            raise UserError("no such file", where=str(given), remedy="check the path")
+    for reader in SOURCES.values():
+        if reader.takes(given):
+            return reader.read(given, ReadRequest(dt, steps, example))
+    known = listed(reader.about for reader in SOURCES.values())
+    raise UserError(f"can't export a {type(given).__name__}", remedy=f"give {known}")

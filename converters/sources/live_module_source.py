@@ -1,0 +1,33 @@
+"""Source "module": a torch module in memory, verified against itself."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from dalif_deploy.hw_models.errors import UserError
+
+from ..source import Source
+from .source_reader import ReadRequest, SourceReader
+
+
+class LiveModuleSource(SourceReader):
+    """A trained module of another framework, with an example of its input."""
+
+    name, about = "module", "a torch module of snnTorch, SpikingJelly or Norse"
+    in_memory = True
+
+    def takes(self, given: object) -> bool:
+        """See SourceReader."""
+        torch: Any = sys.modules.get("torch")  # who has a module has imported it
+        return torch is not None and isinstance(given, torch.nn.Module)
+
+    def read(self, given: Any, asked: ReadRequest) -> Source:
+        """See SourceReader."""
+        import torch
+
+        from ..live.source import source_of_module
+
+        if asked.example is None:
+            raise UserError("a module needs an example of its input", remedy="give example_input, [N, *shape]")
+        return source_of_module(given, torch.as_tensor(asked.example, dtype=torch.float32), steps=asked.steps)
