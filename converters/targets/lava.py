@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from dalif_deploy.hw_models.chip_network.file import write_chip_network
+from dalif_deploy.hw_models.chips.description import load_chip
+from dalif_deploy.hw_models.chips.names import DEFAULT_CHIP
 from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
 from dalif_deploy.hw_models.compiler.quantize import FULL_WEIGHT_BITS
 from dalif_deploy.hw_models.errors import UserError
@@ -28,12 +30,12 @@ def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> d
     if source.network is not None:
         return _write_integers(source, request, folder, steps)
     trained_for = source.trained_for
-    chip = request.chip or trained_for.get("quantize") or "loihi2"
+    chip = request.chip or trained_for.get("quantize") or DEFAULT_CHIP
     weight_bits = request.weight_bits or trained_for.get("weight_bits") or FULL_WEIGHT_BITS
     rule = request.scale_rule
     if rule is None and request.calibration is None:
         rule = ScaleRule(group=trained_for.get("scale_group") or "layer")
-    mode = request.input_mode or (default_input_mode(chip) if source.checkpoint else "spikes")
+    mode = request.input_mode or (load_chip(chip).formats.image_input if source.checkpoint else "spikes")
     compiled = compile_graph(
         source.graph,
         chip=chip,
@@ -78,8 +80,3 @@ def _write_integers(source: Source, request: ExportRequest, folder: Path, steps:
     write_chip_network(folder / NETWORK_FILE, network)
     (chip_input,) = network.inputs.values()
     return {"chip": network.chip, "steps": steps, "input": chip_input.mode, "integers_from": source.path.name}
-
-
-def default_input_mode(chip: str) -> str:
-    """Images, which networks of dalif-train see, enter loihi1 as bias, loihi2 as graded spikes."""
-    return "bias" if chip == "loihi1" else "graded"
