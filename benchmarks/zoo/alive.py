@@ -13,6 +13,7 @@ from torch.nn.utils import parametrize
 
 # The base classes of the frameworks' neurons, by name: none has to be installed for those of another.
 NEURONS = {"SpikingNeuron", "BaseNode", "SNNCell", "SNN", "SNNRecurrentCell", "SNNRecurrent", "StatefulLayer", "DALIF"}
+NEURONS |= {"HandWrittenLIF"}  # of plain_torch
 INTEGRATORS = {"LICell", "LI", "LIBoxCell", "ExpLeak"}  # of the same base classes, but they never fire
 LOWEST, HIGHEST, ROUNDS = 0.06, 0.5, 40
 
@@ -54,16 +55,18 @@ def _watched(model: nn.Module, call: Callable[[], Any]) -> dict[str, tuple[float
     drivers: dict[str, nn.Module | None] = {}
     last: list[nn.Module | None] = [None]
 
-    def seen(module: nn.Module, _arguments: Any, out: Any) -> None:
+    def entered(module: nn.Module, _arguments: Any) -> None:
+        if module in layers:
+            drivers.setdefault(layers[module], module if hasattr(module, "input_weights") else last[0])
+
+    def left(module: nn.Module, _arguments: Any, out: Any) -> None:
         if module in layers:
             spikes = out[0] if isinstance(out, tuple) else out
-            own_weights = hasattr(module, "input_weights")
-            drivers.setdefault(layers[module], module if own_weights else last[0])
             fired.setdefault(layers[module], []).append((float((spikes != 0).double().sum()), spikes.numel()))
         elif isinstance(getattr(module, "weight", None), torch.Tensor):
             last[0] = module
 
-    with torch.no_grad(), _hooked(model, seen):
+    with torch.no_grad(), _hooked(model, entered, left):
         call()
     return {
         name: (sum(n for n, _ in counts) / sum(n for _, n in counts), drivers[name]) for name, counts in fired.items()
@@ -71,8 +74,9 @@ def _watched(model: nn.Module, call: Callable[[], Any]) -> dict[str, tuple[float
 
 
 @contextmanager
-def _hooked(model: nn.Module, hook: Callable[[nn.Module, Any, Any], None]) -> Iterator[None]:
-    handles = [module.register_forward_hook(hook) for module in model.modules()]
+def _hooked(model: nn.Module, entered: Callable[..., None], left: Callable[..., None]) -> Iterator[None]:
+    handles = [module.register_forward_pre_hook(entered) for module in model.modules()]
+    handles += [module.register_forward_hook(left) for module in model.modules()]
     try:
         yield
     finally:

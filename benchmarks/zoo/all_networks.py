@@ -14,6 +14,10 @@ FILES = {
     "snntorch_tutorials": "snntorch",
     "snntorch_neurons": "snntorch",
     "spikingjelly_zoo": "spikingjelly",
+    "norse_examples": "norse",
+    "sinabs_examples": "sinabs",
+    "plain_torch": "torch",
+    "dalif_networks": "dalif_deploy",
 }
 
 

@@ -29,7 +29,8 @@ class ZooNetwork:
             with its loop over time, resets and so on.
         layout: of the example: "static" ([N, *shape], shown at each step), "time_first" ([T, N, *shape]),
             "time_second" ([N, T, *shape]) or "squeezed" ([N * T, *shape], as sinabs has it).
-        loop: "module" where one call of the module goes through all steps, "caller" where a call is one step.
+        loop: "module" where one call of the module goes through all steps, "caller" where a call is one step, "none"
+            for a ReLU network, which has no steps until it is converted.
         refused_for: what the chip cannot compute of it, or None.
         large: takes more than a few seconds.
         silent: names of neuron modules that are not meant to fire, or to fire always.
@@ -43,7 +44,7 @@ class ZooNetwork:
     steps: int
     run: Run
     layout: Literal["static", "time_first", "time_second", "squeezed"] = "static"
-    loop: Literal["module", "caller"] = "module"
+    loop: Literal["module", "caller", "none"] = "module"
     refused_for: str | None = None
     large: bool = False
     silent: tuple[str, ...] = ()
