@@ -54,8 +54,8 @@ def test_two_builds_are_the_same_network():
 
 def test_names_are_unique_and_the_list_is_long_enough():
     assert len({network.name for network in NETWORKS}) == len(NETWORKS)
-    if not MISSING:
-        assert len(NETWORKS) >= 45
+    if set(MISSING) <= {"pytorch_lightning"}:
+        assert len(NETWORKS) >= 70
         assert {n.framework for n in NETWORKS} >= {"snnTorch", "SpikingJelly", "Norse", "sinabs", "PyTorch"}
 
 

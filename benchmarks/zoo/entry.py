@@ -50,7 +50,7 @@ class ZooNetwork:
     silent: tuple[str, ...] = ()
 
     def build(self) -> nn.Module:
-        """The module with fixed random weights, scaled so that it is alive on the example; in eval mode."""
+        """The module with fixed random weights, changed until it is alive on the example; in eval mode."""
         torch.manual_seed(0)
         model = self.make().eval()
         example = self.example()
