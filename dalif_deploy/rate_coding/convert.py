@@ -21,8 +21,8 @@ RULE = "threshold of least squared error (Li et al. 2021), half a level in advan
 class RateNeurons(nn.Module):
     """Integrate-and-fire neurons in the place of a ReLU: no decay, threshold subtracted at a spike.
 
-    A spike counts `v_threshold`, so that the mean over time is an activation. Each step adds `v_threshold / (2 * steps)`,
-    half a level over all steps: the count is rounded, not cut off.
+    A spike counts `v_threshold`, so that the mean over time is an activation. Each step adds
+    `v_threshold / (2 * steps)`, half a level over all steps: the count is rounded, not cut off.
 
     Args:
         v_threshold: the largest activation that can be said.

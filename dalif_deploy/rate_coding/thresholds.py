@@ -1,9 +1,9 @@
 """Thresholds of a rate-coded network, from activations that the ReLU network has on samples.
 
 In T steps an integrate-and-fire neuron of threshold theta says one of the T + 1 values 0, theta / T, ..., theta. With
-half a level added in advance it rounds to the nearest of them (Deng and Gu, ICLR 2021). A large theta rounds coarsely, a
-small one cuts off; the one taken has the least mean squared error on the samples (Li et al., "A free lunch from ANN",
-ICML 2021).
+half a level added in advance it rounds to the nearest of them (Deng and Gu, ICLR 2021). A large theta rounds coarsely,
+a small one cuts off; the one taken has the least mean squared error on the samples (Li et al., "A free lunch from
+ANN", ICML 2021).
 """
 
 from __future__ import annotations
