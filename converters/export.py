@@ -55,6 +55,7 @@ def export_network(
             "dt": source.dt,
             "dt_from": source.dt_from,
             **figures,
+            **({} if source.verification is None else {"verification": source.verification.to_dict()}),
             "provenance": {
                 "command": command,
                 "versions": {

@@ -32,6 +32,7 @@ class Source:
         trained_for: `quantize` (a chip), `weight_bits` and `scale_group` of hardware-aware training; empty without it.
         checkpoint: True if `path` is a checkpoint of dalif-train.
         network: integers that are there already (a .net file); None where the graph has to be compiled.
+        verification: of a module: what was compared with it, a `capture.verification.Verification`.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class Source:
     input_highest: float = 1.0
     trained_for: dict[str, Any] = field(default_factory=dict)
     network: ChipNetwork | None = None
+    verification: Any = None
 
 
 def load_source(path: str | Path, *, dt: float | None = None) -> Source:

@@ -22,8 +22,8 @@ import torch
 from torch import nn
 
 from dalif_deploy.converters.artefact import Artefact, load_artefact
+from dalif_deploy.converters.capture.source import source_of_module
 from dalif_deploy.converters.export import export_network
-from dalif_deploy.converters.live.source import source_of_module
 from dalif_deploy.converters.source import Source, load_source, source_of_graph
 from dalif_deploy.converters.targets.request import CalibrationData, ExportRequest
 from dalif_deploy.data import LabelledData, load_data
@@ -49,18 +49,24 @@ def export(
     weight_bits: int | None = None,
     scale_rule: ScaleRule | None = None,
     calibrate: Samples | None = None,
+    time_axis: int | None = None,
+    rewrite: dict[str, str] | None = None,
     force: bool = False,
 ) -> Artefact:
     """Exports a network into the folder `out`, as `dalif-export` does.
 
     Args:
-        model: a checkpoint or NIR file, a NIR graph, or a module of snnTorch, SpikingJelly or Norse.
-        example_input: for a module: real samples of one step, [N, *shape]; the graph is verified on them.
+        model: a checkpoint or NIR file, a NIR graph, or a module with neurons of snnTorch, SpikingJelly, Norse,
+            sinabs or of this project.
+        example_input: for a module: real samples, [N, *shape], which are shown at each step, or with time in them,
+            see `time_axis`; the graph is verified on them.
         target: see `dalif_deploy.converters.targets.TARGETS`.
         steps: steps of a sample, where the model does not say.
         dt: time step in seconds, where it is not the graph's own.
         input_mode: "spikes", "graded" or "bias".
         calibrate: samples that scales are chosen by.
+        time_axis: for a module: axis of `example_input` that is time, 1 for [N, T, ...] and 0 for [T, N, ...].
+        rewrite: for a module: {"max-pool": "after-spikes" or "average"}, what becomes of max pools over currents.
 
     Raises:
         UserError: what can't be read, said in NIR, or held by the chip; `out` exists.
@@ -69,7 +75,7 @@ def export(
     if calibrate is not None:
         data = _labelled(calibrate, steps)
         request.calibration = CalibrationData(data.name, data.inputs)
-    return export_network(_source(model, example_input, steps, dt), target, out, request=request, force=force)
+    return export_network(_source(model, example_input, steps, dt, time_axis, rewrite), target, out, request=request, force=force)
 
 
 def load(folder: str | Path) -> Artefact:
@@ -106,7 +112,14 @@ def _simulate(network: Artefact, data: Samples, request: SimulationRequest) -> d
     return {"data": loaded.name, **figures}
 
 
-def _source(model: object, example: torch.Tensor | np.ndarray | None, steps: int | None, dt: float | None) -> Source:
+def _source(
+    model: object,
+    example: torch.Tensor | np.ndarray | None,
+    steps: int | None,
+    dt: float | None,
+    time_axis: int | None,
+    rewrite: dict[str, str] | None,
+) -> Source:
     if isinstance(model, str | Path):
         return load_source(model, dt=dt)
     if isinstance(model, nir.NIRGraph):
@@ -115,7 +128,8 @@ def _source(model: object, example: torch.Tensor | np.ndarray | None, steps: int
         raise UserError(f"can't export a {type(model).__name__}", remedy="give a file, a NIR graph or a torch module")
     if example is None:
         raise UserError("a module needs an example of its input", remedy="give example_input, [N, *shape]")
-    return source_of_module(model, torch.as_tensor(example, dtype=torch.float32), steps=steps)
+    data = torch.as_tensor(example, dtype=torch.float32)
+    return source_of_module(model, data, steps=steps, time_axis=time_axis, rewrite=rewrite)
 
 
 def _labelled(data: Samples, steps: int | None) -> LabelledData:

@@ -1,0 +1,108 @@
+"""Norse's cells, one step or all steps a call; their state goes in and out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import nir
+import torch
+from torch import nn
+
+from dalif_deploy.hw_models.errors import UserError
+
+from ..neuron_nodes import leaky, numbers
+from ..population import Neuron, NeuronCall, NeuronNodes
+
+CELLS = {
+    "LIFCell": "lif", "LIF": "lif", "LIFRecurrentCell": "lif", "LIFRecurrent": "lif",
+    "LIFBoxCell": "box", "LIBoxCell": "libox",
+    "LICell": "li", "LI": "li",
+    "IAFCell": "iaf", "IAF": "iaf",
+}  # fmt: skip
+
+
+def neuron(name: str, module: nn.Module) -> Neuron | None:
+    """How a module of Norse is called, None if it is none of its neurons."""
+    from norse.torch.module import snn
+
+    whole = isinstance(module, snn.SNN | snn.SNNRecurrent)
+    cell = isinstance(module, snn.SNNCell | snn.SNNRecurrentCell)
+    named = type(module).__module__.startswith("norse.") and type(module).__name__ in CELLS
+    if not (whole or cell or named):
+        return None
+    kind = CELLS.get(type(module).__name__)
+    if kind is None:
+        raise UserError(
+            f"Norse's {type(module).__name__} is no neuron of the LIF family that NIR can say",
+            where=name,
+            remedy=f"use one of {', '.join(CELLS)}",
+        )
+    return Neuron(
+        _call(module, whole),
+        lambda shape: _nodes(module, kind, shape),
+        time_axis=0 if whole else None,
+        fires=kind not in ("li", "libox"),
+        dt=float(module.dt),
+    )
+
+
+def _call(module: Any, whole: bool) -> Callable[..., NeuronCall]:
+    def call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> NeuronCall:
+        x = args[0] if args else kwargs["input_tensor"]
+        state = args[1] if len(args) > 1 else kwargs.get("state")
+        membranes = None
+        if whole and not module.record_states:
+            module.record_states = True
+            _, seen = module.forward(x, state)
+            module.record_states = False
+            membranes = seen.v
+        output = module.forward(x, state)
+        out, after = output
+        if membranes is None:
+            membranes = after.v
+        passed = {} if state is None else _tensors(state)
+        if state is None or not isinstance(state, tuple):
+            passed = {}
+        seen_states = _tensors(after)
+        return NeuronCall(output, x, out, membranes, passed, seen_states, hidden=False)
+
+    return call
+
+
+def _tensors(state: Any) -> dict[str, torch.Tensor]:
+    names = {"v": "membrane", "i": "current"}
+    return {names[k]: v for k, v in state._asdict().items() if k in names and isinstance(v, torch.Tensor)}
+
+
+def _nodes(module: Any, kind: str, shape: tuple[int, ...]) -> NeuronNodes:
+    from norse.torch.functional.reset import reset_subtract
+
+    p, dt = module.p, float(module.dt)
+    recurrent = hasattr(module, "recurrent_weights")
+    if recurrent:
+        shape = (int(module.hidden_size),)
+    subtract = getattr(p, "reset_method", None) is reset_subtract
+    options: dict[str, Any] = {
+        "threshold": None if kind in ("li", "libox") else p.v_th,
+        "reset": "subtract" if subtract else "zero",
+        "v_reset": getattr(p, "v_reset", 0.0),
+        "dt": dt,
+    }
+    if kind == "iaf":
+        nodes = NeuronNodes(leaky(shape, beta=1.0, gain=1.0, **options))
+    else:
+        membrane = numbers(dt * p.tau_mem_inv, shape)
+        synapse = None
+        if kind in ("lif", "li"):
+            synapse = (1 - numbers(dt * p.tau_syn_inv, shape), 1.0)
+        node = leaky(shape, beta=1 - membrane, gain=membrane, rest=p.v_leak, synapse=synapse, **options)
+        nodes = NeuronNodes(node)
+    if recurrent:
+        weight = module.input_weights
+        nodes.around["input"] = nir.Linear(numbers(weight, weight.shape))
+        weight = module.recurrent_weights
+        nodes.around["recurrent"] = nir.Linear(numbers(weight, weight.shape))
+        nodes.edges += [("input", ""), ("", "recurrent"), ("recurrent", "")]
+        nodes.entry = "input"
+    return nodes
