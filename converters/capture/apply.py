@@ -35,7 +35,7 @@ def apply_linear(op: Operation, x: torch.Tensor, which: int = 0) -> torch.Tensor
         return (x.reshape(len(x), -1) @ torch.from_numpy(p["weight"]).T).reshape(len(x), *op.shape)
     if op.kind == "cat":
         axis = p["axis"] + 1
-        before = sum(v.shape[axis - 1] for v in op.inputs[:which])
+        before = p["starts"][which]
         after = op.shape[axis - 1] - before - x.shape[axis]
         widths = [0, 0] * (x.dim() - 1 - axis) + [before, after]
         return F.pad(x, widths)

@@ -11,7 +11,7 @@ from dalif_deploy.hw_models.errors import UserError
 
 from .fold import Signatures
 from .layout import Tracked
-from .values import InputValue, NeuronValue, Operation, OverTime, Untold, Value
+from .values import InputValue, NeuronValue, Operation, OverTime, Ranked, Untold, Value
 
 LINEAR_KINDS = ("linear", "conv", "affine", "avg_pool", "reshape", "permute", "matrix", "cat")
 
@@ -49,6 +49,7 @@ def decide(results: list[Tracked], steps: int, signatures: Signatures) -> Decisi
     for value in values:
         if isinstance(value, Untold):
             raise UserError(value.what, where=value.name, remedy=value.remedy)
+    values = [value.of if isinstance(value, Ranked) else value for value in values]
     if len(values) == 1 and steps > 1:
         how, terms = _over_time(values[0], signatures)
     else:

@@ -27,10 +27,14 @@ def concatenated(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: tor
     """torch.cat: of steps, or of channels."""
     dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % out.dim()
     given = [t for t in args[0] if t.numel()]  # an empty tensor that a record starts with
-    parts = _tracked(recorder, given)
-    if all(not t.dims[dim] or is_list(t, dim) for t in parts):
+    if any(recorder.of(t) is None and bool(t.any()) for t in given):
+        raise NotALayout
+    starts = np.cumsum([0, *(t.shape[dim] for t in given)])
+    places = [int(a) for a, t in zip(starts, given, strict=False) if recorder.of(t) is not None]
+    parts = _tracked(recorder, [t for t in given if recorder.of(t) is not None])  # zeros add nothing
+    if len(parts) == len(given) and all(not t.dims[dim] or is_list(t, dim) for t in parts):
         return _joined(parts, dim)
-    return _channels(recorder, parts, dim, out)
+    return _channels(recorder, parts, dim, out, places)
 
 
 def _tracked(recorder: Recorder, tensors: Any) -> list[Tracked]:
@@ -67,7 +71,9 @@ def _joined(parts: list[Tracked], dim: int) -> Tracked:
     return Tracked(dims, values, (axis.key, *same[0].lists))
 
 
-def _channels(recorder: Recorder, parts: list[Tracked], dim: int, out: torch.Tensor) -> Tracked:
+def _channels(
+    recorder: Recorder, parts: list[Tracked], dim: int, out: torch.Tensor, places: list[int]
+) -> Tracked:
     name = recorder.where or "cat"
     lead = next(i for i, d in enumerate(parts[0].dims) if any(a.kind == "feature" for a in d))
     lead = min(lead, dim)
@@ -77,7 +83,7 @@ def _channels(recorder: Recorder, parts: list[Tracked], dim: int, out: torch.Ten
     values = np.empty(bare[0].values.shape, dtype=object)
     for place in np.ndindex(values.shape):
         inputs = tuple(t.values[place] for t in bare)
-        values[place] = Operation(shape, "cat", name, inputs, {"axis": dim - lead})
+        values[place] = Operation(shape, "cat", name, inputs, {"axis": dim - lead, "starts": tuple(places)})
     return Tracked((*bare[0].dims, *parts[0].dims[lead:dim], _feature(out.shape[dim]), *parts[0].dims[dim + 1 :]),
                    values, bare[0].lists)  # fmt: skip
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from dalif_deploy.hw_models.errors import UserError
 
-from .layout import Axis, NotALayout, Tracked, with_features
+from .layout import Axis, NotALayout, Tracked, new_list_axis, with_features
 from .population import Neuron, NeuronCall, Population
 from .values import NeuronValue, Untold
 
@@ -40,7 +41,13 @@ class NeuronCalls:
         steps, known = _steps(name, known, neuron)
         population = self._population(name, module, neuron, done)
         start = len(population.inputs)
-        shape = known.features
+        lead = 1 if steps is None or neuron.time_axis == "squeezed" else 2
+        if tuple(done.spikes.shape[lead:]) != known.features:  # a cell with weights of its own
+            axes = tuple((Axis("feature", n),) for n in done.spikes.shape[lead:])
+            after = Tracked((*known.dims[:lead], *axes), known.values, known.lists)
+        else:
+            after = known
+        shape = after.features
         if start == 0:
             population.shape = shape
         elif population.shape != shape:
@@ -56,7 +63,7 @@ class NeuronCalls:
         population.inputs += each
         population.spikes += spikes
         population.membranes += membranes if membranes is not None else [None] * len(each)
-        self._track(population, start, known, done, steps)
+        self._track(population, start, after, done, steps)
         if postponed is not None:
             return postponed.pooled(self._recorder, done)
         return done.output
@@ -112,7 +119,7 @@ class NeuronCalls:
             return Tracked(known.dims, values, known.lists)
 
         for state, tensor in done.states_out.items():
-            if tensor.shape == done.x.shape:
+            if tensor.shape == done.spikes.shape:
                 self._recorder.track(tensor, given(state))
             elif steps is not None and tensor.shape == done.spikes.shape[1:]:  # the last of several steps
                 last = given(state)
@@ -124,6 +131,14 @@ class NeuronCalls:
 def _steps(name: str, known: Tracked, neuron: Neuron) -> tuple[int | None, Tracked]:
     """(steps of this call, None for a single one; the input with each sample's axes its own)."""
     try:
+        if isinstance(neuron.time_axis, str) and neuron.time_axis == "made":
+            tidy = with_features(known, 1, name)
+            if tidy.lists:
+                raise NotALayout
+            time = new_list_axis(neuron.steps[1] or 1)
+            values = np.empty(time.size, dtype=object)
+            values[:] = [tidy.values[()]] * time.size
+            return time.size, Tracked(((time,), *tidy.dims), values, (time.key,))
         if neuron.time_axis is None:
             tidy = with_features(known, 1, name)
             (batch,) = [a for a in tidy.dims[0] if a.size > 1 or a.kind == "batch"]
@@ -141,7 +156,7 @@ def _steps(name: str, known: Tracked, neuron: Neuron) -> tuple[int | None, Track
             raise NotALayout
         return time.size, tidy
     except (NotALayout, ValueError) as error:
-        asked = {None: "[N, ...], one step", 0: "[T, N, ...]", 1: "[N, T, ...]", "squeezed": "[N * T, ...]"}
+        asked = {None: "[N, ...], one step", 0: "[T, N, ...]", 1: "[N, T, ...]", "squeezed": "[N * T, ...]", "made": "[N, ...]"}
         raise UserError(
             f"this neuron takes {asked[neuron.time_axis]}, and gets {_words(known)}",
             where=name,

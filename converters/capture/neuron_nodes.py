@@ -78,16 +78,18 @@ def plain(node: nir.NIRNode) -> NeuronNodes:
     return NeuronNodes(node)
 
 
-def late_subtraction(nodes: NeuronNodes, beta: Any, threshold: Any, shape: Shape, alpha: Any, dt: float = DT) -> None:
+def late_subtraction(
+    nodes: NeuronNodes, beta: Any, threshold: Any, shape: Shape, alpha: Any, gain: Any = 1.0, dt: float = DT
+) -> None:
     """The threshold is subtracted a step after the spike, when the membrane has decayed.
 
         U[t+1] = beta U[t] + I[t+1] - S[t] threshold
 
     A subtraction at once takes beta * threshold from U[t+1]; what is missing, (1 - beta) * threshold, comes by a
-    synapse of each neuron onto itself. Behind a current filter a second synapse, a step later, takes back what the
+    synapse of each neuron onto itself (over `gain`, which all input is multiplied by). Behind a current filter a second synapse, a step later, takes back what the
     filter (alpha) keeps of the first.
     """
-    missing = (1 - numbers(beta, shape)) * numbers(threshold, shape)
+    missing = (1 - numbers(beta, shape)) * numbers(threshold, shape) / numbers(gain, shape)
     if not missing.any():
         return
     nodes.around["late_reset"] = nir.Scale(-missing)

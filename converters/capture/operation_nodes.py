@@ -128,12 +128,11 @@ def _cat(graph: GraphBuilder, op: Operation, sources: list[Names]) -> Names | No
     """Each part goes to its place among zeros, and they are added."""
     if op.parameters["axis"] != 0:
         return None
-    ends, at = [], 0
-    for value, names in zip(op.inputs, sources, strict=True):
+    ends = []
+    for value, names, at in zip(op.inputs, sources, op.parameters["starts"], strict=True):
         count = value.shape[0]
         place = np.zeros((op.shape[0], count))
         place[at : at + count] = np.eye(count)
-        at += count
         ends.append(graph.add(op.name, _mixing(value, place), names))
     return ends
 

@@ -23,6 +23,7 @@ from .linear_layers import LAYERS
 from .lists import LISTS
 from .max_pool import max_pool
 from .probing import probed
+from .values import Ranked
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -193,6 +194,15 @@ def rectified(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -
     return None
 
 
+def ranked(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> Tracked:
+    """A softmax over everything that a value holds keeps its order."""
+    known = _of(recorder, args[0])
+    dim = int(args[1]) % len(known.dims)
+    if len(known.features) != 1 or not any(a.kind == "feature" for a in known.dims[dim]):
+        raise NotALayout
+    return known.mapped(lambda value: Ranked(value.shape, value))
+
+
 def _not_negative(value: object) -> bool:
     from .values import Value, is_binary
 
@@ -223,6 +233,7 @@ HANDLERS: dict[str, Handler] = {
     **_table(unbound, "unbind"),
     **_table(parted, "split split_with_sizes chunk"),
     **_table(max_pool, "max_pool2d_with_indices max_pool2d max_pool1d mkldnn_max_pool2d"),
+    **_table(ranked, "_softmax _log_softmax softmax log_softmax"),
     **_table(rectified, "relu clamp clamp_min hardtanh"),
     **_table(
         linear_in_features,

@@ -61,8 +61,9 @@ class Neuron:
     Attributes:
         call: runs the module on its arguments.
         nodes: NIR of the layer, given the shape of one sample.
-        time_axis: axis of the input that is time; None for one step a call, "squeezed" for [N * T, ...].
-        steps: of "squeezed": (batch size, steps), one of them unknown (None).
+        time_axis: axis of the input that is time; None for one step a call, "squeezed" for [N * T, ...], "made" where
+            the module shows one input for `steps[1]` steps and returns [T, N, ...].
+        steps: of "squeezed" and "made": (batch size, steps), None where it is unknown.
         fires: False for neurons without threshold.
         dt: time step in seconds where the framework has one.
     """
@@ -82,6 +83,7 @@ class Population:
     Attributes:
         spikes: [N, *shape] a step; of neurons that don't fire, what they give out.
         membranes: [N, *shape] a step, None where the module hides it.
+        reads_membrane: True if it is lowered to neurons that never fire.
     """
 
     name: str
@@ -91,8 +93,9 @@ class Population:
     inputs: list[Value] = field(default_factory=list)
     spikes: list[torch.Tensor] = field(default_factory=list)
     membranes: list[torch.Tensor | None] = field(default_factory=list)
+    reads_membrane: bool = False
 
     @property
     def fires(self) -> bool:
-        """False for neurons without threshold."""
-        return self.neuron.fires
+        """False for neurons without threshold, and for those whose membrane alone is read."""
+        return self.neuron.fires and not self.reads_membrane

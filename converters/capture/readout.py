@@ -29,7 +29,7 @@ def with_readout(p: Population, nodes: NeuronNodes, populations: list[Population
             remedy="return the membrane of the last layer instead of its spikes, or train with reset_mechanism='zero'",
         )
     nodes.neuron = _integrator(nodes.neuron)
-    object.__setattr__(p, "reads_membrane", True)
+    p.reads_membrane = True
     return nodes
 
 

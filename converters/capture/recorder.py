@@ -15,6 +15,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from dalif_deploy.hw_models.errors import UserError
 
+from .frameworks.handwritten import Tried
 from .layout import NotALayout, Tracked, aligned, single
 from .neuron_calls import NeuronCalls
 from .operations import HANDLERS, UNTRACKED
@@ -49,6 +50,7 @@ class Recorder(TorchDispatchMode):
         self.postponed_pools: Any = WeakTensorKeyDictionary()
         self._views: Any = WeakTensorKeyDictionary()
         self._neuron_of, self._names = neuron_of, names
+        self._tried = Tried()
         self._path: list[str] = []
 
     @property
@@ -87,6 +89,9 @@ class Recorder(TorchDispatchMode):
                 return call(inner, *args, **kwargs)
             name = self._names.get(id(module), self.where)
             neuron = self._neuron_of(name, module)
+            if neuron is None and any(self.of(a) is not None for a in args):
+                with _disable_current_modes(), mock.patch.object(nn.Module, "__call__", original):
+                    neuron = self._tried(module, args)
             self._path.append(name)
             try:
                 if neuron is None:
@@ -111,6 +116,8 @@ class Recorder(TorchDispatchMode):
         if name == "max_pool2d_with_indices" and (out := self._pooled_otherwise(func, args)) is not None:
             return out
         out = func(*args, **kwargs)
+        if name == "select" or (name in ("slice", "alias", "view") and args[0] in self._views):
+            self._note_view(name, args, out)  # a buffer that is written into already
         if name in UNTRACKED:
             return out
         self._follow(name, func, args, kwargs, out)
@@ -152,8 +159,13 @@ class Recorder(TorchDispatchMode):
 
     def _note_view(self, name: str, args: Any, out: Any) -> None:
         """Remembers `buffer[t]` of a buffer that the network may write its results into."""
-        if name == "select" and isinstance(out, torch.Tensor):
-            self._views[out] = (args[0], int(args[1]) % args[0].dim(), int(args[2]) % args[0].shape[int(args[1])])
+        if not isinstance(out, torch.Tensor):
+            return
+        if name == "select":
+            dim = int(args[1]) % args[0].dim()
+            self._views[out] = (args[0], dim, int(args[2]) % args[0].shape[dim])
+        elif name in ("slice", "alias", "view") and args[0] in self._views and out.shape == args[0].shape:
+            self._views[out] = self._views[args[0]]
 
     def _written_through(self, view: torch.Tensor, tracked: Tracked) -> None:
         """`buffer[t] = x` makes the buffer a list of values."""

@@ -159,6 +159,7 @@ class _Attempt:
             x = x.movedim(self.time_axis, 1)  # [N, T, ...]
         count = x.shape[1] if moving else steps or _own_steps(self.model) or DEFAULT_STEPS
         self.recorder = recorder = Recorder(table.neuron_of, names_of(self.model), len(x), self.rewrite)
+        table.prepare(self.model, count)
         with recorder.watching():
             if way.kind == "calls" or (way.kind == "static" and moving):
                 outputs = self._by_calls(x, [InputValue(tuple(x.shape[2:]), t) for t in range(count)])

@@ -57,6 +57,10 @@ def source_of_module(
             raise UserError(
                 f"axis {time_axis} of the example as time", remedy="give [N, T, ...] (time_axis=1) or [T, N, ...] (0)"
             )
+    else:
+        squeezed = table.with_time(model, example)
+        if squeezed is not None:
+            example, time_axis = squeezed, 1
     batch_axis = 1 if time_axis == 0 else 0
     example = example.narrow(batch_axis, 0, min(example.shape[batch_axis], VERIFIED_SAMPLES))
     if example.shape[batch_axis] == 1:  # an axis of size 1 can't be told from others
@@ -104,8 +108,8 @@ def _graph(run: Run, dt: float) -> tuple[nir.NIRGraph, Decision, GraphBuilder]:
     shape = tuple(run.data.shape[2:] if run.moving else run.data.shape[1:])
     builder = GraphBuilder(shape, signatures, dt, run.populations)
     builder.order(run.populations, last)
-    for p in run.populations:
-        nodes = with_readout(p, p.neuron.nodes(p.shape), run.populations, decision)
+    layers = [(p, with_readout(p, p.neuron.nodes(p.shape), run.populations, decision)) for p in run.populations]
+    for p, nodes in layers:
         builder.population(p, nodes, last)
     base = decision.base
     if isinstance(base, NeuronValue):

@@ -58,6 +58,13 @@ class OverTime(Value):
 
 
 @dataclass(eq=False)
+class Ranked(Value):
+    """A softmax or its logarithm over all of `of`: another scale, the same order. Only a result may be one."""
+
+    of: Value
+
+
+@dataclass(eq=False)
 class Untold(Value):
     """A value that no graph can say; an error only if a neuron or the result depends on it."""
 

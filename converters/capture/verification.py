@@ -97,7 +97,8 @@ def verify(
     samples, steps = len(populations[0].spikes[0]), len(populations[0].spikes)
     stacks = []
     for p in populations:
-        own = np.stack([s.double().numpy() for s in p.spikes], 1)
+        seen = p.membranes if p.reads_membrane else p.spikes
+        own = np.stack([s.double().numpy() for s in seen], 1)  # type: ignore[union-attr]
         name = node_of[id(p)]
         found = run.spikes[name] if p.fires else run.membrane[name]
         stacks.append((p, own.reshape(samples, steps, *p.shape), found.reshape(samples, steps, *p.shape), name))

@@ -25,7 +25,20 @@ CELLS = {
 def neuron(name: str, module: nn.Module) -> Neuron | None:
     """How a module of Norse is called, None if it is none of its neurons."""
     from norse.torch.module import snn
+    from norse.torch.module.encode import ConstantCurrentLIFEncoder
 
+    if isinstance(module, ConstantCurrentLIFEncoder):
+        return Neuron(
+            _encode(module),
+            lambda shape: _nodes(module, "box", shape),
+            time_axis="made",
+            steps=(None, module.seq_length),
+            dt=float(module.dt),
+        )
+    if type(module).__name__ == "LILinearCell":
+        return Neuron(
+            _call(module, False), lambda shape: _nodes(module, "li", shape), fires=False, dt=float(module.dt)
+        )
     whole = isinstance(module, snn.SNN | snn.SNNRecurrent)
     cell = isinstance(module, snn.SNNCell | snn.SNNRecurrentCell)
     named = type(module).__module__.startswith("norse.") and type(module).__name__ in CELLS
@@ -70,6 +83,14 @@ def _call(module: Any, whole: bool) -> Callable[..., NeuronCall]:
     return call
 
 
+def _encode(module: Any) -> Callable[..., NeuronCall]:
+    def call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> NeuronCall:
+        output = module.forward(args[0])
+        return NeuronCall(output, args[0], output, hidden=False)
+
+    return call
+
+
 def _tensors(state: Any) -> dict[str, torch.Tensor]:
     names = {"v": "membrane", "i": "current"}
     return {names[k]: v for k, v in state._asdict().items() if k in names and isinstance(v, torch.Tensor)}
@@ -80,8 +101,6 @@ def _nodes(module: Any, kind: str, shape: tuple[int, ...]) -> NeuronNodes:
 
     p, dt = module.p, float(module.dt)
     recurrent = hasattr(module, "recurrent_weights")
-    if recurrent:
-        shape = (int(module.hidden_size),)
     subtract = getattr(p, "reset_method", None) is reset_subtract
     options: dict[str, Any] = {
         "threshold": None if kind in ("li", "libox") else p.v_th,
@@ -98,6 +117,10 @@ def _nodes(module: Any, kind: str, shape: tuple[int, ...]) -> NeuronNodes:
             synapse = (1 - numbers(dt * p.tau_syn_inv, shape), 1.0)
         node = leaky(shape, beta=1 - membrane, gain=membrane, rest=p.v_leak, synapse=synapse, **options)
         nodes = NeuronNodes(node)
+    if type(module).__name__ == "LILinearCell":
+        nodes.around["input"] = nir.Linear(numbers(module.input_weights, module.input_weights.shape))
+        nodes.edges.append(("input", ""))
+        nodes.entry = "input"
     if recurrent:
         weight = module.input_weights
         nodes.around["input"] = nir.Linear(numbers(weight, weight.shape))

@@ -55,15 +55,33 @@ def reset(model: nn.Module) -> None:
                 module.register_buffer(key, torch.zeros_like(buffer.detach()))
 
 
+def prepare(model: nn.Module, steps: int) -> None:
+    """Squeezing layers split [N * T, ...] by the steps, whatever batch they were built for."""
+    from sinabs.layers.reshape import SqueezeMixin
+
+    for module in model.modules():
+        if isinstance(module, SqueezeMixin):
+            module.batch_size, module.num_timesteps = -1, steps
+
+
+def with_time(model: nn.Module, example: torch.Tensor) -> torch.Tensor | None:
+    """[N, T, *shape] of what squeezing layers take, [N * T, *shape]."""
+    from sinabs.layers.reshape import SqueezeMixin
+
+    for module in model.modules():
+        if isinstance(module, SqueezeMixin):
+            batch, steps = module.batch_size, module.num_timesteps
+            if steps > 1 and len(example) % steps == 0:
+                return example.unflatten(0, (-1, steps))
+            if batch > 0 and len(example) % batch == 0 and len(example) > batch:
+                return example.unflatten(0, (batch, -1))
+            return None
+    return None
+
+
 def _check(name: str, module: Any) -> None:
     from sinabs.activation import MembraneReset, MembraneSubtract
 
-    if module.min_v_mem is not None:
-        raise UserError(
-            "min_v_mem bounds the membrane from below, which neurons on the chip don't do",
-            where=name,
-            remedy="train with min_v_mem=None",
-        )
     if module.spike_fn is None:
         return
     reset_fn = module.reset_fn
@@ -85,15 +103,24 @@ def _call(name: str, module: Any, squeezed: bool) -> Callable[..., NeuronCall]:
         recorded = module.record_states
         module.record_states = True
         output = module.forward(x)
-        membranes = module.recordings["v_mem"]
+        # what a recurrent layer records, the next step has changed already
+        membranes = None if hasattr(module, "rec_connect") else module.recordings["v_mem"]
         module.record_states = recorded
+        lowest = module.min_v_mem
+        if lowest is not None and bool((module.recordings["v_mem"] <= lowest).any()):
+            raise UserError(
+                f"min_v_mem={float(lowest):g} bounds membranes from below and does so on this example; neurons on the "
+                "chip have no such bound",
+                where=name,
+                remedy="train with min_v_mem=None",
+            )
         if module.spike_fn is not None and bool((output > 1).any()):
             raise UserError(
                 f"fires up to {int(output.max())} spikes in one step; a neuron on the chip fires once",
                 where=name,
                 remedy="train with spike_fn=SingleSpike, or weaker weights",
             )
-        if squeezed:
+        if squeezed and membranes is not None:
             membranes = membranes.reshape(-1, *membranes.shape[2:])
         return NeuronCall(output, x, output, membranes)
 

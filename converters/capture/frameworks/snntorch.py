@@ -130,7 +130,7 @@ def _nodes(module: Any, kind: str, mode: str, shape: tuple[int, ...]) -> NeuronN
         node.metadata = {**(node.metadata or {}), "reset": "none"}
     nodes = NeuronNodes(node)
     if mode == "subtract" and getattr(module, "reset_delay", True):
-        late_subtraction(nodes, beta, threshold, shape, alpha)
+        late_subtraction(nodes, beta, threshold, shape, alpha, gain)
     factor = numbers(module.graded_spikes_factor, ())
     if factor != 1:
         raise UserError(f"graded_spikes_factor {factor:g}", remedy="scale the weights of the next layer instead")

@@ -6,6 +6,7 @@ import importlib
 import sys
 from types import ModuleType
 
+import torch
 from torch import nn
 
 from ..population import Neuron
@@ -56,3 +57,20 @@ def reset(model: nn.Module) -> None:
     for framework in in_use().values():
         if hasattr(framework, "reset"):
             framework.reset(model)
+
+
+def prepare(model: nn.Module, steps: int) -> None:
+    """Tells a copy of a module how many steps it is about to run, where its layers want to know."""
+    for framework in in_use().values():
+        if hasattr(framework, "prepare"):
+            framework.prepare(model, steps)
+
+
+def with_time(model: nn.Module, example: torch.Tensor) -> torch.Tensor | None:
+    """[N, T, *shape] of an example whose first axis is N * T; None if the module has no layers of that form."""
+    for framework in in_use().values():
+        if hasattr(framework, "with_time"):
+            found: torch.Tensor | None = framework.with_time(model, example)
+            if found is not None:
+                return found
+    return None
