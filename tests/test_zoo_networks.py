@@ -63,7 +63,7 @@ def test_a_silent_network_is_seen_and_made_alive():
     snn = pytest.importorskip("snntorch")
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(8, 6), snn.Leaky(beta=0.5, init_hidden=True, output=True))
-    nn.init.constant_(model[0].weight, 0.001)
+    nn.init.normal_(model[0].weight, std=0.01)
     nn.init.zeros_(model[0].bias)
     inputs = torch.rand(5, 8)
     assert list(spiking_layers(model)) == ["1"]
