@@ -46,7 +46,7 @@ def test_network_runs_and_every_layer_fires(network: ZooNetwork):
 
 
 def test_two_builds_are_the_same_network():
-    for network in NETWORKS[::9]:
+    for network in [network for network in NETWORKS if not network.large][::15]:
         first, second = (network.build().state_dict() for _ in range(2))
         assert first.keys() == second.keys()
         assert all(torch.equal(first[key], second[key]) for key in first if first[key].numel())
