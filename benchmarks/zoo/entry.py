@@ -57,6 +57,13 @@ class ZooNetwork:
         settle(model, lambda: self.run(model, example), self.silent)
         return model
 
+    def export_example(self) -> tuple[torch.Tensor, int | None]:
+        """The example with a sample's shape as `dalif_deploy.export` takes it, and which of its axes is time."""
+        example = self.example()
+        if self.layout == "squeezed":
+            return example.unflatten(0, (-1, self.steps)), 1
+        return example, {"static": None, "time_first": 0, "time_second": 1}[self.layout]
+
 
 def called_once(model: nn.Module, x: torch.Tensor) -> Any:
     """The `run` of a module that needs nothing but its input."""
