@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from dalif_deploy.hw_models.chip_network.form import ChipInput, ChipNetwork, Geometry, Population, Projection
-from dalif_deploy.hw_models.chips.description import chip_names
+from dalif_deploy.hw_models.chips.names import chip_names
 from dalif_deploy.hw_models.errors import CheckFailed
 from dalif_deploy.hw_models.mapping import map_network
 from dalif_deploy.hw_models.mapping.traffic import traffic_of_a_spike

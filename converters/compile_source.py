@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from dalif_deploy.hw_models.chips.names import DEFAULT_CHIP
 from dalif_deploy.hw_models.errors import UserError
 
 from .export_request import ExportRequest
@@ -53,6 +54,7 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
     Raises:
         UserError: no number of steps; a network that the chip can't hold; options for integers that are there already.
     """
+    from dalif_deploy.hw_models.chips.description import load_chip
     from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
     from dalif_deploy.hw_models.compiler.quantize import FULL_WEIGHT_BITS
     from dalif_deploy.hw_models.samples.input_data import sample_count
@@ -65,12 +67,12 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
     if source.network is not None:
         return _integers_as_they_are(source, source.network, request, steps)
     trained_for = source.trained_for
-    chip = request.chip or trained_for.get("quantize") or "loihi2"
+    chip = request.chip or trained_for.get("quantize") or DEFAULT_CHIP
     weight_bits = request.weight_bits or trained_for.get("weight_bits") or FULL_WEIGHT_BITS
     rule, calibration = request.scale_rule, request.calibration
     if rule is None and calibration is None:
         rule = ScaleRule(group=trained_for.get("scale_group") or "layer")
-    mode = request.input_mode or (default_input_mode(chip) if source.checkpoint else "spikes")
+    mode = request.input_mode or (load_chip(chip).formats.image_input if source.checkpoint else "spikes")
     made = compile_graph(
         source.graph,
         chip=chip,
@@ -116,8 +118,3 @@ def _integers_as_they_are(source: Source, brought: ChipNetwork, request: ExportR
         "integers_from": source.path.name,
     }
     return Compiled(source, steps, network, figures)
-
-
-def default_input_mode(chip: str) -> str:
-    """Images, which networks of dalif-train see, enter loihi1 as bias, loihi2 as graded spikes."""
-    return "bias" if chip == "loihi1" else "graded"

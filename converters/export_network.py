@@ -17,7 +17,7 @@ from .compile_source import Compiled, as_it_is, compile_source
 from .export_request import ExportRequest
 from .nir_file import write_nir
 from .source import Source
-from .sources import load_source
+from .sources import ReadRequest, load_source
 from .targets import TARGETS
 from .versions import installed_version
 
@@ -56,7 +56,7 @@ def export_network(
     writer = chosen(TARGETS, target, "target")
     request = request or ExportRequest()
     if not isinstance(source, Source):
-        source = load_source(source, dt=dt)
+        source = load_source(source, ReadRequest(dt))
     with atomic_directory(out, force=force) as folder:
         writer.require()
         made = compile_source(source, request) if writer.compiles else as_it_is(source, request)
@@ -70,6 +70,7 @@ def export_network(
             "dt": source.dt,
             "dt_from": source.dt_from,
             **figures,
+            **({} if source.verification is None else {"verification": source.verification.to_dict()}),
             "provenance": {
                 "command": command,
                 "versions": {

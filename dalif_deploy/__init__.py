@@ -13,6 +13,7 @@ _EXPORTS = {
     "load": "dalif_deploy.api",
     "simulate": "dalif_deploy.api",
     "check": "dalif_deploy.api",
+    "convert": "dalif_deploy.rate_coding",
     "energy_report": "dalif_deploy.api",
     "load_norse": "dalif_deploy.converters.norse.norse_network",
     "DALIF": "dalif_deploy.neuron",

@@ -24,7 +24,7 @@ from torch import nn
 from dalif_deploy.converters.artefact import Artefact, load_artefact
 from dalif_deploy.converters.export_network import export_network
 from dalif_deploy.converters.export_request import CalibrationData, ExportRequest
-from dalif_deploy.converters.sources import load_source
+from dalif_deploy.converters.sources import ReadRequest, load_source
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hw_models.compiler import ScaleRule
 from dalif_deploy.hw_models.samples.input_data import InputData, take_samples
@@ -47,18 +47,23 @@ def export(
     weight_bits: int | None = None,
     scale_rule: ScaleRule | None = None,
     calibrate: Samples | None = None,
+    time_axis: int | None = None,
+    rewrite: dict[str, str] | None = None,
     force: bool = False,
 ) -> Artefact:
     """Exports a network into the folder `out`, as `dalif-export` does.
 
     Args:
         model: a path, or an object in memory: see `dalif_deploy.converters.sources.SOURCES`.
-        example_input: for a module: real samples of one step, [N, *shape]; the graph is verified on them.
+        example_input: for a module: real samples, [N, *shape], which are shown at each step, or with time in them,
+            see `time_axis`; the graph is verified on them.
         target: see `dalif_deploy.converters.targets.TARGETS`.
         steps: steps of a sample, where the model does not say.
         dt: time step in seconds, where it is not the graph's own.
         input_mode: "spikes", "graded" or "bias".
         calibrate: samples that scales are chosen by.
+        time_axis: for a module: axis of `example_input` that is time, 1 for [N, T, ...] and 0 for [T, N, ...].
+        rewrite: for a module: {"max-pool": "after-spikes" or "average"}, what becomes of max pools over currents.
 
     Raises:
         UserError: what can't be read, said in NIR, or held by the chip; `out` exists.
@@ -67,7 +72,7 @@ def export(
     if calibrate is not None:
         data = _labelled(calibrate, steps)
         request.calibration = CalibrationData(data.name, data.inputs)
-    source = load_source(model, dt=dt, steps=steps, example=example_input)
+    source = load_source(model, ReadRequest(dt, steps, example_input, time_axis, rewrite or {}))
     return export_network(source, target, out, request=request, force=force)
 
 

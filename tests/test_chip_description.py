@@ -2,7 +2,8 @@
 
 import pytest
 
-from dalif_deploy.hw_models.chips.description import CHIP_FOLDER, chip_names, load_chip, read_chip_description
+from dalif_deploy.hw_models.chips.description import load_chip, read_chip_description
+from dalif_deploy.hw_models.chips.names import CHIP_FOLDER, DEFAULT_CHIP, chip_names
 from dalif_deploy.hw_models.errors import UserError
 
 
@@ -18,6 +19,7 @@ def changed(tmp_path, *replacements):
 
 def test_every_chip_is_known_by_its_file_s_name():
     assert {"loihi1", "loihi2"} <= set(chip_names())
+    assert DEFAULT_CHIP in chip_names()
     for name in chip_names():
         assert load_chip(name).name == name
     with pytest.raises(UserError, match=r"unknown chip 'loihi9'; choose one of .*loihi1"):

@@ -8,11 +8,6 @@ import nir
 import numpy as np
 import pytest
 
-from dalif_deploy.converters.export_network import export_network
-from dalif_deploy.converters.export_request import ExportRequest
-from dalif_deploy.converters.source import source_of_graph
-from dalif_deploy.hw_models.chips import description as chip_description
-from dalif_deploy.hw_models.mapping import map_network
 from tests import nir_networks, scalar_chip
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -56,18 +51,6 @@ def test_the_worked_example_is_what_simulator_and_slow_chip_do(drawing):
         assert (v > 6400) == fired
         v = 0 if fired else v
         assert v == after
-
-
-def test_a_chip_is_a_file(tmp_path, monkeypatch):
-    small = (chip_description.CHIP_FOLDER / "loihi1.toml").read_text(encoding="utf-8")
-    small = small.replace('"loihi1"', '"mine"').replace("value = 1024,", "value = 2,")
-    (tmp_path / "mine.toml").write_text(small, encoding="utf-8")
-    monkeypatch.setattr(chip_description, "CHIP_FOLDER", tmp_path)
-    source = source_of_graph(two_layers(), dt=1e-4)
-    request = ExportRequest(chip="mine", steps=3, input_mode="spikes")
-    network = export_network(source, "lava", tmp_path / "out", request=request).network
-    neurons = sum(p.size for p in network.populations.values())
-    assert network.chip == "mine" and len(map_network(network).cores) >= neurons / 2
 
 
 def _page(name):

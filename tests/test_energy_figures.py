@@ -54,7 +54,7 @@ def test_the_report_has_the_fields_that_its_schema_names(chip, with_mapping):
         counts = count_activity(network, encoded)
     report = energy_report(network, encoded, counts, measured=[], not_measured="none is there")
     report |= {"data": "made here", "artefact": "none"}  # what the command adds
-    report["histograms"]["energy"] = sample_energy(counts)
+    report["histograms"]["energy"] = sample_energy(counts, network.chip)
     jsonschema.validate(json.loads(json.dumps(report)), report_schema())
     total = report["counts"]["total"]
     assert total["synaptic_operations"]["mean"] == counts.synaptic_operations().mean() > 0
@@ -100,7 +100,7 @@ def test_terms_of_sanafe_are_the_counts():
 def test_energy_of_samples_is_spread_from_best_to_worst():
     counts = mapped(3, "loihi1")[3]
     joules = joules_by_sample(loihi_terms(counts, load_constants("loihi1_davies2018")))
-    found = sample_energy(counts)
+    found = sample_energy(counts, "loihi1")
     assert (found["best"], found["worst"]) == (joules.min(), joules.max())
     assert joules[found["best_sample"]] == found["best"] < found["worst"] == joules[found["worst_sample"]]
     assert found["mean"] == pytest.approx(joules.mean())
@@ -110,7 +110,7 @@ def test_energy_of_samples_is_spread_from_best_to_worst():
 
 def test_equal_samples_make_one_bin():
     _, _, counts = run(rows=((1, 0, 0, 0), (1, 0, 0, 0)))
-    found = sample_energy(counts)
+    found = sample_energy(counts, "loihi1")
     assert found["edges"] == [found["best"], found["worst"]] and found["counts"] == [2]
 
 

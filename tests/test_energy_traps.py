@@ -84,10 +84,10 @@ def truenorth(monkeypatch):
         monkeypatch.setattr(module, "load_constants", lambda name: mixed)
 
 
-@pytest.mark.parametrize("energy", [lambda counts: models.loihi_energy(counts, "loihi1"), histograms.sample_energy])
+@pytest.mark.parametrize("energy", [models.loihi_energy, histograms.sample_energy])
 def test_truenorths_all_in_price_is_not_added_to_per_term_prices(energy, truenorth):
     with pytest.raises(UserError, match="synaptic_operation: an all-in constant can't be added to others"):
-        energy(counted()[1])
+        energy(counted()[1], "loihi1")
 
 
 def test_the_same_terms_without_it_are_summed():

@@ -1,10 +1,13 @@
 """The how-to pages that are commands and Python, followed as they stand (with fewer samples)."""
 
+import json
 import re
 import shutil
 
 import pytest
 
+from dalif_deploy.exploration import explore as exploration
+from dalif_deploy.hw_models.chips import names as chip_files
 from tests.docs_pages import DOCS, run, steps
 
 LAVA_DL_FILE = DOCS.parent / "tests" / "data" / "lava_dl" / "ntidigits.net"
@@ -62,3 +65,35 @@ def test_read_the_report(capfd):
         assert run(command, capfd)[0] == 0
     _, printed = follow("energy-report.md", capfd)
     assert len(printed) == 5 and "energy ratio" in printed[0] and '"$defs"' in printed[-1]
+
+
+@pytest.fixture
+def chips(tmp_path, monkeypatch):
+    """A folder of chips that a test may write to, in place of hw_models/chips; sweeps stay in this process."""
+    folder = shutil.copytree(chip_files.CHIP_FOLDER, tmp_path / "chips", ignore=shutil.ignore_patterns("*.py", "__*"))
+    monkeypatch.setattr(chip_files, "CHIP_FOLDER", folder)
+    serial = lambda work, tasks, _: ((n, work(task)) for n, task in enumerate(tasks))  # noqa: E731
+    monkeypatch.setattr(exploration, "run_in_workers", serial)
+    return folder
+
+
+def test_a_chip_is_one_file(chips, tmp_path, capfd):
+    """Copied and changed as the page says; then trained for, exported to, simulated, priced and swept."""
+    page = (DOCS / "howto" / "add-a-chip.md").read_text(encoding="utf-8")
+    source, target = re.search(r"^    cp (\S+) (\S+) ", page, re.M).groups()
+    text, sanafe = (chips / source).read_text(encoding="utf-8").split("[sanafe]")
+    assert "[" not in sanafe.replace("[Q]", "")
+    for line in re.search(r"```toml\n(.*?)```", page, re.S).group(1).splitlines():
+        key = line.split(" = ")[0]
+        text, changed = re.subn(rf"^{key} = .*$", line.replace("\\", ""), text, flags=re.M)
+        assert changed == 1, key
+    (chips / target).write_text(text, encoding="utf-8")
+    _, printed = follow("howto/add-a-chip.md", capfd)
+    report = json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))
+    assert report["chip"] == "mine" and report["mapping"]["cores"] > 1
+    assert report["energy"]["status"] == "assumed" == report["latency"]["status"]
+    assert "mine: assumed to cost what Loihi 1 does" in report["energy"]["title"]
+    assert report["comparisons"] == [] and report["energy_sanafe"] is None
+    assert "My chip" in (tmp_path / "mine.html").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "out" / "export.json").read_text())["input"] == "bias"
+    assert "mine" in printed[-1] and "loihi1" in printed[-1]

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import dalif_deploy
-from dalif_deploy.converters.live.source import source_of_module
+from dalif_deploy.converters.capture.source import source_of_module
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.reference import run_reference
 

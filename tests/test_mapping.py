@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dalif_deploy.hw_models.chip_network.form import ChipInput, Geometry, Projection
-from dalif_deploy.hw_models.chips import description as chip_description
+from dalif_deploy.hw_models.chips import names as chip_files
 from dalif_deploy.hw_models.chips.description import load_chip
 from dalif_deploy.hw_models.energy.counts import count_activity
 from dalif_deploy.hw_models.errors import CheckFailed, UserError
@@ -250,8 +250,8 @@ def test_two_groups_that_do_not_talk_go_to_two_chips():
 
 
 def test_a_chip_is_a_file(tmp_path, monkeypatch):
-    text = (chip_description.CHIP_FOLDER / "loihi1.toml").read_text()
-    monkeypatch.setattr(chip_description, "CHIP_FOLDER", tmp_path)
+    text = (chip_files.CHIP_FOLDER / "loihi1.toml").read_text()
+    monkeypatch.setattr(chip_files, "CHIP_FOLDER", tmp_path)
     (tmp_path / "mine.toml").write_text(text.replace("value = 1024", "value = 7"))
     network = fan(20, 8)
     network.chip = "mine"

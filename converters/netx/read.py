@@ -27,6 +27,7 @@ from dalif_deploy.hw_models.chip_network.form import (
 )
 from dalif_deploy.hw_models.chip_network.geometry import check_geometry, spatial_output
 from dalif_deploy.hw_models.chip_network.size import check_size
+from dalif_deploy.hw_models.chips.names import DEFAULT_CHIP
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.damage import damage_in_one_line
 from dalif_deploy.hw_models.files.hdf5_read import check_hdf5
@@ -39,7 +40,7 @@ INPUT_WEIGHT = 64  # netx, where the file has none
 
 
 def read_net(path: Path) -> ChipNetwork:
-    """The network of a .net file, for loihi2; its samples have one step, until somebody says how many.
+    """The network of a .net file, for the default chip; its samples have one step, until somebody says how many.
 
     Raises:
         UserError: a damaged file, or what this project does not know: the layer and its type.
@@ -89,7 +90,7 @@ class _Reader:
         last.fires = last.fires and int(last.vth.max()) < VTH_MAX
         output = ChipOutput("output", last.name, "count" if last.fires else "membrane")
         return ChipNetwork(
-            "loihi2", 1, {"input": self.input}, self.populations, self.projections, self.hosts, {"output": output}
+            DEFAULT_CHIP, 1, {"input": self.input}, self.populations, self.projections, self.hosts, {"output": output}
         )
 
     def _input_neurons(self, name: str, layer: h5py.Group) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dalif_deploy.hw_models.chip_network.form import ChipNetwork
+from dalif_deploy.hw_models.chips.description import sanafe_chip
 from dalif_deploy.hw_models.energy.constant_set import load_constants
 from dalif_deploy.hw_models.energy.counts import count_activity
 from dalif_deploy.hw_models.energy.loihi_sanafe import sanafe_terms
@@ -40,9 +41,8 @@ def compare_costs(network: ChipNetwork, encoded: EncodedInput) -> tuple[list[Com
     counts = count_activity(network, encoded, mapping=seen.mapping)
     terms = sanafe_terms(network, counts)
     ours = {term.name: term.count for term in terms}
-    price = {
-        key: constant.interval("joule").value for key, constant in load_constants("loihi1_sanafe").constants.items()
-    }
+    constants = load_constants(sanafe_chip(network.chip)[1].constants).constants
+    price = {key: constant.interval("joule").value for key, constant in constants.items()}
     accesses = ours["neuron accesses"]
     idle = (seen.accesses - accesses) * price["neuron_access"] + seen.tail_updates * price["neuron_update"]
     rows = [

@@ -9,10 +9,10 @@ import numpy as np
 
 from dalif_deploy.hw_models.chip_network.form import DECAY_UNITY, NO_CURRENT_FILTER, ChipNetwork, Population
 from dalif_deploy.hw_models.chip_network.synapse_list import synapse_list
+from dalif_deploy.hw_models.chips.description import sanafe_chip
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.mapping import Mapping, map_network
 
-ROWS, CORES_A_TILE = 4, 4  # of SANA-FE's loihi.yaml, whose tiles are numbered column by column
 UNIT = 64  # integers of the membrane a unit of SANA-FE's potential
 NEVER = 1e30  # a threshold
 MOST_SYNAPSES = 5_000_000  # SANA-FE holds an object for each
@@ -43,11 +43,11 @@ def build_sanafe(
     import sanafe
 
     _check(network)
-    # whatever chip it was compiled for, SANA-FE's is Loihi 1
-    mapping = mapping or map_network(replace(network, chip="loihi1"))
+    simulated, named = sanafe_chip(network.chip)
+    mapping = mapping or map_network(replace(network, chip=simulated.name))
     if mapping.chips > 1:
         raise UserError(f"needs {mapping.chips} chips, SANA-FE's Loihi is one", remedy="take a smaller network")
-    architecture = sanafe.load_loihi()
+    architecture = getattr(sanafe, f"load_{named.architecture}")()
     cores = architecture.cores()
     made = sanafe.Network()
     groups = {}
@@ -60,15 +60,16 @@ def build_sanafe(
             # SANA-FE's input units are 1024 a core; they cost nothing, but their messages do
             core = cores[len(cores) - 1 - neuron // 1024]
             groups[name][neuron].set_attributes(
-                soma_hw_name=f"loihi_inputs[{neuron % 1024}]",
-                default_synapse_hw_name="loihi_dense_synapse",
+                soma_hw_name=f"{named.architecture}_inputs[{neuron % 1024}]",
+                default_synapse_hw_name=f"{named.architecture}_dense_synapse",
                 model_attributes={"spikes": []},
             )
             groups[name][neuron].map_to_core(core)
     for name, population in network.populations.items():
         dense = [p.geometry is None for p in network.incoming(name)]
-        unit = "loihi_dense_synapse" if any(dense) else "loihi_conv_synapse"
-        groups[name] = _population(made, mapping, population, cores, unit, biases)
+        unit = f"{named.architecture}_{'dense' if any(dense) else 'conv'}_synapse"
+        soma = f"{named.architecture}_lif"
+        groups[name] = _population(made, mapping, population, cores, (soma, unit), biases)
     for projection in network.projections.values():
         synapses = synapse_list(
             projection, network.source_shape(projection.source), network.populations[projection.target].shape
@@ -84,14 +85,14 @@ def build_sanafe(
 
 
 def _population(
-    made: Any, mapping: Mapping, population: Population, cores: Any, synapse_unit: str, biases: bool
+    made: Any, mapping: Mapping, population: Population, cores: Any, units: tuple[str, str], biases: bool
 ) -> Any:
     group = made.create_neuron_group(
         population.name,
         population.size,
         {"reset_mode": "hard" if population.reset == "zero" else "soft"},
-        default_synapse_hw_name=synapse_unit,
-        soma_hw_name="loihi_lif",
+        default_synapse_hw_name=units[1],
+        soma_hw_name=units[0],
         log_spikes=population.fires,
         log_potential=True,
     )
@@ -129,10 +130,11 @@ def bias_of(population: Population, registers: tuple[np.ndarray, np.ndarray] | N
 
 
 def sanafe_core(mapping: Mapping, number: int) -> int:
-    """SANA-FE's number of a core of the mapping."""
+    """SANA-FE's number of a core of the mapping: tiles are numbered column by column."""
+    grid = mapping.chip.grid
     column, row = mapping.cores[number].tile
     before = sum(core.tile == (column, row) for core in mapping.cores[:number])
-    return (column * ROWS + row) * CORES_A_TILE + before
+    return (column * grid.rows + row) * grid.cores_per_tile + before
 
 
 def _check(network: ChipNetwork) -> None:

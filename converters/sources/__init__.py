@@ -6,7 +6,6 @@ Nothing here imports torch or nir before a source is read: the commands list the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from dalif_deploy.hw_models.errors import UserError, listed
 
@@ -38,18 +37,19 @@ def file_sources() -> list[str]:
     return [reader.about for reader in SOURCES.values() if not reader.in_memory]
 
 
-def load_source(given: object, *, dt: float | None = None, steps: int | None = None, example: Any = None) -> Source:
+def load_source(given: object, asked: ReadRequest | None = None) -> Source:
     """Brings what the user gave to the one form.
 
     Args:
         given: a path (text or `Path`), or an object in memory that one of `SOURCES` takes.
-        dt, steps, example: see `ReadRequest`.
+        asked: what the user said beside it.
 
     Raises:
         UserError: nothing that a source takes; missing, damaged or foreign; a dt that is not positive.
     """
-    if dt is not None and not dt > 0:
-        raise UserError(f"dt must be above 0, got {dt}", remedy="give seconds, for example --dt 1e-4")
+    asked = asked or ReadRequest()
+    if asked.dt is not None and not asked.dt > 0:
+        raise UserError(f"dt must be above 0, got {asked.dt}", remedy="give seconds, for example --dt 1e-4")
     if isinstance(given, str | Path):
         given = Path(given)
         if given.is_dir():
@@ -58,6 +58,6 @@ def load_source(given: object, *, dt: float | None = None, steps: int | None = N
             raise UserError("no such file", where=str(given), remedy="check the path")
     for reader in SOURCES.values():
         if reader.takes(given):
-            return reader.read(given, ReadRequest(dt, steps, example))
+            return reader.read(given, asked)
     known = listed(reader.about for reader in SOURCES.values())
     raise UserError(f"can't export a {type(given).__name__}", remedy=f"give {known}")

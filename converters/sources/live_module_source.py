@@ -12,9 +12,9 @@ from .source_reader import ReadRequest, SourceReader
 
 
 class LiveModuleSource(SourceReader):
-    """A trained module of another framework, with an example of its input."""
+    """A trained module of any framework, with an example of its input."""
 
-    name, about = "module", "a torch module of snnTorch, SpikingJelly or Norse"
+    name, about = "module", "a torch module"
     in_memory = True
 
     def takes(self, given: object) -> bool:
@@ -26,8 +26,11 @@ class LiveModuleSource(SourceReader):
         """See SourceReader."""
         import torch
 
-        from ..live.source import source_of_module
+        from ..capture.source import source_of_module
 
         if asked.example is None:
             raise UserError("a module needs an example of its input", remedy="give example_input, [N, *shape]")
-        return source_of_module(given, torch.as_tensor(asked.example, dtype=torch.float32), steps=asked.steps)
+        example = torch.as_tensor(asked.example, dtype=torch.float32)
+        return source_of_module(
+            given, example, steps=asked.steps, time_axis=asked.time_axis, rewrite=dict(asked.rewrite)
+        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -17,12 +18,17 @@ class ReadRequest:
     Attributes:
         dt: time step in seconds; None leaves it to the source.
         steps: steps of a sample, where the source does not say.
-        example: real samples of one step, a torch tensor [N, *shape], for sources that have to be run to be read.
+        example: real samples, for sources that have to be run to be read: [N, *shape], shown at each step, or with
+            time in them.
+        time_axis: axis of `example` that is time, 0 or 1; None where each sample is shown at each step.
+        rewrite: what may be made of an operation that the chip can't do, by the operation's name.
     """
 
     dt: float | None = None
     steps: int | None = None
     example: Any = None
+    time_axis: int | None = None
+    rewrite: Mapping[str, str] = field(default_factory=dict)
 
 
 class SourceReader(ABC):

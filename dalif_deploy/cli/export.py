@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
-from dalif_deploy.converters.sources import file_sources, load_source
+from dalif_deploy.converters.sources import ReadRequest, file_sources, load_source
 from dalif_deploy.converters.targets import TARGETS
+from dalif_deploy.hw_models.chips.names import DEFAULT_CHIP, either_chip
 from dalif_deploy.hw_models.errors import chosen, listed
 
 if TYPE_CHECKING:
@@ -23,11 +24,12 @@ def export(
     target: Annotated[str, typer.Option(help=f"{listed(TARGETS)}.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
     chip: Annotated[
-        str | None, typer.Option(help="loihi1 or loihi2 (default, but for a network trained with --quantize).")
+        str | None,
+        typer.Option(help=f"{either_chip()}; {DEFAULT_CHIP}, or what it was trained for with --quantize, by default."),
     ] = None,
     input_mode: Annotated[
         str | None,
-        typer.Option("--input", help="bias, graded or spikes; by default bias (loihi1) or graded (loihi2) for images."),
+        typer.Option("--input", help="bias, graded or spikes; images by default as the chip takes them."),
     ] = None,
     weight_bits: Annotated[
         int | None, typer.Option(help="Bits of a weight, sign included, 1 to 8; 8, or what it was trained with.")
@@ -64,7 +66,7 @@ def export(
     from dalif_deploy.reports.export_table import print_export
 
     chosen(TARGETS, target, "target")
-    source = load_source(model, dt=dt)
+    source = load_source(model, ReadRequest(dt))
     data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root, steps or source.steps)
     rule = None
     if scale is not None or scale_group is not None:

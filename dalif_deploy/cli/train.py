@@ -11,6 +11,7 @@ import typer
 
 from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
 from dalif_deploy.data.data_sets import DATA_SETS, NAMES
+from dalif_deploy.hw_models.chips.names import either_chip
 
 if TYPE_CHECKING:
     from dalif_deploy.training import TrainConfig
@@ -61,7 +62,7 @@ def train(
     crop_padding: Annotated[int | None, typer.Option(help="Crop each image at random from so much padding.")] = None,
     cutout: Annotated[int | None, typer.Option(help="Blank a square of this side in each image.")] = None,
     quantize: Annotated[
-        str | None, typer.Option(help="loihi1 or loihi2: the last epochs' forward pass is the chip's own arithmetic.")
+        str | None, typer.Option(help=f"{either_chip()}: the last epochs' forward pass is the chip's own arithmetic.")
     ] = None,
     weight_bits: Annotated[int | None, typer.Option(help="With --quantize: bits of a weight, 1 to 8.")] = None,
     scale_group: Annotated[

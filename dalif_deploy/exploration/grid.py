@@ -6,7 +6,8 @@ from collections.abc import Callable
 from itertools import product
 from typing import Any, NamedTuple
 
-from dalif_deploy.hw_models.chips.description import chip_names, load_chip
+from dalif_deploy.hw_models.chips.description import load_chip
+from dalif_deploy.hw_models.chips.names import chip_names
 from dalif_deploy.hw_models.errors import UserError
 
 SCALE_GROUPS = ("layer", "channel")  # the compiler's, which would bring torch; a test holds them together

@@ -34,7 +34,7 @@ def sweep_source(path: Path) -> SweepSource:
     if not path.is_dir():
         return SweepSource(path)
     from dalif_deploy.converters.artefact import CHECKPOINT_FILE, REFERENCE_FILE, load_artefact
-    from dalif_deploy.converters.compile_source import default_input_mode
+    from dalif_deploy.hw_models.chips.description import load_chip
 
     export = load_artefact(path).export
     checkpoint = (path / CHECKPOINT_FILE).is_file()
@@ -47,7 +47,7 @@ def sweep_source(path: Path) -> SweepSource:
     if why:
         raise UserError(f"{why}: can't be exported again", where=str(path), remedy="give the checkpoint or NIR graph")
     chip, mode = export.get("chip"), export.get("input")
-    if checkpoint and chip is not None and mode == default_input_mode(chip):
+    if checkpoint and chip is not None and mode == load_chip(chip).formats.image_input:
         mode = None  # another chip has another default
     found = {
         "chip": chip,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from dalif_deploy.hw_models.chips.description import load_chip
 from dalif_deploy.hw_models.energy.units import readable
+from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.reports.core_map import CHIPS_DRAWN, core_maps
 from dalif_deploy.reports.layer_energy import BETWEEN, energy_by_layer
@@ -52,7 +53,7 @@ def energy_page(report: dict[str, Any]) -> str:
         "count": lambda value: f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}",
         "percent": lambda share: f"{share:.0%}" if share >= 0.095 or not share else f"{share:.1%}",
         "words": lambda name: LIMITS.get(name, str(name).replace("_", " ")),
-        "chip": lambda name: re.sub(r"^loihi(?=\d)", "Loihi ", name),
+        "chip": _chip_title,
         "shortened": lambda name: name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…",
         "colour": lambda number: number % COLOURS,
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
@@ -145,6 +146,13 @@ def _ratios(report: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for row in report["comparisons"]
     ]
+
+
+def _chip_title(name: str) -> str:
+    try:
+        return load_chip(name).title
+    except UserError:  # the report is older than this folder of chips
+        return name
 
 
 def _version() -> str:

@@ -53,7 +53,7 @@ def report_on_samples(
         cpu_not_measured=cpu_reason,
         does_not_fit=does_not_fit,
     )
-    report["histograms"]["energy"] = sample_energy(counts)
+    report["histograms"]["energy"] = sample_energy(counts, network.chip)
     return report, does_not_fit
 
 

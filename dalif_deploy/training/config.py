@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from dalif_deploy.data.data_sets import DATA_SETS, NAMES
+from dalif_deploy.hw_models.chips.names import chip_names, either_chip
 from dalif_deploy.networks import NetworkSpec, NeuronSpec
 from dalif_deploy.networks.layers import NAMED
 from dalif_deploy.networks.spec import Arch, SizePerBlock, Steps, require_a_stride_per_block
@@ -66,6 +67,12 @@ def _known(name: str) -> str:
     return name
 
 
+def _known_chip(name: str) -> str:
+    if name not in chip_names():
+        raise ValueError(f"should be {either_chip()}")
+    return name
+
+
 DataSetName = Annotated[str, AfterValidator(_known)]
 
 
@@ -115,7 +122,7 @@ class TrainConfig(BaseModel):
     flip: bool = False
     crop_padding: int = Field(default=0, ge=0, le=256)
     cutout: int = Field(default=0, ge=0)
-    quantize: Literal["loihi1", "loihi2"] | None = None
+    quantize: Annotated[str, AfterValidator(_known_chip)] | None = None
     weight_bits: int = Field(default=8, ge=1, le=8)
     scale_group: Literal["layer", "channel"] = "layer"
     quantize_epochs: int | None = Field(default=None, ge=1)
@@ -143,7 +150,7 @@ class TrainConfig(BaseModel):
             raise ValueError("tet_lambda needs the loss tet")
         bare = self.quantize_epochs is None and self.weight_bits == 8 and self.scale_group == "layer"
         if self.quantize is None and not bare:
-            raise ValueError("weight_bits, scale_group and quantize_epochs need quantize: loihi1 or loihi2")
+            raise ValueError(f"weight_bits, scale_group and quantize_epochs need quantize: {either_chip()}")
         if self.quantize is not None and self.float_epochs < 1:
             raise ValueError(
                 "quantize needs at least one epoch before it, in which batch norm sees the data: more epochs"

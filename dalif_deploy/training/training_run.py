@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from dalif_deploy.converters.compile_source import default_input_mode
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget
+from dalif_deploy.hw_models.chips.description import load_chip
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_directory
 from dalif_deploy.networks import build_network
@@ -103,7 +103,7 @@ def train(
 
 def chip_target(config: TrainConfig, data: LabelledData) -> ChipTarget:
     """How dalif-export compiles what this configuration trains."""
-    mode = default_input_mode(config.quantize)
+    mode = load_chip(config.quantize).formats.image_input
     return ChipTarget(config.quantize, mode, data.step, data.highest, config.weight_bits, config.scale_group)
 
 

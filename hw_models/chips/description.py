@@ -9,13 +9,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..errors import UserError
+from . import names
+from .names import chip_names
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-CHIP_FOLDER = Path(__file__).parent
 
 
 class _Strict(BaseModel):
@@ -23,14 +23,25 @@ class _Strict(BaseModel):
 
 
 class Formats(_Strict):
-    """What numbers and features the chip has; widths are bits, delays steps."""
+    """What numbers and features the chip has; widths are bits, delays steps.
+
+    Attributes:
+        image_input: how a still image enters where nobody says how; one of `inputs`.
+    """
 
     inputs: tuple[Literal["spikes", "bias", "graded"], ...]
+    image_input: Literal["spikes", "bias", "graded"]
     resets: tuple[Literal["zero", "subtract"], ...]
     max_weight_bits: int = Field(ge=1, le=8)
     max_weight_exp: int = Field(ge=0, le=7)
     max_delay: int = Field(ge=0)
     max_message_bits: int = Field(default=1, ge=1, le=24)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Formats:
+        if self.image_input not in self.inputs:
+            raise ValueError("image_input must be one of inputs")
+        return self
 
 
 class _Sourced(_Strict):
@@ -106,15 +117,48 @@ class SynapseEncoding(_Sourced):
         return self
 
 
+class Prices(_Strict):
+    """What an event costs: a set of `hw_models/energy/constants`.
+
+    Attributes:
+        constants: the set's name; times and energies of the events that Davies et al. 2018 list.
+        assumed: the set is another chip's. Reports then carry that word, and compare no energies.
+    """
+
+    constants: str
+    assumed: bool = False
+
+
+class Sanafe(_Strict):
+    """What SANA-FE calls the chip.
+
+    Attributes:
+        architecture: `sanafe.load_<architecture>()` makes it, and its units start with that word.
+        constants: the set of `hw_models/energy/constants` that SANA-FE prices it by.
+    """
+
+    architecture: str = Field(pattern="^[a-z0-9_]+$")
+    constants: str
+
+
 class ChipDescription(_Strict):
-    """One chip."""
+    """One chip.
+
+    Attributes:
+        title: its name in texts.
+        sanafe: None where SANA-FE has no such chip.
+        sanafe_runs_as: the chip that SANA-FE simulates a network for this one on, where it does not have this one.
+    """
 
     name: str
     title: str
+    sanafe_runs_as: str | None = None
     formats: Formats
     limits: Limits
     grid: TileGrid
     synapse_encoding: SynapseEncoding
+    energy: Prices
+    sanafe: Sanafe | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> ChipDescription:
@@ -125,21 +169,35 @@ class ChipDescription(_Strict):
         return self
 
 
-def chip_names() -> list[str]:
-    """Names of all chips that have a file."""
-    return sorted(path.stem for path in CHIP_FOLDER.glob("*.toml"))
-
-
 def load_chip(name: str) -> ChipDescription:
     """The chip of that name.
 
     Raises:
         UserError: no such chip, or a broken description.
     """
-    path = CHIP_FOLDER / f"{name}.toml"
+    path = names.CHIP_FOLDER / f"{name}.toml"
     if name not in chip_names():
         raise UserError(f"unknown chip {name!r}", remedy=f"choose one of {', '.join(chip_names())}")
     return read_chip_description(path)
+
+
+def sanafe_chip(name: str) -> tuple[ChipDescription, Sanafe]:
+    """The chip that SANA-FE simulates a network for chip `name` on, and what SANA-FE calls it.
+
+    Raises:
+        UserError: it has none.
+    """
+    chip = load_chip(name)
+    if chip.sanafe is None and chip.sanafe_runs_as is not None:
+        chip = load_chip(chip.sanafe_runs_as)
+    if chip.sanafe is None:
+        raise UserError(f"SANA-FE has no {chip.title}", remedy="use --engine fast, or export for another chip")
+    return chip, chip.sanafe
+
+
+def chips_with_reset(reset: str) -> list[str]:
+    """Names of the chips whose neurons can be reset so."""
+    return [name for name in chip_names() if reset in load_chip(name).formats.resets]
 
 
 def read_chip_description(path: Path) -> ChipDescription:

@@ -9,7 +9,7 @@ import nir
 import numpy as np
 
 from ..chip_network.form import SYNAPSE_SHIFT, ChipInput, ChipNetwork, ChipOutput, InputMode
-from ..chips.description import ChipDescription, load_chip
+from ..chips.description import ChipDescription, chips_with_reset, load_chip
 from ..errors import UserError
 from ..graph.flat_graph import flatten_graph
 from ..samples.input_data import InputData
@@ -139,10 +139,11 @@ def _check_request(chip: ChipDescription, mode: str, steps: int, weight_bits: in
 
 def _check_population(chip: ChipDescription, population: FloatPopulation) -> None:
     if population.fires and population.dynamics.reset not in chip.formats.resets:
+        able = chips_with_reset(population.dynamics.reset)
         raise UserError(
             f"reset by subtraction; {chip.title} resets to zero",
             where=population.name,
-            remedy="choose --chip loihi2, or train with --reset zero",
+            remedy=f"{f'choose --chip {able[0]}, or ' if able else ''}train with --reset zero",
         )
 
 

@@ -75,12 +75,17 @@ class Constant(BaseModel):
 
 
 class ConstantSet(BaseModel):
-    """The constants of one device under one set of conditions."""
+    """The constants of one device under one set of conditions.
+
+    Attributes:
+        device: its name in texts, where others are assumed to cost what it does.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     title: str
+    device: str | None = None
     conditions: str
     constants: dict[str, Constant]
 

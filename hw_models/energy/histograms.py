@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..chip_network.form import SYNAPSE_SHIFT, ChipNetwork
+from ..chips.description import load_chip
 from ..samples.recording import EncodedSamples
 from .constant_set import load_constants
 from .counts import ActivityCounts
@@ -52,9 +53,9 @@ def membrane_histograms(network: ChipNetwork, encoded: EncodedSamples) -> dict[s
     return {"samples": part.samples, "layers": layers}
 
 
-def sample_energy(counts: ActivityCounts) -> dict[str, Any]:
+def sample_energy(counts: ActivityCounts, chip: str) -> dict[str, Any]:
     """Dynamic energy of each sample by the terms of `loihi_energy`, joules: best, mean, worst, and the distribution."""
-    joules = joules_by_sample(loihi_terms(counts, load_constants("loihi1_davies2018")))
+    joules = joules_by_sample(loihi_terms(counts, load_constants(load_chip(chip).energy.constants)))
     return {
         "best": float(joules.min()),
         "best_sample": int(joules.argmin()),

@@ -1,4 +1,4 @@
-"""How long a sample takes on Loihi 1: each step as long as its busiest core, by the times of Davies et al. 2018.
+"""How long a sample takes on a chip: each step as long as its busiest core, by the times of Davies et al. 2018.
 
 A core works through the synaptic operations that arrive in a step and then through its neurons, one after the other;
 all cores work at once, and a barrier ends the step. Layer n of the pipeline works n steps behind the input, so a sample
@@ -14,6 +14,7 @@ import torch
 
 from ..chip_network.apply_weight import apply_weight
 from ..chip_network.form import ChipNetwork
+from ..chips.description import load_chip
 from ..mapping import Mapping
 from ..samples.recording import EncodedInput, EncodedSamples
 from ..samples.statistics import over_samples
@@ -33,7 +34,8 @@ def latency_figures(network: ChipNetwork, encoded: EncodedSamples, mapping: Mapp
     if mapping is None:
         return None
     part = encoded.part(slice(SAMPLES))
-    constants = load_constants("loihi1_davies2018")
+    prices = load_chip(network.chip).energy
+    constants = load_constants(prices.constants)
     seconds = {key: constants[f"time_{key}"].interval("second") for key in ("synaptic_operation", "barrier")}
     update = {key: constants[f"time_update_{key}"].interval("second").value for key in ("active", "inactive")}
     operations = _operations(network, part, mapping)
@@ -54,7 +56,7 @@ def latency_figures(network: ChipNetwork, encoded: EncodedSamples, mapping: Mapp
     low, high = busiest["low"] + barrier.low, busiest["high"] + (barrier.high or barrier.value)
     names = list(operations)
     return {
-        "status": "modelled from simulated times" if network.chip == "loihi1" else "assumed",
+        "status": "assumed" if prices.assumed else "modelled from simulated times",
         "samples": part.samples,
         "alone": _spread(low.sum(axis=1), high.sum(axis=1)),
         "streamed": _spread(low.mean(axis=1) * part.steps, high.mean(axis=1) * part.steps),

@@ -1,4 +1,4 @@
-"""Energy on Loihi 1 by the terms that SANA-FE is calibrated with: other kinds of events than Davies's table has."""
+"""Energy by the terms that SANA-FE is calibrated with: other kinds of events than Davies's table has."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..chip_network.form import ChipNetwork
+from ..chips.description import load_chip, sanafe_chip
 from .constant_set import load_constants
 from .counts import ActivityCounts
 from .models import Term, add_terms
@@ -20,7 +21,7 @@ def sanafe_terms(network: ChipNetwork, counts: ActivityCounts) -> list[Term]:
     besides, those that fire pay for that too; a message leaves once for each destination core. What enters the chip
     from outside is left out: its axons and hops depend on where it enters.
     """
-    constants = load_constants("loihi1_sanafe")
+    constants = load_constants(sanafe_chip(network.chip)[1].constants)
     # a core's synapses are of one kind: dense ones where any projection into the layer is dense
     dense_layers = {p.target for p in network.projections.values() if p.geometry is None}
     operations = {
@@ -52,10 +53,11 @@ def sanafe_terms(network: ChipNetwork, counts: ActivityCounts) -> list[Term]:
 
 
 def sanafe_energy(network: ChipNetwork, counts: ActivityCounts) -> dict[str, Any] | None:
-    """The terms and their sum, joules a sample; None for another chip than Loihi 1, or without a mapping."""
-    if network.chip != "loihi1" or counts.traffic is None:
+    """The terms and their sum, joules a sample; None for a chip that SANA-FE does not have, or without a mapping."""
+    own = load_chip(network.chip).sanafe
+    if own is None or counts.traffic is None:
         return None
-    constants = load_constants("loihi1_sanafe")
+    constants = load_constants(own.constants)
     terms = sanafe_terms(network, counts)
     return {
         "model": constants.name,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..chips.description import load_chip
 from ..errors import UserError
 from ..samples.statistics import over_samples
 from .constant_set import Constant, ConstantSet, load_constants
@@ -112,17 +113,18 @@ def loihi_terms(counts: ActivityCounts, constants: ConstantSet) -> list[Term]:
 
 
 def loihi_energy(counts: ActivityCounts, chip: str) -> dict[str, Any]:
-    """Energy of a sample on Loihi by the constants of Davies et al. 2018, dynamic energy and static apart.
+    """Energy of a sample by the constants that the chip's description names, dynamic energy and static apart.
 
-    For any chip but Loihi 1 the same constants are an assumption, and the figures carry that word.
+    Where these are another chip's they are an assumption, and the figures carry that word.
     """
-    constants = load_constants("loihi1_davies2018")
+    prices = load_chip(chip).energy
+    constants = load_constants(prices.constants)
     terms = loihi_terms(counts, constants)
-    own = chip == "loihi1"
+    own, device = not prices.assumed, constants.device or constants.title
     traffic = counts.traffic
     return {
         "model": constants.name,
-        "title": constants.title if own else f"{chip}: assumed to cost what Loihi 1 does ({constants.title})",
+        "title": constants.title if own else f"{chip}: assumed to cost what {device} does ({constants.title})",
         "status": "modelled from simulated constants" if own else "assumed",
         "terms": [t.figures() for t in terms],
         "total": add_terms(terms),
@@ -136,7 +138,7 @@ def loihi_energy(counts: ActivityCounts, chip: str) -> dict[str, Any]:
             ),
             "barrier, input and output, weight loading, embedded x86 cores: not published an event",
             *(["MACs of the host-computed layers"] if counts.host_macs else []),
-            *([] if own else [f"whatever {chip} does differently from Loihi 1: no table an event is published"]),
+            *([] if own else [f"whatever {chip} does differently from {device}: no table an event is published"]),
         ],
     }
 

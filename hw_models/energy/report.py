@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..chip_network.form import ChipNetwork
+from ..chips.description import load_chip
 from ..mapping import DoesNotFit
 from ..mapping.figures import mapping_figures
 from ..samples.recording import EncodedSamples
@@ -89,7 +90,7 @@ def energy_report(
         "histograms": membrane_histograms(network, encoded),
         "comparisons": comparisons,
         "no_comparison_because": no_comparison,
-        "constants": used_constants(modelled, sanafe=network.chip == "loihi1" and counts.traffic is not None),
+        "constants": used_constants(network.chip, modelled, sanafe=counts.traffic is not None),
     }
 
 
@@ -158,7 +159,8 @@ def compare(
     Returns:
         (ratios, None), or ([], the reason) where the chip's own figures are assumed.
     """
-    if chip_name != "loihi1":
+    description = load_chip(chip_name)
+    if description.energy.assumed:
         return [], f"no energy an event is published for {chip_name}: its figures are assumed"
     dynamic, static = chip["total"]["mean"], chip["static"]
     if not dynamic:
@@ -173,7 +175,7 @@ def compare(
         label = f"{gpu['gpu']}, {gpu['precision']}, batch {gpu['batch']} ({gpu['status']})"
         rows.append(
             {
-                "text": f"energy ratio, {label} / Loihi 1 (modelled)",
+                "text": f"energy ratio, {label} / {description.title} (modelled)",
                 "gpu": gpu["gpu"],
                 "batch": gpu["batch"],
                 "gpu_status": gpu["status"],
@@ -197,12 +199,13 @@ def _ratio_with_static(joules: float, dynamic: float, static: dict[str, Any], ch
     }
 
 
-def used_constants(modelled: list[dict[str, Any]], *, sanafe: bool) -> list[dict[str, Any]]:
-    """Every constant behind a figure of the report, with its source."""
+def used_constants(chip_name: str, modelled: list[dict[str, Any]], *, sanafe: bool) -> list[dict[str, Any]]:
+    """Every constant behind a figure of the report, with its source; `sanafe`: with those of SANA-FE's terms."""
+    chip = load_chip(chip_name)
     names = dict.fromkeys(
         [
-            "loihi1_davies2018",
-            *(["loihi1_sanafe"] if sanafe else []),
+            chip.energy.constants,
+            *([chip.sanafe.constants] if sanafe and chip.sanafe else []),
             "cmos45_horowitz2014",
             *(row["constants"] for row in modelled),
         ]

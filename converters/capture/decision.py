@@ -1,0 +1,128 @@
+"""What a network returns, as a rule: which layer, its spikes or membrane, and what happens to them over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dalif_deploy.hw_models.errors import UserError
+
+from .fold import Signatures
+from .layout import Tracked
+from .values import InputValue, NeuronValue, Operation, OverTime, Ranked, Untold, Value
+
+LINEAR_KINDS = ("linear", "conv", "affine", "avg_pool", "reshape", "permute", "matrix", "cat")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The rule by which a network's result is read.
+
+    Attributes:
+        base: what arrives at the graph's output, as step `step` says it.
+        over_time: "sum", "mean", "last", "max", or "steps" where the network returns every step and leaves it open.
+        what: "spikes", "membrane" (of neurons) or "current" (of a layer without neurons behind it).
+    """
+
+    base: Value
+    step: int
+    over_time: str
+    what: str
+
+    def metadata(self, of: str) -> dict[str, Any]:
+        """As it travels with the graph: entries of plain strings."""
+        over_time = self.over_time
+        if over_time == "steps":
+            over_time = "sum" if self.what in ("spikes", "current") else "last"
+        return {"decision_of": of, "decision_what": self.what, "decision_over_time": over_time}
+
+
+def decide(results: list[Tracked], steps: int, signatures: Signatures) -> Decision:
+    """The rule that the returned tensor (one for each call of the module) stands for.
+
+    Raises:
+        UserError: the result depends on the steps in another way.
+    """
+    values = [value for t in results for value in t.all()]
+    for value in values:
+        if isinstance(value, Untold):
+            raise UserError(value.what, where=value.name, remedy=value.remedy)
+    values = [value.of if isinstance(value, Ranked) else value for value in values]
+    if len(values) == 1 and steps > 1:
+        how, terms = _over_time(values[0], signatures)
+    else:
+        how, terms = "steps", values
+    if how != "last" and len(terms) != steps:
+        raise UserError(
+            f"the result takes {len(terms)} of {steps} steps",
+            remedy="return the sum, mean, maximum or last of all steps, or every step",
+        )
+    base = terms[-1]
+    last = steps - 1
+    first = signatures(base, last)
+    for step, term in enumerate(terms[:-1]):
+        if step and signatures(term, step) != first:
+            raise UserError(f"the result is made otherwise at step {step}", remedy="treat each step alike")
+    return Decision(base, last, how, _what(base))
+
+
+def _what(base: Value) -> str:
+    if isinstance(base, NeuronValue):
+        return base.what
+    if isinstance(base, Operation) and base.kind in ("max_pool", "both"):
+        return "spikes"
+    if isinstance(base, Operation) and base.kind == "reshape":
+        return _what(base.inputs[0])
+    return "current"
+
+
+def _over_time(value: Value, signatures: Signatures) -> tuple[str, list[Value]]:
+    """(what happens over time, the values of the steps)."""
+    if isinstance(value, OverTime):
+        if all(isinstance(v, OverTime) for v in value.values):
+            raise UserError("a result over time of results over time", remedy="take one of them")
+        return value.how, list(value.values)
+    if isinstance(value, Operation) and value.kind == "add":
+        terms = _terms(value)
+        parts = [t for t in terms if not isinstance(t, OverTime)]
+        if len(parts) == len(terms) and len({_step_of(t) for t in terms}) == len(terms) > 1:
+            return "sum", sorted(terms, key=_step_of)
+    if isinstance(value, Operation) and len(value.inputs) == 1 and value.kind in LINEAR_KINDS:
+        how, terms = _over_time(value.inputs[0], signatures)
+        if how == "last":
+            return "last", [value]
+        p = value.parameters
+        if value.kind == "affine" and not np.any(p["shift"]) and np.size(p["scale"]) == 1 and float(p["scale"]) > 0:
+            total = float(p["scale"]) * len(terms)
+            return ("mean" if how == "sum" and abs(total - 1) < 1e-6 else how), terms
+        if how == "max":
+            raise UserError("a layer behind the maximum over time", where=value.name, remedy="take the maximum last")
+        return how, [_pushed(value, term, len(terms) if how == "sum" else 1) for term in terms]
+    return "last", [value]
+
+
+def _pushed(op: Operation, term: Value, share: int) -> Value:
+    """A linear layer behind a sum over time is the sum of that layer's outputs; its bias counts once."""
+    parameters = dict(op.parameters)
+    for key in ("bias", "shift"):
+        if parameters.get(key) is not None and share > 1:
+            parameters[key] = parameters[key] / share
+    return Operation(op.shape, op.kind, op.name, (term,), parameters)
+
+
+def _terms(value: Value) -> list[Value]:
+    if isinstance(value, Operation) and value.kind == "add":
+        return [t for v in value.inputs for t in _terms(v)]
+    return [value]
+
+
+def _step_of(value: Value) -> int:
+    if isinstance(value, NeuronValue):
+        return value.step
+    if isinstance(value, InputValue):
+        return -1 if value.step is None else value.step
+    if isinstance(value, Operation):
+        return max(_step_of(v) for v in value.inputs)
+    return -1

@@ -1,0 +1,67 @@
+"""An operation that is linear in one value, as a matrix, found by pushing a basis through it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from dalif_deploy.hw_models.errors import UserError
+
+from .layout import Axis, NotALayout, Tracked, reshaped_value
+from .values import Operation, Value
+
+if TYPE_CHECKING:
+    from .recorder import Recorder
+
+LARGEST = 1 << 26  # entries of a matrix
+
+
+def probed(recorder: Recorder, known: Tracked, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Tracked:
+    """`func`, which acts on the features of its first argument only, applied to each value.
+
+    Raises:
+        NotALayout: it acts on batch or time too, or is not linear.
+    """
+    lead = next((i for i, dim in enumerate(known.dims) if any(a.kind == "feature" for a in dim)), len(known.dims))
+    if any(a.kind != "feature" for dim in known.dims[lead:] for a in dim):
+        raise NotALayout
+    while lead > 1 and not known.dims[lead - 1]:  # an axis of size 1 that the operation may stretch
+        lead -= 1
+    given = known.shape[lead:]
+    if tuple(out.shape[:lead]) != known.shape[:lead]:
+        raise NotALayout
+    shape = tuple(out.shape[lead:])
+    name = recorder.where or func.overloadpacket.__name__
+    kind = func.overloadpacket.__name__
+    matrix = _matrix(func, args, kwargs, given, shape, len(known.shape) - len(given), name)
+    picks = bool(((matrix == 0) | (matrix == 1)).all() and (matrix.sum(1) <= 1).all())
+
+    def applied(value: Value) -> Value:
+        return Operation(
+            shape, "matrix", name, (reshaped_value(value, given, name),), {"of": kind, "weight": matrix, "picks": picks}
+        )
+
+    dims = tuple(tuple(a for a in dim if a.kind != "feature") for dim in known.dims[:lead])
+    return known.mapped(applied, (*dims, *((Axis("feature", n),) for n in shape)))
+
+
+def _matrix(
+    func: Any, args: Any, kwargs: Any, given: tuple[int, ...], shape: tuple[int, ...], lead: int, name: str
+) -> np.ndarray:
+    columns, rows = math.prod(given), math.prod(shape)
+    if rows * columns > LARGEST:
+        raise UserError(
+            f"NIR has no node for {func.overloadpacket.__name__}, and its matrix of {rows} x {columns} is too large",
+            where=name,
+            remedy="use another form of it (a strided convolution, zero padding), or a smaller image",
+        )
+    basis = torch.eye(columns, dtype=torch.float64).reshape(columns, *[1] * (lead - 1), *given)
+    with torch.utils._python_dispatch._disable_current_modes():
+        zero = func(torch.zeros_like(basis[:1]), *args[1:], **kwargs)
+        moved = func(basis, *args[1:], **kwargs).reshape(columns, rows)
+    if zero.any():
+        raise NotALayout
+    return np.ascontiguousarray(moved.numpy().T)

@@ -1,0 +1,188 @@
+"""Runs a module under a dispatch mode: every tensor operation outside of neurons is seen, with its real numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from dalif_deploy.hw_models.errors import UserError
+
+from .frameworks.handwritten import Tried
+from .layout import NotALayout, Tracked, aligned, single
+from .neuron_calls import NeuronCalls
+from .operations import HANDLERS, UNTRACKED
+from .population import Neuron, Population
+from .values import Untold
+
+Rewrite = dict[str, str]
+
+
+class Recorder(TorchDispatchMode):
+    """Keeps, for each tensor that depends on the data, which value of which time step it is.
+
+    Args:
+        neuron_of: a module -> how it is called, None if it is no neuron.
+        names: id of a module -> its name in the network.
+        batch: number of samples.
+        rewrite: {"max-pool": "after-spikes" or "average"}, for pools over currents.
+    """
+
+    def __init__(
+        self,
+        neuron_of: Callable[[str, nn.Module], Neuron | None],
+        names: dict[int, str],
+        batch: int,
+        rewrite: Rewrite | None = None,
+    ):
+        super().__init__()
+        self.batch = batch
+        self.rewrite = rewrite or {}
+        self.tracked: Any = WeakTensorKeyDictionary()
+        self.neurons = NeuronCalls(self)
+        self.postponed_pools: Any = WeakTensorKeyDictionary()
+        self._views: Any = WeakTensorKeyDictionary()
+        self._neuron_of, self._names = neuron_of, names
+        self._tried = Tried()
+        self._path: list[str] = []
+
+    @property
+    def populations(self) -> list[Population]:
+        """Layers of neurons in the order in which they were first called."""
+        return self.neurons.populations
+
+    @property
+    def where(self) -> str:
+        """Name of the module that is running."""
+        return self._path[-1] if self._path else ""
+
+    def track(self, tensor: torch.Tensor, as_what: Tracked) -> None:
+        """From now on `tensor` is known."""
+        self.tracked[tensor] = as_what
+
+    def of(self, tensor: object) -> Tracked | None:
+        """What a tensor is, None if it does not depend on the data."""
+        if not isinstance(tensor, torch.Tensor):
+            return None
+        found: Tracked | None = self.tracked.get(tensor)
+        return found
+
+    def untold(self, tensor: torch.Tensor, what: str, remedy: str) -> None:
+        """Marks a tensor that no graph can say."""
+        self.track(tensor, single(Untold((), self.where or "the network", what, remedy), self.batch))
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Neuron modules are leaves while this is open."""
+        original = nn.Module.__call__
+
+        def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            inner = getattr(module, "_orig_mod", None)
+            if isinstance(inner, nn.Module):
+                return call(inner, *args, **kwargs)
+            name = self._names.get(id(module), self.where)
+            neuron = self._neuron_of(name, module)
+            if neuron is None and any(self.of(a) is not None for a in args):
+                with _disable_current_modes(), mock.patch.object(nn.Module, "__call__", original):
+                    neuron = self._tried(module, args)
+            self._path.append(name)
+            try:
+                if neuron is None:
+                    return original(module, *args, **kwargs)
+                with _disable_current_modes(), mock.patch.object(nn.Module, "__call__", original):
+                    return self.neurons.call(name or "neuron", module, neuron, args, kwargs)
+            finally:
+                self._path.pop()
+
+        with torch.no_grad(), mock.patch.object(nn.Module, "__call__", call), self:
+            yield
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """See TorchDispatchMode."""
+        kwargs = kwargs or {}
+        name = func.overloadpacket.__name__
+        arguments = [a for a in tree_leaves((args, kwargs)) if isinstance(a, torch.Tensor)]
+        if not any(a in self.tracked for a in arguments):
+            out = func(*args, **kwargs)
+            self._note_view(name, args, out)
+            return out
+        if name == "max_pool2d_with_indices" and (out := self._pooled_otherwise(func, args)) is not None:
+            return out
+        out = func(*args, **kwargs)
+        if name == "select" or (name in ("slice", "alias", "view") and args[0] in self._views):
+            self._note_view(name, args, out)  # a buffer that is written into already
+        if name in UNTRACKED:
+            return out
+        self._follow(name, func, args, kwargs, out)
+        return out
+
+    def _follow(self, name: str, func: Any, args: Any, kwargs: Any, out: Any) -> None:
+        results = [o for o in tree_leaves(out) if isinstance(o, torch.Tensor)]
+        for tensor in tree_leaves((args, kwargs)):
+            known = self.of(tensor)
+            if known is None:
+                continue
+            hidden = next((v for v in known.all() if isinstance(v, Untold)), None)
+            if hidden is not None and name != "copy_":
+                for result in results:
+                    self.track(result, single(hidden, self.batch))
+                return
+        plain = name.rstrip("_") if not name.startswith("_") else name
+        handler = HANDLERS.get(plain)
+        try:
+            if handler is None:
+                raise NotALayout
+            found = handler(self, func, args, kwargs, out)
+        except NotALayout:
+            what = f"the operation {plain} mixes what NIR keeps apart, or has no node in NIR"
+            for result in results:
+                self.untold(result, what, "leave it out, or do it after the network")
+            return
+        for result, tracked in zip(results, found if isinstance(found, list) else [found], strict=False):
+            if tracked is not None:
+                self.track(result, tracked)
+                if name == "copy_":
+                    self._written_through(args[0], tracked)
+
+    def _pooled_otherwise(self, func: Any, args: Any) -> Any:
+        """The result of a max pool over currents that the user wants rewritten."""
+        from .max_pool import rewritten_pool
+
+        return rewritten_pool(self, func, args)
+
+    def _note_view(self, name: str, args: Any, out: Any) -> None:
+        """Remembers `buffer[t]` of a buffer that the network may write its results into."""
+        if not isinstance(out, torch.Tensor):
+            return
+        if name == "select":
+            dim = int(args[1]) % args[0].dim()
+            self._views[out] = (args[0], dim, int(args[2]) % args[0].shape[dim])
+        elif name in ("slice", "alias", "view") and args[0] in self._views and out.shape == args[0].shape:
+            self._views[out] = self._views[args[0]]
+
+    def _written_through(self, view: torch.Tensor, tracked: Tracked) -> None:
+        """`buffer[t] = x` makes the buffer a list of values."""
+        found = self._views.get(view)
+        if found is None:
+            return
+        from .buffers import written
+
+        buffer, dim, index = found
+        self.track(buffer, written(self, buffer, dim, index, tracked))
+
+
+def fail_if_untold(tracked: Tracked) -> None:
+    """Raises for a value that no graph can say."""
+    for value in tracked.all():
+        if isinstance(value, Untold):
+            raise UserError(value.what, where=value.name, remedy=value.remedy)
+
+
+__all__ = ["Recorder", "aligned", "fail_if_untold"]

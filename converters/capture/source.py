@@ -1,0 +1,144 @@
+"""A module in memory as a source of an export: captured, and verified against itself."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import nir
+import numpy as np
+import torch
+from torch import nn
+
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.reference import FloatRecording, run_reference
+
+from ..source import Source, source_of_graph
+from .build_graph import GraphBuilder
+from .decision import Decision, decide
+from .fold import Signatures, fold
+from .frameworks import table
+from .neuron_nodes import DT
+from .population import Population
+from .readout import with_readout
+from .run_module import Run, run_module
+from .simplify import simplified
+from .values import NeuronValue
+from .verification import Verification, verify
+
+VERIFIED_SAMPLES = 32
+
+
+def source_of_module(
+    model: nn.Module,
+    example: torch.Tensor,
+    *,
+    steps: int | None = None,
+    time_axis: int | None = None,
+    rewrite: dict[str, str] | None = None,
+) -> Source:
+    """`model`, run over `example` and folded into a NIR graph of one step.
+
+    The graph is stepped over the example and must fire as the module does. States of the module go back to rest.
+
+    Args:
+        example: real samples, [N, *shape]: shown at each step; with time in it, `time_axis` is that axis (0 or 1).
+        steps: steps of a sample, where the module does not say.
+        rewrite: {"max-pool": "after-spikes" or "average"}, for max pools over currents.
+
+    Raises:
+        UserError: something that NIR can't say or the chip can't do, a graph that fires otherwise.
+    """
+    if time_axis is not None:
+        time_axis %= max(example.dim(), 1)
+        if time_axis > 1:
+            raise UserError(
+                f"axis {time_axis} of the example as time", remedy="give [N, T, ...] (time_axis=1) or [T, N, ...] (0)"
+            )
+    else:
+        squeezed = table.with_time(model, example)
+        if squeezed is not None:
+            example, time_axis = squeezed, 1
+    batch_axis = 1 if time_axis == 0 else 0
+    example = example.narrow(batch_axis, 0, min(example.shape[batch_axis], VERIFIED_SAMPLES))
+    if example.shape[batch_axis] == 1:  # an axis of size 1 can't be told from others
+        example = torch.cat([example, example], batch_axis)
+    run = run_module(model, example, steps=steps, time_axis=time_axis, rewrite=rewrite)
+    if run.own_loop and steps is not None and run.steps != steps:
+        raise UserError(
+            f"the module runs {run.steps} steps itself, {steps} were asked for",
+            where=type(model).__name__,
+            remedy=f"leave the steps away, or build the module with {steps}",
+        )
+    dt = _dt(run.populations)
+    graph, decision, builder = _graph(run, dt)
+    source = source_of_graph(graph)
+    reference = run_reference(source.graph, run.data.double().numpy(), dt=dt, steps=None if run.moving else run.steps)
+    verification = verify(run.populations, builder.node_of, source.graph.nodes, reference, dt=dt, exact=run.exact)
+    _check_result(run, decision, reference, verification)
+    digest = hashlib.sha256()
+    for key, value in sorted(model.state_dict().items()):
+        if isinstance(value, torch.Tensor):
+            digest.update(key.encode() + np.ascontiguousarray(value.detach().cpu().numpy()).tobytes())
+    highest = float(example.max())
+    return replace(
+        source,
+        path=Path(type(model).__name__),
+        dt_from=", ".join(table.framework_of(model)) or "the module",
+        steps=run.steps if run.own_loop or run.moving else steps,
+        sha256=digest.hexdigest(),
+        input_highest=highest if highest > 0 else 1.0,
+        verification=verification,
+    )
+
+
+def _dt(populations: list[Population]) -> float:
+    found = {p.neuron.dt for p in populations if p.neuron.dt is not None}
+    if len(found) > 1:
+        raise UserError(f"neurons of several time steps: {sorted(found)}", remedy="give all neurons the same dt")
+    return found.pop() if found else DT
+
+
+def _graph(run: Run, dt: float) -> tuple[nir.NIRGraph, Decision, GraphBuilder]:
+    signatures = Signatures()
+    last = fold(run.populations, signatures)
+    decision = decide(run.results, run.steps, signatures)
+    shape = tuple(run.data.shape[2:] if run.moving else run.data.shape[1:])
+    builder = GraphBuilder(shape, signatures, dt, run.populations)
+    builder.order(run.populations, last)
+    layers = [(p, with_readout(p, p.neuron.nodes(p.shape), run.populations, decision)) for p in run.populations]
+    for p, nodes in layers:
+        builder.population(p, nodes, last)
+    base = decision.base
+    if isinstance(base, NeuronValue):
+        ends, of = [builder.node_of[id(base.population)]], base.population.name
+    else:
+        ends, _ = builder.value(simplified(base, signatures, last), last, None)
+        of = ends[0]
+    builder.nodes["output"] = nir.Output({"output": np.array(base.shape)})
+    builder.connect(ends, "output")
+    metadata: dict[str, Any] = {"dt": dt, **decision.metadata(of)}
+    if run.own_loop:
+        metadata["steps"] = run.steps
+    return nir.NIRGraph(builder.nodes, builder.edges, metadata=metadata, type_check=False), decision, builder
+
+
+def _check_result(run: Run, decision: Decision, reference: FloatRecording, verification: Verification) -> None:
+    """What the module returns follows from the graph by the rule."""
+    if verification.ties or decision.what == "membrane":
+        return  # spikes differ then; membranes were compared
+    (steps,) = reference.outputs.values()
+    steps = steps.reshape(*steps.shape[:2], *decision.base.shape)
+    how = decision.over_time
+    if how == "steps":
+        return  # each step's spikes were compared
+    folded = {"sum": steps.sum(1), "mean": steps.mean(1), "max": steps.max(1), "last": steps[:, -1]}[how]
+    own = run.outputs[0].double().numpy().reshape(folded.shape)
+    scale = float((own * folded).sum()) / max(float((folded * folded).sum()), 1e-30)
+    if np.abs(own - scale * folded).max(initial=0.0) > 1e-4 * max(float(np.abs(own).max(initial=0.0)), 1e-9):
+        raise UserError(
+            f"the result is not the {how} over time of the layer that it was taken for",
+            remedy="report it with the network",
+        )

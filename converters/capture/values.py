@@ -1,0 +1,87 @@
+"""What a running module computes, a value at a time: an expression over inputs and neurons' outputs, without batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .population import Population
+
+Shape = tuple[int, ...]
+
+
+@dataclass(eq=False)
+class Value:
+    """One value of one time step; `shape` is that of one sample."""
+
+    shape: Shape
+
+
+@dataclass(eq=False)
+class InputValue(Value):
+    """The data: that of time step `step`, or the same at each step (None)."""
+
+    step: int | None
+
+
+@dataclass(eq=False)
+class NeuronValue(Value):
+    """What a population gave out at time step `step`: "spikes", "membrane", or another state's name."""
+
+    population: Population
+    step: int
+    what: str
+
+
+@dataclass(eq=False)
+class Operation(Value):
+    """A function of other values of the same step.
+
+    Attributes:
+        kind: see `operation_nodes`, which says what each is in NIR.
+        name: where in the module it was computed.
+        parameters: plain numbers, strings, tuples, and arrays (float64).
+    """
+
+    kind: str
+    name: str
+    inputs: tuple[Value, ...]
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class OverTime(Value):
+    """What became of values of several steps: "sum", "mean", "max" or "last"."""
+
+    how: str
+    values: tuple[Value, ...]
+
+
+@dataclass(eq=False)
+class Ranked(Value):
+    """A softmax or its logarithm over all of `of`: another scale, the same order. Only a result may be one."""
+
+    of: Value
+
+
+@dataclass(eq=False)
+class Untold(Value):
+    """A value that no graph can say; an error only if a neuron or the result depends on it."""
+
+    name: str
+    what: str
+    remedy: str
+
+
+def is_binary(value: Value) -> bool:
+    """True if the value is 0 or 1 whatever comes."""
+    if isinstance(value, NeuronValue):
+        return value.what == "spikes" and value.population.fires
+    if isinstance(value, InputValue):
+        return False
+    if isinstance(value, Operation):
+        if value.kind in ("max_pool", "both"):
+            return True
+        picks = value.kind in ("reshape", "permute", "cat") or value.parameters.get("picks", False)
+        return bool(picks) and all(map(is_binary, value.inputs))
+    return False
