@@ -14,7 +14,7 @@ import nir
 from dalif_deploy.hw_models.chip_network.check import MOST_STEPS
 from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
+from dalif_deploy.hw_models.neurons.recurrence import DT_DEFAULT
 
 from .nir_file import graph_metadata, read_nir, write_nir
 

@@ -19,7 +19,7 @@ from dalif_deploy.hardware_aware.chip_sequence import ChipSequence
 from dalif_deploy.hw_models.chip_network.form import DECAY_UNITY, ChipNetwork
 from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
 from dalif_deploy.hw_models.compiler.scale_problem import GroupName
-from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
+from dalif_deploy.hw_models.neurons.recurrence import DT_DEFAULT
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator.exact_float import exact_float32

@@ -10,8 +10,10 @@ import numpy as np
 
 from ..chip_network.form import SYNAPSE_SHIFT, ChipInput, ChipNetwork, ChipOutput, InputMode
 from ..chips.description import ChipDescription, chips_with_reset, load_chip
+from ..chips.names import chip_names
 from ..errors import UserError
-from ..graph.flat_graph import flatten_graph
+from ..graph.flat_graph import FlatGraph, flatten_graph
+from ..neurons import NEURONS
 from ..samples.input_data import InputData
 from ..simulator.exactness import population_bounds
 from .calibration import calibrate
@@ -73,6 +75,7 @@ def compile_graph(
     mode = input_mode or "spikes"
     _check_request(description, mode, steps, weight_bits)
     flat = flatten_graph(graph)
+    _check_neurons(description, flat)
     source = find_populations(flat, dt)
     for population in source.populations.values():
         _check_population(description, population)
@@ -135,6 +138,19 @@ def _check_request(chip: ChipDescription, mode: str, steps: int, weight_bits: in
             f"{weight_bits} weight bits; {chip.title} has 1 to {chip.formats.max_weight_bits}",
             remedy="choose --weight-bits in that range",
         )
+
+
+def _check_neurons(chip: ChipDescription, flat: FlatGraph) -> None:
+    for name in flat.neurons:
+        neuron = NEURONS[type(flat.nodes[name])]
+        lacking = neuron.why_not_on(chip)
+        if lacking is not None:
+            able = [other for other in chip_names() if neuron.why_not_on(load_chip(other)) is None]
+            raise UserError(
+                f"{chip.title} can't hold {neuron.node.__name__}: {lacking}",
+                where=name,
+                remedy=f"choose --chip {' or '.join(able)}" if able else "no chip here can; use --target nir",
+            )
 
 
 def _check_population(chip: ChipDescription, population: FloatPopulation) -> None:

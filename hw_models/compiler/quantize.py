@@ -11,7 +11,7 @@ import torch
 from ..chip_network.apply_weight import apply_weight
 from ..chip_network.form import NO_CURRENT_FILTER, VTH_MAX, HostProjection, Population, Projection, encode_bias
 from ..errors import UserError
-from ..graph.neuron_dynamics import compact
+from ..neurons.recurrence import compact
 from .calibration import Calibration
 from .choose_scale import (
     LARGEST_WEIGHT,

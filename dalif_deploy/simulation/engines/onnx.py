@@ -7,7 +7,7 @@ import numpy as np
 from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.damage import damage_in_one_line
-from dalif_deploy.hw_models.graph.flat_graph import NEURONS, SPIKING, flatten_graph
+from dalif_deploy.hw_models.graph.flat_graph import flatten_graph
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.samples.input_data import InputData, by_input, steps_of, take_samples
 from dalif_deploy.hw_models.samples.recording import Recording
@@ -76,8 +76,8 @@ class OnnxFloatEngine:
             for name, (array, moving) in self._checked(samples).items()
         }
         layers = {
-            kind: self.flat.of_type(*types)
-            for kind, types in (("spikes", SPIKING), ("membrane", NEURONS))
+            kind: each
+            for kind, each in (("spikes", self.flat.spiking), ("membrane", self.flat.neurons))
             if kind in record
         }
         names = [f"{name}.{kind}" for kind, each in layers.items() for name in each]
