@@ -146,12 +146,14 @@ class ChipDescription(_Strict):
 
     Attributes:
         title: its name in texts.
+        arithmetic: how its neurons round and overflow, a name of `hw_models.arithmetic.ARITHMETICS`.
         sanafe: None where SANA-FE has no such chip.
         sanafe_runs_as: the chip that SANA-FE simulates a network for this one on, where it does not have this one.
     """
 
     name: str
     title: str
+    arithmetic: str
     sanafe_runs_as: str | None = None
     formats: Formats
     limits: Limits

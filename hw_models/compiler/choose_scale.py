@@ -13,7 +13,6 @@ import numpy as np
 from ..chip_network.form import (
     BIAS_EXP_MAX,
     BIAS_MANT_MAX,
-    DECAY_UNITY,
     STATE_LIMIT,
     SYNAPSE_SHIFT,
     VTH_MAX,
@@ -135,8 +134,3 @@ def _exact_scale(problem: ScaleProblem) -> float | None:
     step = max(g.step for g in problem.grids)
     largest = min(g.full for g in problem.grids) // int(np.rint(multiples.max())) // step * step
     return largest * UNIT / quantum if largest >= step else None
-
-
-def decay_register(beta: np.ndarray) -> np.ndarray:
-    """dv of a membrane decay: round(4096 * (1 - beta)), at most 4095."""
-    return np.minimum(np.rint(DECAY_UNITY * (1.0 - np.asarray(beta))), DECAY_UNITY - 1).astype(np.int64)

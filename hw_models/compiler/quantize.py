@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..arithmetic import Arithmetic
 from ..chip_network.apply_weight import apply_weight
-from ..chip_network.form import NO_CURRENT_FILTER, VTH_MAX, HostProjection, Population, Projection, encode_bias
+from ..chip_network.form import VTH_MAX, HostProjection, Population, Projection, encode_bias
 from ..errors import UserError
 from ..neurons.recurrence import compact
 from .calibration import Calibration
@@ -19,7 +20,6 @@ from .choose_scale import (
     ScaleProblem,
     WeightGrid,
     choose_scale,
-    decay_register,
     weight_grid,
 )
 from .populations import Drive, FloatPopulation
@@ -56,6 +56,7 @@ def quantize_population(
     chip_drives: list[ChipDrive],
     host_drives: list[Drive],
     *,
+    arithmetic: Arithmetic,
     steps: int,
     host_range: float,
     rule: ScaleRule,
@@ -80,8 +81,7 @@ def quantize_population(
             where=source.name,
             remedy="train with a threshold above the reset value",
         )
-    dv = decay_register(d.beta)
-    du = np.array(NO_CURRENT_FILTER) if d.syn_beta is None else np.maximum(decay_register(d.syn_beta) - 1, 0)
+    decays = arithmetic.decays(d.beta, d.syn_beta)
     # a readout's channels are compared with each other: one scale
     groups = Groups(source.shape, source.shape[0] if rule.group == "channel" and source.fires else 1)
     problem = scale_problem(
@@ -92,8 +92,8 @@ def quantize_population(
         threshold,
         steps=steps,
         host_range=host_range,
-        current_gain=1.0 if d.syn_beta is None else float(4096 / (du.min() + 1)),
-        decays=bool((dv != 0).any()),
+        current_gain=decays.current_gain,
+        decays=bool((decays.dv != 0).any()),
         rule=rule,
         calibration=calibration,
     )
@@ -113,7 +113,7 @@ def quantize_population(
         raise UserError(str(error), where=source.name, remedy="reduce the bias in training") from error
     vth = _threshold_register(source.name, threshold, scale, exact=bound_by.endswith("exact"))
     population = Population(
-        source.name, source.shape, du, dv, vth, mant, exp, reset=d.reset, fires=source.fires, scale=scale
+        source.name, source.shape, decays.du, decays.dv, vth, mant, exp, reset=d.reset, fires=source.fires, scale=scale
     )
     rows = [groups.rows(scaling.scales, c.weight) for c in chip_drives]
     made = list(map(_stands_for, projections, rows))
