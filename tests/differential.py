@@ -178,7 +178,7 @@ def _run(cases: list[Case], tally: Tally) -> None:
 def merged(cases: list[Case]) -> tuple[ChipNetwork, EncodedInput]:
     """One network of unconnected parts, whose names begin with "<index>/"."""
     first = cases[0].encoded
-    network = ChipNetwork(first.chip, first.steps, {}, {}, {}, {}, {})
+    network = ChipNetwork(cases[0].network.chip, first.steps, {}, {}, {}, {}, {})
     encoded = EncodedInput(first.steps, first.samples)
     for index, case in enumerate(cases):
         at = f"{index}/"
