@@ -44,6 +44,30 @@ class Formats(_Strict):
         return self
 
 
+class Registers(_Strict):
+    """How wide a neuron's registers are. The hardware form holds no more than the largest that are allowed here.
+
+    Attributes:
+        threshold_bits: unsigned, in units of 64.
+        bias_mantissa_bits: sign included.
+        max_bias_exp: a bias is mantissa * 2^exp.
+    """
+
+    threshold_bits: int = Field(ge=1, le=17)
+    bias_mantissa_bits: int = Field(ge=2, le=13)
+    max_bias_exp: int = Field(ge=0, le=7)
+
+    @property
+    def largest_threshold(self) -> int:
+        """In units of 64."""
+        return (1 << self.threshold_bits) - 1
+
+    @property
+    def largest_mantissa(self) -> int:
+        """Of a bias; the smallest is one further from zero."""
+        return (1 << (self.bias_mantissa_bits - 1)) - 1
+
+
 class _Sourced(_Strict):
     """Where figures were read and how far to trust that; `assumed`: no source gives them for this chip."""
 
@@ -156,6 +180,7 @@ class ChipDescription(_Strict):
     arithmetic: str
     sanafe_runs_as: str | None = None
     formats: Formats
+    registers: Registers
     limits: Limits
     grid: TileGrid
     synapse_encoding: SynapseEncoding

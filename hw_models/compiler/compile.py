@@ -89,6 +89,7 @@ def compile_graph(
             quantize_population(
                 population,
                 *_drives(population, inputs, weight_bits),
+                chip=description,
                 arithmetic=arithmetic,
                 steps=steps,
                 host_range=max(abs(v) for v in input_range),
