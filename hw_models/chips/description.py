@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -234,6 +235,11 @@ def read_chip_description(path: Path) -> ChipDescription:
         UserError: not TOML, a field missing or unknown, a value out of its range.
     """
     try:
-        return ChipDescription.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return _parsed(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:  # of TOML, of its text, of pydantic
         raise UserError(f"broken chip description: {error}", where=path.name, remedy="repair the file") from error
+
+
+@lru_cache(maxsize=32)  # every simulation asks; descriptions are frozen
+def _parsed(text: str) -> ChipDescription:
+    return ChipDescription.model_validate(tomllib.loads(text))
