@@ -18,7 +18,7 @@ import torch
 
 
 def ours(graph: nir.NIRGraph, x: np.ndarray) -> np.ndarray:
-    from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
+    from dalif_deploy.hw_models.neurons.recurrence import DT_DEFAULT
     from dalif_deploy.hw_models.reference import run_reference
 
     (out,) = run_reference(graph, _with_shape(x), dt=DT_DEFAULT).outputs.values()
@@ -28,7 +28,7 @@ def ours(graph: nir.NIRGraph, x: np.ndarray) -> np.ndarray:
 def chip(graph: nir.NIRGraph, x: np.ndarray) -> np.ndarray:
     """Loihi 2's integers, in the simulator that gives Lava's bits; the input as graded spikes."""
     from dalif_deploy.hw_models.compiler import compile_graph
-    from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
+    from dalif_deploy.hw_models.neurons.recurrence import DT_DEFAULT
     from dalif_deploy.hw_models.samples.encode import encode_input
     from dalif_deploy.hw_models.simulator import simulate
 

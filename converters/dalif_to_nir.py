@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
 from dalif_deploy.hw_models.graph.node_shapes import output_shape
+from dalif_deploy.hw_models.neurons.recurrence import DT_DEFAULT
 from dalif_deploy.networks.layers import INPUT
 
 if TYPE_CHECKING:

@@ -59,7 +59,7 @@ def source_of_nir(path: Path, digest: str, *, dt: float | None = None) -> Source
         UserError: not a NIR file; metadata that are no numbers, or impossible ones.
     """
     from dalif_deploy.hw_models.chip_network.check import MOST_STEPS
-    from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
+    from dalif_deploy.hw_models.neurons.recurrence import DT_DEFAULT
 
     from .nir_file import graph_metadata, read_nir
 

@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 
 from dalif_deploy.converters.lava.checks import check_input, check_network
 from dalif_deploy.converters.lava.lava_session import run_lava
+from dalif_deploy.hw_models.arithmetic.lava.exactness import population_bounds
 from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.samples.recording import EncodedInput, Recording
 from dalif_deploy.hw_models.simulator import simulate
-from dalif_deploy.hw_models.simulator.exactness import population_bounds
 from tests import scalar_chip
 from tests.fuzz_case import Case, Refused
 from tests.random_chip_networks import chip_cases
@@ -178,7 +178,7 @@ def _run(cases: list[Case], tally: Tally) -> None:
 def merged(cases: list[Case]) -> tuple[ChipNetwork, EncodedInput]:
     """One network of unconnected parts, whose names begin with "<index>/"."""
     first = cases[0].encoded
-    network = ChipNetwork("", first.steps, {}, {}, {}, {}, {})
+    network = ChipNetwork(cases[0].network.chip, first.steps, {}, {}, {}, {}, {})
     encoded = EncodedInput(first.steps, first.samples)
     for index, case in enumerate(cases):
         at = f"{index}/"

@@ -11,11 +11,11 @@ from dalif_deploy.converters.lava.lava_session import run_lava
 from dalif_deploy.data import load_data
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget
 from dalif_deploy.hardware_aware.chip_sequence import ChipSequence
+from dalif_deploy.hw_models.arithmetic.lava.exactness import Bounds
+from dalif_deploy.hw_models.arithmetic.lava.population_state import PopulationState
 from dalif_deploy.hw_models.chip_network.form import Population
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.simulator import simulate
-from dalif_deploy.hw_models.simulator.exactness import Bounds
-from dalif_deploy.hw_models.simulator.population_state import PopulationState
 from dalif_deploy.networks import NetworkSpec, NeuronSpec
 from dalif_deploy.neuron import DALIF
 from dalif_deploy.neuron.eager import Rule

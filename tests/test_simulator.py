@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from dalif_deploy.hw_models.arithmetic.lava.exactness import population_bounds
 from dalif_deploy.hw_models.chip_network.form import ChipInput, Geometry, Projection
 from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator import simulate, simulate_chunks
-from dalif_deploy.hw_models.simulator.exactness import population_bounds
 from tests import scalar_chip
 from tests.chip_networks import chip, population, random_network
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.graph.neuron_dynamics import neuron_dynamics
+from dalif_deploy.hw_models.neurons import neuron_dynamics
 from dalif_deploy.hw_models.reference import FloatRecording
 
 from .population import Population

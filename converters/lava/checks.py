@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dalif_deploy.hw_models.arithmetic import require_arithmetic
 from dalif_deploy.hw_models.chip_network.form import (
     REGISTER_RANGES,
     ChipNetwork,
@@ -22,6 +23,7 @@ def check_network(network: ChipNetwork) -> None:
     Raises:
         UserError: naming the population or projection.
     """
+    require_arithmetic(network.chip, "lava", "Lava")
     for population in network.populations.values():
         _check_population(population)
     for projection in network.projections.values():

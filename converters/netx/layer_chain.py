@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dalif_deploy.hw_models.arithmetic import require_arithmetic
 from dalif_deploy.hw_models.chip_network.form import (
     BIAS_MANT_MAX,
     BIAS_MANT_MIN,
@@ -45,6 +46,7 @@ def chain_of(network: ChipNetwork) -> list[NetLayer]:
     Raises:
         UserError: naming the layer and what .net files can't say of it.
     """
+    require_arithmetic(network.chip, "lava", "lava-dl, which runs a .net file,")
     if len(network.inputs) != 1 or network.host_projections:
         raise UserError(
             "a .net file has one input, of spikes or graded messages, and no bias computed on a host",

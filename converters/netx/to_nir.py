@@ -15,7 +15,7 @@ from dalif_deploy.hw_models.chip_network.form import (
     Projection,
 )
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
+from dalif_deploy.hw_models.neurons.recurrence import DT_DEFAULT
 
 UNIT = 1 << SYNAPSE_SHIFT
 NO_LEAK = 1e9  # a time constant, in steps

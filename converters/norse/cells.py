@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.graph.neuron_dynamics import neuron_dynamics
+from dalif_deploy.hw_models.neurons import neuron_dynamics
 
 State = tuple[torch.Tensor, ...]
 ToTensor = Callable[[np.ndarray | float], torch.Tensor]

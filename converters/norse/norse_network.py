@@ -12,7 +12,7 @@ from torch import nn
 
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph.conv_geometry import read_convolution
-from dalif_deploy.hw_models.graph.flat_graph import NEURONS, SPIKING, FlatGraph, flatten_graph
+from dalif_deploy.hw_models.graph.flat_graph import FlatGraph, flatten_graph
 from dalif_deploy.hw_models.graph.graph_step import GraphStep
 from dalif_deploy.hw_models.reference.linear_map import linear_map
 
@@ -50,7 +50,7 @@ class NorseNetwork(nn.Module):
         # torch allows no dots in the names of modules
         self._slot = {name: name.replace(".", "/") for name in nodes}
         self.cells = nn.ModuleDict(
-            {self._slot[n]: NorseCell(n, node, dt, dtype) for n, node in nodes.items() if isinstance(node, NEURONS)}
+            {self._slot[n]: NorseCell(n, node, dt, dtype) for n, node in nodes.items() if self.flat.is_neuron(n)}
         )
         self.weights = nn.ModuleDict(
             {self._slot[n]: _layer(n, node, dtype) for n, node in nodes.items() if hasattr(node, "weight")}
@@ -86,7 +86,7 @@ class NorseNetwork(nn.Module):
         graph_step = GraphStep(
             self.flat, lambda source: torch.zeros(samples, *self.flat.shapes[source], dtype=self.dtype)
         )
-        spiking = [name for name in neurons if isinstance(self.flat.nodes[name], SPIKING)]
+        spiking = self.flat.spiking
         outputs, spikes, membrane = (_lists(names) for names in (self.flat.outputs, spiking, neurons))
         for t in range(steps):
             value = graph_step({name: array[t].to(self.dtype) for name, array in inputs.items()}, compute)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dalif_deploy.hw_models.arithmetic import require_arithmetic
+from dalif_deploy.hw_models.arithmetic.lava.exactness import population_bounds
 from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.samples.recording import EncodedInput
-from dalif_deploy.hw_models.simulator.exactness import population_bounds
 
 from .builder import TIME, GraphBuilder, Value
 from .integer_population import IntegerPopulation
@@ -37,6 +38,7 @@ def chip_model(
     Raises:
         UserError: a loop without delay, nothing that data could enter by, sums that int64 can't be trusted with.
     """
+    require_arithmetic(network.chip, "lava", "the ONNX model of the integers")
     graph = GraphBuilder("chip")
     steps = network.steps
     biased = {h.target for h in network.host_projections.values()} if biased is None else biased

@@ -9,7 +9,7 @@ import numpy as np
 
 from dalif_deploy.hw_models.graph.conv_geometry import pool_geometry, read_convolution
 from dalif_deploy.hw_models.graph.flat_graph import FlatGraph
-from dalif_deploy.hw_models.graph.neuron_dynamics import NeuronDynamics
+from dalif_deploy.hw_models.neurons import NeuronDynamics
 
 from .builder import GraphBuilder, Value
 
@@ -54,7 +54,7 @@ def _pool(node: nir.SumPool2d | nir.AvgPool2d, channels: int, graph: GraphBuilde
 
 
 class FloatNeuron:
-    """A population's step by the recurrence of `dalif_deploy.hw_models.graph.neuron_dynamics`."""
+    """A population's step by the recurrence of `dalif_deploy.hw_models.neurons.recurrence`."""
 
     def __init__(self, dynamics: NeuronDynamics, graph: GraphBuilder):
         self.graph, self.dynamics = graph, dynamics

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dalif_deploy.hw_models.graph.flat_graph import NEURONS, SPIKING, FlatGraph
+from dalif_deploy.hw_models.graph.flat_graph import FlatGraph
 
 from .builder import TIME, GraphBuilder, Value
 from .float_step import FloatStep
@@ -30,7 +30,7 @@ def step_model(flat: FlatGraph, dt: float, metadata: dict[str, str]) -> onnx.Mod
     values, following = step(inputs, state)
     for name in flat.outputs:
         graph.output(name, values[name], np.float32, flat.shapes[name])
-    for name in flat.of_type(*SPIKING):
+    for name in flat.spiking:
         graph.output(f"{name}.spikes", values[name], np.uint8, flat.shapes[name])
     for name, start in step.initial.items():
         graph.output(f"{name}_next", following[name], np.float32, start.shape)
@@ -49,8 +49,8 @@ def sequence_model(flat: FlatGraph, dt: float, steps: int, metadata: dict[str, s
     given = {name: graph.input(name, np.float32, (TIME, *flat.shapes[name])) for name in flat.inputs}
     moving = {name: graph.over_time(x, steps, len(flat.shapes[name])) for name, x in given.items()}
     state = {name: graph.batched(start) for name, start in step.initial.items()}
-    spikes: dict[str, list[Value]] = {name: [] for name in flat.of_type(*SPIKING)}
-    membrane: dict[str, list[Value]] = {name: [] for name in flat.of_type(*NEURONS)}
+    spikes: dict[str, list[Value]] = {name: [] for name in flat.spiking}
+    membrane: dict[str, list[Value]] = {name: [] for name in flat.neurons}
     arriving: dict[str, list[Value]] = {name: [] for name in flat.outputs}
     for t in range(steps):
         values, state = step({name: each[t] for name, each in moving.items()}, state, f"t{t}/")

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import nir
 import numpy as np
 
-from dalif_deploy.hw_models.graph.flat_graph import NEURONS, FlatGraph
+from dalif_deploy.hw_models.graph.flat_graph import FlatGraph
 from dalif_deploy.hw_models.graph.graph_step import GraphStep
-from dalif_deploy.hw_models.graph.neuron_dynamics import neuron_dynamics
 from dalif_deploy.hw_models.graph.node_delay import delay_steps
+from dalif_deploy.hw_models.neurons import NEURONS, neuron_dynamics
 
 from .builder import GraphBuilder, Value
 from .float_layers import FloatNeuron, linear_layer
@@ -35,10 +35,10 @@ class FloatStep:
         self._layers: dict[str, Callable[[Value], Value]] = {}
         for name in flat.order():
             node, shape = flat.nodes[name], flat.shapes[name]
-            if isinstance(node, NEURONS):
+            if flat.is_neuron(name):
                 dynamics = neuron_dynamics(name, node, dt)
                 self._neurons[name] = FloatNeuron(dynamics, graph)
-                if not isinstance(node, nir.Threshold):
+                if NEURONS[type(node)].state:
                     self.initial[f"{name}.membrane"] = np.full(shape, dynamics.reset_value, np.float32)
                 if dynamics.syn_beta is not None:
                     self.initial[f"{name}.current"] = np.zeros(shape, np.float32)

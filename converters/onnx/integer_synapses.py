@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dalif_deploy.hw_models.arithmetic.lava.exactness import projection_bound
 from dalif_deploy.hw_models.chip_network.form import ChipNetwork, Projection
 from dalif_deploy.hw_models.chip_network.geometry import spatial_output
-from dalif_deploy.hw_models.simulator.exactness import projection_bound
 
 from .builder import GraphBuilder, Value
 

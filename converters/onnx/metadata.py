@@ -7,8 +7,9 @@ import json
 import numpy as np
 
 from dalif_deploy.hw_models.chip_network.form import ChipNetwork
-from dalif_deploy.hw_models.graph.flat_graph import NEURONS, FlatGraph
-from dalif_deploy.hw_models.graph.neuron_dynamics import compact, neuron_dynamics
+from dalif_deploy.hw_models.graph.flat_graph import FlatGraph
+from dalif_deploy.hw_models.neurons import neuron_dynamics
+from dalif_deploy.hw_models.neurons.recurrence import compact
 
 from ..source import Source
 from ..versions import installed_version
@@ -27,7 +28,7 @@ def source_metadata(source: Source, flat: FlatGraph, steps: int) -> dict[str, st
         "source.sha256": source.sha256,
         "dalif-deploy": installed_version("dalif-deploy"),
     }
-    for name in flat.of_type(*NEURONS):
+    for name in flat.neurons:
         node = flat.nodes[name]
         dynamics = neuron_dynamics(name, node, source.dt)
         values = {"alpha": dynamics.gain, "beta": dynamics.beta, "threshold": dynamics.threshold}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dalif_deploy.hw_models.arithmetic import require_arithmetic
 from dalif_deploy.hw_models.chip_network.form import DECAY_UNITY, NO_CURRENT_FILTER, ChipNetwork, Population
 from dalif_deploy.hw_models.chip_network.synapse_list import synapse_list
 from dalif_deploy.hw_models.chips.description import sanafe_chip
@@ -138,6 +139,8 @@ def sanafe_core(mapping: Mapping, number: int) -> int:
 
 
 def _check(network: ChipNetwork) -> None:
+    # where it has no wrap, it never comes to one: see converters/sanafe/__init__.py
+    require_arithmetic(network.chip, "lava", "SANA-FE's Loihi")
     for chip_input in network.inputs.values():
         if chip_input.mode == "graded":
             raise UserError(

@@ -22,7 +22,7 @@ class CheckpointSource(SourceReader):
 
     def read(self, given: Path, asked: ReadRequest) -> Source:
         """See SourceReader."""
-        from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
+        from dalif_deploy.hw_models.neurons.recurrence import DT_DEFAULT
         from dalif_deploy.networks.checkpoint import load_checkpoint
 
         from ..dalif_to_nir import network_to_nir

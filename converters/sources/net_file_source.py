@@ -20,7 +20,7 @@ class NetFileSource(SourceReader):
 
     def read(self, given: Path, asked: ReadRequest) -> Source:
         """See SourceReader."""
-        from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
+        from dalif_deploy.hw_models.neurons.recurrence import DT_DEFAULT
 
         from ..netx.read import read_net
         from ..netx.to_nir import integers_to_nir

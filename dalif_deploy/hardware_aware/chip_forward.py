@@ -16,17 +16,17 @@ from torch import nn
 
 from dalif_deploy.converters.dalif_to_nir import network_to_nir
 from dalif_deploy.hardware_aware.chip_sequence import ChipSequence
+from dalif_deploy.hw_models.arithmetic.lava.exactness import Bounds, population_bounds
+from dalif_deploy.hw_models.arithmetic.lava.population_state import PopulationState
+from dalif_deploy.hw_models.arithmetic.lava.synaptic_input import SynapticInput
+from dalif_deploy.hw_models.arithmetic.memory_layout import laid_out
 from dalif_deploy.hw_models.chip_network.form import DECAY_UNITY, ChipNetwork
 from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
 from dalif_deploy.hw_models.compiler.scale_problem import GroupName
-from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
+from dalif_deploy.hw_models.neurons.recurrence import DT_DEFAULT
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator.exact_float import exact_float32
-from dalif_deploy.hw_models.simulator.exactness import Bounds, population_bounds
-from dalif_deploy.hw_models.simulator.memory_layout import laid_out
-from dalif_deploy.hw_models.simulator.population_state import PopulationState
-from dalif_deploy.hw_models.simulator.synaptic_input import SynapticInput
 from dalif_deploy.networks.layers import INPUT
 from dalif_deploy.networks.spiking_network import SpikingLayer, SpikingNetwork
 from dalif_deploy.neuron.eager import Rule

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import torch
 
+from dalif_deploy.hw_models.arithmetic.lava.population_state import PopulationState
 from dalif_deploy.hw_models.chip_network.form import DECAY_UNITY
-from dalif_deploy.hw_models.simulator.population_state import PopulationState
 from dalif_deploy.neuron.eager import Rule, membrane_gradient
 
 

@@ -13,6 +13,7 @@ import torch
 
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget
+from dalif_deploy.hw_models.arithmetic import require_arithmetic
 from dalif_deploy.hw_models.chips.description import load_chip
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_directory
@@ -103,6 +104,7 @@ def train(
 
 def chip_target(config: TrainConfig, data: LabelledData) -> ChipTarget:
     """How dalif-export compiles what this configuration trains."""
+    require_arithmetic(config.quantize, "lava", "training")
     mode = load_chip(config.quantize).formats.image_input
     return ChipTarget(config.quantize, mode, data.step, data.highest, config.weight_bits, config.scale_group)
 

@@ -239,28 +239,32 @@ class ChipNetwork:
         return projection.delay + depths[projection.target] - depths[projection.source] - 1
 
 
-def encode_bias(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mantissa and exponent of a bias: 13-bit signed times 2^(0..7), smallest exponent that fits.
+def encode_bias(
+    value: np.ndarray, mant_max: int = BIAS_MANT_MAX, exp_max: int = BIAS_EXP_MAX
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mantissa and exponent of a bias: smallest exponent that fits.
 
     Args:
         value: wanted bias in integer units, any shape, float or integer.
+        mant_max: largest mantissa; the smallest is one further from zero.
+        exp_max: largest exponent.
 
     Returns:
         (mant int64, exp int64) with mant * 2^exp nearest to `value`.
 
     Raises:
-        OverflowError: a value needs an exponent above 7.
+        OverflowError: a value needs an exponent above `exp_max`.
     """
     value = np.asarray(value, dtype=np.float64)
     exponent = np.zeros(value.shape, dtype=np.int8)
-    for step in range(BIAS_EXP_MAX):
+    for step in range(exp_max):
         # halves round to even: 4095.5 no longer fits, -4096.5 does
-        too_big = value >= (BIAS_MANT_MAX + 0.5) * 2.0**step
-        too_big |= value < (BIAS_MANT_MIN - 0.5) * 2.0**step
+        too_big = value >= (mant_max + 0.5) * 2.0**step
+        too_big |= value < (-mant_max - 1.5) * 2.0**step
         if not too_big.any():
             break
         exponent += too_big
-    mantissa = np.rint(value * np.exp2(-np.arange(BIAS_EXP_MAX + 1.0)).take(exponent))
-    if np.any((mantissa > BIAS_MANT_MAX) | (mantissa < BIAS_MANT_MIN)) or not np.all(np.isfinite(value)):
-        raise OverflowError("bias beyond a 13-bit mantissa times 2^7")
+    mantissa = np.rint(value * np.exp2(-np.arange(exp_max + 1.0)).take(exponent))
+    if np.any((mantissa > mant_max) | (mantissa < -mant_max - 1)) or not np.all(np.isfinite(value)):
+        raise OverflowError(f"bias beyond a {mant_max.bit_length() + 1}-bit mantissa times 2^{exp_max}")
     return mantissa.astype(np.int64), exponent.astype(np.int64)

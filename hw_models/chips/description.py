@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -42,6 +43,30 @@ class Formats(_Strict):
         if self.image_input not in self.inputs:
             raise ValueError("image_input must be one of inputs")
         return self
+
+
+class Registers(_Strict):
+    """How wide a neuron's registers are. The hardware form holds no more than the largest that are allowed here.
+
+    Attributes:
+        threshold_bits: unsigned, in units of 64.
+        bias_mantissa_bits: sign included.
+        max_bias_exp: a bias is mantissa * 2^exp.
+    """
+
+    threshold_bits: int = Field(ge=1, le=17)
+    bias_mantissa_bits: int = Field(ge=2, le=13)
+    max_bias_exp: int = Field(ge=0, le=7)
+
+    @property
+    def largest_threshold(self) -> int:
+        """In units of 64."""
+        return (1 << self.threshold_bits) - 1
+
+    @property
+    def largest_mantissa(self) -> int:
+        """Of a bias; the smallest is one further from zero."""
+        return (1 << (self.bias_mantissa_bits - 1)) - 1
 
 
 class _Sourced(_Strict):
@@ -146,14 +171,17 @@ class ChipDescription(_Strict):
 
     Attributes:
         title: its name in texts.
+        arithmetic: how its neurons round and overflow, a name of `hw_models.arithmetic.ARITHMETICS`.
         sanafe: None where SANA-FE has no such chip.
         sanafe_runs_as: the chip that SANA-FE simulates a network for this one on, where it does not have this one.
     """
 
     name: str
     title: str
+    arithmetic: str
     sanafe_runs_as: str | None = None
     formats: Formats
+    registers: Registers
     limits: Limits
     grid: TileGrid
     synapse_encoding: SynapseEncoding
@@ -207,6 +235,11 @@ def read_chip_description(path: Path) -> ChipDescription:
         UserError: not TOML, a field missing or unknown, a value out of its range.
     """
     try:
-        return ChipDescription.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return _parsed(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:  # of TOML, of its text, of pydantic
         raise UserError(f"broken chip description: {error}", where=path.name, remedy="repair the file") from error
+
+
+@lru_cache(maxsize=32)  # every simulation asks; descriptions are frozen
+def _parsed(text: str) -> ChipDescription:
+    return ChipDescription.model_validate(tomllib.loads(text))

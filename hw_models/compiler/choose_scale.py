@@ -11,16 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..chip_network.form import (
-    BIAS_EXP_MAX,
-    BIAS_MANT_MAX,
-    DECAY_UNITY,
     STATE_LIMIT,
     SYNAPSE_SHIFT,
-    VTH_MAX,
 )
+from ..chips.description import Registers
 
 UNIT = 1 << SYNAPSE_SHIFT
-BIAS_MAX = BIAS_MANT_MAX << BIAS_EXP_MAX
 # Weights grow by up to half a step in rounding; bounds are kept by this factor and then checked on the integers.
 ROUNDING_MARGIN = 0.98
 INTEGER_TOLERANCE = 1e-6
@@ -57,6 +53,7 @@ class ScaleProblem:
     share a scale: one for the whole layer, or one a channel.
 
     Attributes:
+        registers, max_weight_exp: of the chip.
         weights, grids: a projection: float weights, its integer grid.
         reaches: a projection: [G], largest |weight| that shall not be clipped.
         threshold: [G] largest threshold, None for a readout.
@@ -67,6 +64,8 @@ class ScaleProblem:
         lattice: True if the membrane only ever sums inputs (no decay, no filter, no bias).
     """
 
+    registers: Registers
+    max_weight_exp: int
     weights: list[np.ndarray]
     grids: list[WeightGrid]
     reaches: list[np.ndarray]
@@ -100,19 +99,24 @@ def choose_scale(problem: ScaleProblem, clip: float = 1.0) -> tuple[np.ndarray, 
 
 
 def _bounds(problem: ScaleProblem, clip: float) -> dict[str, np.ndarray]:
-    bounds = {}
+    bounds, registers = {}, problem.registers
+    largest_bias = registers.largest_mantissa << registers.max_bias_exp
     candidates = [_bound(g.full * UNIT * clip, reach) for g, reach in zip(problem.grids, problem.reaches, strict=True)]
     if candidates:
-        # the projection with the smallest weights sets the unit; the others take a weight exponent
+        # the projection with the smallest weights sets the unit; the others take a weight exponent, as far as it goes
         finite = np.where(np.isfinite(candidates), candidates, -np.inf).max(axis=0)
+        finite = np.minimum(finite, np.min(candidates, axis=0) * 2.0**problem.max_weight_exp)
         bounds[LARGEST_WEIGHT] = np.where(finite > 0, finite, np.inf)
     if problem.threshold is not None:
-        bounds["threshold register (17 bit)"] = _bound(VTH_MAX * UNIT / 2, problem.threshold)
-    bounds["bias register"] = _bound(BIAS_MAX * ROUNDING_MARGIN, problem.bias)
+        name = f"threshold register ({registers.threshold_bits} bit)"
+        bounds[name] = _bound(registers.largest_threshold * UNIT / 2, problem.threshold)
+    bounds["bias register"] = _bound(largest_bias * ROUNDING_MARGIN, problem.bias)
     bounds["current register (24 bit)"] = _bound((STATE_LIMIT - 1) * ROUNDING_MARGIN, problem.current)
     if problem.threshold is None:
         # a readout must never reach the largest threshold, else it would spike
-        bounds["readout membrane over all steps"] = _bound(VTH_MAX * UNIT * ROUNDING_MARGIN, problem.membrane)
+        bounds["readout membrane over all steps"] = _bound(
+            registers.largest_threshold * UNIT * ROUNDING_MARGIN, problem.membrane
+        )
     # where nothing drives a group any scale will do
     idle = np.where(np.isfinite(np.stack(list(bounds.values()))).any(axis=0), np.inf, float(UNIT))
     return {**bounds, "nothing drives it": idle}
@@ -135,8 +139,3 @@ def _exact_scale(problem: ScaleProblem) -> float | None:
     step = max(g.step for g in problem.grids)
     largest = min(g.full for g in problem.grids) // int(np.rint(multiples.max())) // step * step
     return largest * UNIT / quantum if largest >= step else None
-
-
-def decay_register(beta: np.ndarray) -> np.ndarray:
-    """dv of a membrane decay: round(4096 * (1 - beta)), at most 4095."""
-    return np.minimum(np.rint(DECAY_UNITY * (1.0 - np.asarray(beta))), DECAY_UNITY - 1).astype(np.int64)

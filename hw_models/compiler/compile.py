@@ -8,12 +8,14 @@ from typing import Any, cast
 import nir
 import numpy as np
 
-from ..chip_network.form import SYNAPSE_SHIFT, ChipInput, ChipNetwork, ChipOutput, InputMode
+from ..arithmetic import arithmetic_of
+from ..chip_network.form import ChipInput, ChipNetwork, ChipOutput, InputMode
 from ..chips.description import ChipDescription, chips_with_reset, load_chip
+from ..chips.names import chip_names
 from ..errors import UserError
-from ..graph.flat_graph import flatten_graph
+from ..graph.flat_graph import FlatGraph, flatten_graph
+from ..neurons import NEURONS
 from ..samples.input_data import InputData
-from ..simulator.exactness import population_bounds
 from .calibration import calibrate
 from .choose_scale import weight_grid
 from .message_levels import step_doublings
@@ -69,10 +71,11 @@ def compile_graph(
     Raises:
         UserError: what the chip cannot do, with node, reason and remedy.
     """
-    description = load_chip(chip)
+    description, arithmetic = load_chip(chip), arithmetic_of(chip)
     mode = input_mode or "spikes"
     _check_request(description, mode, steps, weight_bits)
     flat = flatten_graph(graph)
+    _check_neurons(description, flat)
     source = find_populations(flat, dt)
     for population in source.populations.values():
         _check_population(description, population)
@@ -86,6 +89,8 @@ def compile_graph(
             quantize_population(
                 population,
                 *_drives(population, inputs, weight_bits),
+                chip=description,
+                arithmetic=arithmetic,
                 steps=steps,
                 host_range=max(abs(v) for v in input_range),
                 rule=rule,
@@ -118,7 +123,7 @@ def compile_graph(
     layers = [each.report for each in made]
     delays = _delays(network, description)
     for report in layers:
-        report.update(_headroom(network, report["layer"]))
+        report.update(arithmetic.headroom(network, network.populations[report["layer"]], steps))
     return Compiled(network, layers, delays, rule)
 
 
@@ -135,6 +140,19 @@ def _check_request(chip: ChipDescription, mode: str, steps: int, weight_bits: in
             f"{weight_bits} weight bits; {chip.title} has 1 to {chip.formats.max_weight_bits}",
             remedy="choose --weight-bits in that range",
         )
+
+
+def _check_neurons(chip: ChipDescription, flat: FlatGraph) -> None:
+    for name in flat.neurons:
+        neuron = NEURONS[type(flat.nodes[name])]
+        lacking = neuron.why_not_on(chip)
+        if lacking is not None:
+            able = [other for other in chip_names() if neuron.why_not_on(load_chip(other)) is None]
+            raise UserError(
+                f"{chip.title} can't hold {neuron.node.__name__}: {lacking}",
+                where=name,
+                remedy=f"choose --chip {' or '.join(able)}" if able else "no chip here can; use --target nir",
+            )
 
 
 def _check_population(chip: ChipDescription, population: FloatPopulation) -> None:
@@ -235,13 +253,3 @@ def _delays(network: ChipNetwork, chip: ChipDescription) -> list[dict[str, Any]]
             neurons = int(np.prod(network.source_shape(projection.source)))
             found.append({"projection": projection.name, "steps": wait, "neurons": neurons})
     return found
-
-
-def _headroom(network: ChipNetwork, name: str) -> dict[str, Any]:
-    bounds = population_bounds(network, network.populations[name], network.steps)
-    return {
-        "current_bits": max(bounds.current, 1).bit_length() + 1,
-        "current_may_wrap": bounds.wraps,
-        "membrane_may_clip": bounds.clips,
-        "synaptic_bound": bounds.synaptic << SYNAPSE_SHIFT,
-    }

@@ -20,8 +20,8 @@ from ..chip_network.geometry import spatial_output
 from ..errors import UserError
 from ..graph.conv_geometry import pool_geometry, read_convolution
 from ..graph.flat_graph import FlatGraph
-from ..graph.neuron_dynamics import compact
 from ..graph.node_delay import delay_steps
+from ..neurons.recurrence import compact
 
 DENSE_LIMIT = 1 << 27  # entries of a matrix that a chain without a convolution's form may be written out to
 

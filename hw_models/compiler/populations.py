@@ -11,8 +11,9 @@ import numpy as np
 
 from ..chip_network.form import OutputMode
 from ..errors import UserError
-from ..graph.flat_graph import NEURONS, SPIKING, FlatGraph
-from ..graph.neuron_dynamics import NeuronDynamics, compact, neuron_dynamics
+from ..graph.flat_graph import FlatGraph
+from ..neurons import NEURONS, NeuronDynamics, neuron_dynamics
+from ..neurons.recurrence import compact
 from .fold_linear import (
     Constant,
     LinearMap,
@@ -67,10 +68,8 @@ class FloatNetwork:
     outputs: dict[str, tuple[str, OutputMode]]
 
 
-_INTEGRATOR = NeuronDynamics(np.array(1.0), np.array(1.0), np.array(0.0), None, None, None, np.array(0.0), "zero")
-_ALWAYS_FIRES = NeuronDynamics(
-    np.array(1.0), np.array(1.0), np.array(0.0), None, None, np.array(0.0), np.array(0.0), "zero"
-)
+_INTEGRATOR = NeuronDynamics(np.array(1.0), np.array(1.0), np.array(0.0))
+_ALWAYS_FIRES = NeuronDynamics(np.array(1.0), np.array(1.0), np.array(0.0), threshold=np.array(0.0))
 
 
 def find_populations(flat: FlatGraph, dt: float) -> FloatNetwork:
@@ -82,12 +81,12 @@ def find_populations(flat: FlatGraph, dt: float) -> FloatNetwork:
     network = FloatNetwork({n: flat.shapes[n] for n in flat.inputs}, {}, {})
     for name in flat.order():
         node = flat.nodes[name]
-        if isinstance(node, NEURONS):
+        if flat.is_neuron(name):
             population = FloatPopulation(
                 name,
                 flat.shapes[name],
                 neuron_dynamics(name, node, dt),
-                fires=isinstance(node, SPIKING),
+                fires=NEURONS[type(node)].spikes,
                 metadata=dict(node.metadata or {}),
             )
             _drive(network, population, flat, name, dt)
@@ -130,7 +129,7 @@ def _drive(network: FloatNetwork, population: FloatPopulation, flat: FlatGraph, 
         chain = fitted(scaled(chain, np.asarray(gain, dtype=np.float64)), node)
         base = next((n for n in reversed(chain.nodes) if not isinstance(flat.nodes[n], nir.Flatten | nir.Delay)), None)
         base = base or f"{source}_to_{population.name}"
-        if base == population.name or (base in flat.nodes and isinstance(flat.nodes[base], NEURONS)):
+        if base == population.name or (base in flat.nodes and flat.is_neuron(base)):
             base = f"{base}.synapses"
         taken[base] += 1
         label = base if taken[base] == 1 else f"{base}.{source}" + (f".{taken[base]}" if taken[base] > 2 else "")
@@ -171,7 +170,7 @@ def _arriving(flat: FlatGraph, node: str, dt: float) -> tuple[list[tuple[str, Li
     """Every way back from `node` through linear nodes to a population or an input, and what biases on it add up to."""
     found, constants = [], []
     for before in flat.predecessors(node):
-        if isinstance(flat.nodes[before], NEURONS) or before in flat.inputs:
+        if flat.is_neuron(before) or before in flat.inputs:
             loop = 1 if (before, node) in flat.back_edges else 0
             found.append((before, replace(identity(flat.shapes[before]), delay=loop)))
             continue

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..arithmetic import Arithmetic
 from ..chip_network.apply_weight import apply_weight
-from ..chip_network.form import NO_CURRENT_FILTER, VTH_MAX, HostProjection, Population, Projection, encode_bias
+from ..chip_network.form import HostProjection, Population, Projection, encode_bias
+from ..chips.description import ChipDescription
 from ..errors import UserError
-from ..graph.neuron_dynamics import compact
+from ..neurons.recurrence import compact
 from .calibration import Calibration
 from .choose_scale import (
     LARGEST_WEIGHT,
@@ -19,7 +21,6 @@ from .choose_scale import (
     ScaleProblem,
     WeightGrid,
     choose_scale,
-    decay_register,
     weight_grid,
 )
 from .populations import Drive, FloatPopulation
@@ -27,7 +28,6 @@ from .quantisation_report import observed_ranges, quantisation_report
 from .scale_groups import Groups
 from .scale_problem import ChipDrive, ScaleRule, scale_problem, weight_reach
 
-WEIGHT_EXP_MAX = 7
 FULL_WEIGHT_BITS = 8
 CLIPS = 2.0 ** (np.arange(17) / 4)  # how far beyond the largest integer the largest weight may lie, tried one by one
 
@@ -56,6 +56,8 @@ def quantize_population(
     chip_drives: list[ChipDrive],
     host_drives: list[Drive],
     *,
+    chip: ChipDescription,
+    arithmetic: Arithmetic,
     steps: int,
     host_range: float,
     rule: ScaleRule,
@@ -80,8 +82,8 @@ def quantize_population(
             where=source.name,
             remedy="train with a threshold above the reset value",
         )
-    dv = decay_register(d.beta)
-    du = np.array(NO_CURRENT_FILTER) if d.syn_beta is None else np.maximum(decay_register(d.syn_beta) - 1, 0)
+    max_exp = chip.formats.max_weight_exp
+    decays = arithmetic.decays(d.beta, d.syn_beta)
     # a readout's channels are compared with each other: one scale
     groups = Groups(source.shape, source.shape[0] if rule.group == "channel" and source.fires else 1)
     problem = scale_problem(
@@ -90,10 +92,12 @@ def quantize_population(
         chip_drives,
         host_drives,
         threshold,
+        registers=chip.registers,
+        max_weight_exp=max_exp,
         steps=steps,
         host_range=host_range,
-        current_gain=1.0 if d.syn_beta is None else float(4096 / (du.min() + 1)),
-        decays=bool((dv != 0).any()),
+        current_gain=decays.current_gain,
+        decays=bool((decays.dv != 0).any()),
         rule=rule,
         calibration=calibration,
     )
@@ -102,18 +106,22 @@ def quantize_population(
         groups = Groups(source.shape, 1)
     scaling = _Scaling(scales, np.ones_like(scales), bound_by)
     if rule.name == "error" and bound_by == LARGEST_WEIGHT and calibration is not None:
-        scaling = _least_error(problem, scaling, groups, chip_drives, calibration)
+        scaling = _least_error(problem, scaling, groups, chip_drives, calibration, max_exp)
     scale = groups.spread(scaling.scales)
     percentile = rule.name == "percentile"
-    projections = [_projections(c, groups, scaling, percentile=percentile) for c in chip_drives]
+    projections = [_projections(c, groups, scaling, max_exp, percentile=percentile) for c in chip_drives]
     hosts = [_host_projection(source, groups, scaling, h, first=h is host_drives[0]) for h in host_drives]
+    registers = chip.registers
+    bias = compact(np.zeros(()) if hosts else source.bias * scale)
     try:
-        mant, exp = encode_bias(compact(np.zeros(()) if hosts else source.bias * scale))
+        mant, exp = encode_bias(bias, registers.largest_mantissa, registers.max_bias_exp)
     except OverflowError as error:
         raise UserError(str(error), where=source.name, remedy="reduce the bias in training") from error
-    vth = _threshold_register(source.name, threshold, scale, exact=bound_by.endswith("exact"))
+    vth = _threshold_register(
+        source.name, threshold, scale, registers.largest_threshold, exact=bound_by.endswith("exact")
+    )
     population = Population(
-        source.name, source.shape, du, dv, vth, mant, exp, reset=d.reset, fires=source.fires, scale=scale
+        source.name, source.shape, decays.du, decays.dv, vth, mant, exp, reset=d.reset, fires=source.fires, scale=scale
     )
     rows = [groups.rows(scaling.scales, c.weight) for c in chip_drives]
     made = list(map(_stands_for, projections, rows))
@@ -124,7 +132,12 @@ def quantize_population(
 
 
 def _least_error(
-    problem: ScaleProblem, start: _Scaling, groups: Groups, chip_drives: list[ChipDrive], calibration: Calibration
+    problem: ScaleProblem,
+    start: _Scaling,
+    groups: Groups,
+    chip_drives: list[ChipDrive],
+    calibration: Calibration,
+    max_exp: int,
 ) -> _Scaling:
     """Tries stronger and stronger clipping; each group takes the scale with the least error of its current."""
     if not all(c.drive.source in calibration.frames for c in chip_drives if not c.drive.constant):
@@ -138,7 +151,7 @@ def _least_error(
         for c in chip_drives:
             if not c.drive.constant:
                 rows = groups.rows(scales, c.weight)
-                lost = c.weight - _stands_for(_projections(c, groups, scaling, percentile=False), rows)
+                lost = c.weight - _stands_for(_projections(c, groups, scaling, max_exp, percentile=False), rows)
                 x = torch.from_numpy(calibration.frames[c.drive.source])
                 current = apply_weight(x, torch.from_numpy(lost.astype(np.float32)), c.drive.map.geometry)
                 # of equal size a group, so that groups come first in [N, rows, ...]
@@ -168,40 +181,44 @@ def _check_decays(source: FloatPopulation) -> None:
             )
 
 
-def _threshold_register(name: str, threshold: np.ndarray | None, scale: np.ndarray, *, exact: bool) -> np.ndarray:
+def _threshold_register(
+    name: str, threshold: np.ndarray | None, scale: np.ndarray, largest: int, *, exact: bool
+) -> np.ndarray:
     if threshold is None:
-        return np.array(VTH_MAX)
+        return np.array(largest)
     wanted = threshold * scale / UNIT
     # exact: the membrane moves in whole units, so "above the threshold" is decided by the unit below it
     vth = np.floor(wanted) if exact else np.rint(wanted)
-    if (vth > VTH_MAX).any():
+    if (vth > largest).any():
         raise UserError(
-            f"threshold needs {vth.max():.0f}, the register holds {VTH_MAX}",
+            f"threshold needs {vth.max():.0f}, the register holds {largest}",
             where=name,
             remedy="lower the threshold in training",
         )
     return compact(vth).astype(np.int64)
 
 
-def _projections(c: ChipDrive, groups: Groups, scaling: _Scaling, *, percentile: bool) -> list[Projection]:
+def _projections(
+    c: ChipDrive, groups: Groups, scaling: _Scaling, max_exp: int, *, percentile: bool
+) -> list[Projection]:
     """Integers of a projection; a bias that needs an exponent gets a second projection for what the first leaves."""
     wanted = c.weight * (groups.rows(scaling.scales, c.weight) / UNIT)
     reach = weight_reach(c.weight, groups, percentile=percentile and not c.drive.constant) * scaling.scales / UNIT
     if not c.drive.constant:
-        return [_rounded(c.drive, wanted, c.grid, float((reach / scaling.clips).max(initial=0.0)))]
-    first = _rounded(c.drive, wanted, c.grid, float(reach.max(initial=0.0)))
+        return [_rounded(c.drive, wanted, c.grid, float((reach / scaling.clips).max(initial=0.0)), max_exp)]
+    first = _rounded(c.drive, wanted, c.grid, float(reach.max(initial=0.0)), max_exp)
     if first.weight_exp == 0:
         return [first]
     rest = wanted - first.weight * 2.0**first.weight_exp
-    second = _rounded(c.drive, rest, weight_grid(rest, FULL_WEIGHT_BITS), float(np.abs(rest).max()))
+    second = _rounded(c.drive, rest, weight_grid(rest, FULL_WEIGHT_BITS), float(np.abs(rest).max()), max_exp)
     second.name += ".rest"
     return [first, second]
 
 
-def _rounded(drive: Drive, weight: np.ndarray, grid: WeightGrid, reach: float) -> Projection:
+def _rounded(drive: Drive, weight: np.ndarray, grid: WeightGrid, reach: float, max_exp: int) -> Projection:
     """Integers of float `weight` in units of 64; the smallest exponent under which `reach` is not clipped."""
     exponent = 0
-    while reach > (grid.full + grid.step / 2) * 2**exponent and exponent < WEIGHT_EXP_MAX:
+    while reach > (grid.full + grid.step / 2) * 2**exponent and exponent < max_exp:
         exponent += 1
     levels = np.rint(weight / 2**exponent / grid.step) * grid.step
     levels = np.clip(levels, grid.lowest, grid.highest).astype(np.int16)

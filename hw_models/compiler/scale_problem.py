@@ -7,6 +7,7 @@ from typing import Literal, cast, get_args
 
 import numpy as np
 
+from ..chips.description import Registers
 from ..errors import UserError
 from .calibration import PERCENTILE, Calibration
 from .choose_scale import ScaleProblem, WeightGrid
@@ -68,6 +69,8 @@ def scale_problem(
     host_drives: list[Drive],
     threshold: np.ndarray | None,
     *,
+    registers: Registers,
+    max_weight_exp: int,
     steps: int,
     host_range: float,
     current_gain: float,
@@ -98,6 +101,8 @@ def scale_problem(
             current, host = np.minimum(current, HEADROOM * seen), np.minimum(host, HEADROOM * seen)
             membrane = np.minimum(membrane, HEADROOM * total)
     return ScaleProblem(
+        registers=registers,
+        max_weight_exp=max_weight_exp,
         weights=[c.weight for c in shared],
         grids=[c.grid for c in shared],
         reaches=[weight_reach(c.weight, groups, percentile=percentile) for c in shared],

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..chip_network.size import check_size
 from ..errors import UserError
+from ..neurons import NEURONS
 from .node_shapes import output_shape
 
-NEURONS = (nir.LIF, nir.IF, nir.CubaLIF, nir.LI, nir.I, nir.CubaLI, nir.Threshold)
 LINEAR = (
     nir.Affine,
     nir.Linear,
@@ -26,7 +26,6 @@ LINEAR = (
     nir.Flatten,
     nir.Delay,
 )
-SPIKING = (nir.LIF, nir.IF, nir.CubaLIF, nir.Threshold)
 
 
 @dataclass
@@ -50,6 +49,20 @@ class FlatGraph:
     def of_type(self, *types: type) -> list[str]:
         """Names of the nodes of these types, sorted."""
         return sorted(name for name, node in self.nodes.items() if isinstance(node, types))
+
+    @property
+    def neurons(self) -> list[str]:
+        """Names of the neurons, sorted."""
+        return self.of_type(*NEURONS)
+
+    @property
+    def spiking(self) -> list[str]:
+        """Names of the neurons that spike, sorted; the others send their membrane on."""
+        return self.of_type(*(node for node, neuron in NEURONS.items() if neuron.spikes))
+
+    def is_neuron(self, name: str) -> bool:
+        """Whether that node is a neuron."""
+        return type(self.nodes[name]) in NEURONS
 
     @property
     def inputs(self) -> list[str]:
@@ -200,7 +213,7 @@ def _back_edges(flat: FlatGraph) -> set[tuple[str, str]]:
         if not loops:
             return back
         for loop in loops:
-            neurons = [n for n in loop if isinstance(flat.nodes[n], NEURONS)]
+            neurons = [n for n in loop if flat.is_neuron(n)]
             if not neurons:
                 raise UserError("a loop without a neuron", where=sorted(loop)[0], remedy="put a neuron into the loop")
             last = max(neurons, key=lambda n: (distance[n], n))

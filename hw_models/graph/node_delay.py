@@ -6,7 +6,7 @@ import nir
 import numpy as np
 
 from ..errors import UserError
-from .neuron_dynamics import compact
+from ..neurons.recurrence import compact
 
 
 def delay_steps(name: str, node: nir.Delay, dt: float) -> np.ndarray:

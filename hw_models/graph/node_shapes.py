@@ -9,6 +9,7 @@ import numpy as np
 
 from ..chip_network.geometry import spatial_output
 from ..errors import UserError
+from ..neurons import NEURONS
 from .conv_geometry import pool_geometry, read_convolution
 
 Shape = tuple[int, ...]
@@ -57,8 +58,7 @@ def _output_shape(name: str, node: nir.NIRNode, arriving: list[Shape]) -> Shape:
         return (shape[0], *_positive(name, spatial_output(shape[1:], kernel, geometry)))
     if isinstance(node, nir.Flatten):
         return _flatten(node, shape)
-    parameter = _parameter_shape(node)
-    if parameter is not None and parameter not in ((), (1,)):
+    for parameter in _parameter_shapes(node):
         try:
             fits = np.broadcast_shapes(parameter, shape) == shape
         except ValueError:
@@ -72,12 +72,12 @@ def _output_shape(name: str, node: nir.NIRNode, arriving: list[Shape]) -> Shape:
     return shape
 
 
-def _parameter_shape(node: nir.NIRNode) -> Shape | None:
-    for key in ("v_threshold", "threshold", "v_leak", "scale", "delay", "r"):
-        if hasattr(node, key):
-            shape: Shape = np.shape(getattr(node, key))
-            return shape
-    return None
+def _parameter_shapes(node: nir.NIRNode) -> list[Shape]:
+    """Of what has a value a neuron; a single value fits any number of them."""
+    neuron = NEURONS.get(type(node))
+    keys = ("scale", "delay") if neuron is None else neuron.parameters
+    shapes = [np.shape(value) for key in keys if (value := getattr(node, key, None)) is not None]
+    return [shape for shape in shapes if shape not in ((), (1,))]
 
 
 def _dense(name: str, node: nir.Affine | nir.Linear, shape: Shape) -> Shape:

@@ -1,4 +1,4 @@
-"""Float interpreter of a NIR graph. Update rule: forward Euler, see `dalif_deploy.hw_models.graph.neuron_dynamics`.
+"""Float interpreter of a NIR graph. What a neuron does in a step, its own file in `hw_models/neurons` says.
 
 Within one step, data flows through all nodes in order; an edge that closes a loop hands over the value of the step
 before. Fires where the membrane is strictly above the threshold, as NIR says.
@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from ..errors import UserError
-from ..graph.flat_graph import NEURONS, SPIKING, FlatGraph, flatten_graph
+from ..graph.flat_graph import FlatGraph, flatten_graph
 from ..graph.graph_step import GraphStep
-from ..graph.neuron_dynamics import neuron_dynamics
+from ..neurons import NEURONS
 from ..samples.input_data import InputData, by_input, sample_count, steps_of
 from .linear_map import linear_map
 
@@ -82,14 +82,12 @@ def _run_batch(
     like = next(iter(data.values()))[0]
     graph_step = GraphStep(flat, lambda source: torch.zeros(len(like), *flat.shapes[source], dtype=like.dtype))
     cells = {
-        n: _NeuronCell(n, flat.nodes[n], flat.shapes[n], dt, like)
+        n: NEURONS[type(flat.nodes[n])].cell(n, flat.nodes[n], flat.shapes[n], dt, like)
         for n in graph_step.order
-        if isinstance(flat.nodes[n], NEURONS)
+        if flat.is_neuron(n)
     }
     maps = {n: linear_map(n, flat, dt, like.dtype) for n in graph_step.order if n not in cells}
-    spikes: dict[str, list[torch.Tensor]] = {
-        n: [] for n in cells if isinstance(flat.nodes[n], SPIKING) and "spikes" in record
-    }
+    spikes: dict[str, list[torch.Tensor]] = {n: [] for n in flat.spiking if "spikes" in record}
     membrane: dict[str, list[torch.Tensor]] = {n: [] for n in cells if "membrane" in record}
     current: dict[str, list[torch.Tensor]] = {n: [] for n in cells if "current" in record}
     outputs: dict[str, list[torch.Tensor]] = {n: [] for n in flat.outputs}
@@ -114,35 +112,3 @@ def _run_batch(
         return {name: torch.stack(each, 1).numpy() for name, each in parts.items()}
 
     return FloatRecording(stacked(spikes), stacked(membrane), stacked(current), stacked(outputs))
-
-
-class _NeuronCell:
-    def __init__(self, name: str, node: nir.NIRNode, shape: tuple[int, ...], dt: float, like: torch.Tensor):
-        self.dynamics = d = neuron_dynamics(name, node, dt)
-
-        def tensor(values: np.ndarray) -> torch.Tensor:
-            return torch.as_tensor(values, dtype=like.dtype)
-
-        self.beta, self.gain, self.offset = tensor(d.beta), tensor(d.gain), tensor(d.offset)
-        self.syn_beta = None if d.syn_beta is None else tensor(d.syn_beta)
-        self.syn_gain = None if d.syn_gain is None else tensor(d.syn_gain)
-        self.threshold = None if d.threshold is None else tensor(d.threshold)
-        self.reset_value = tensor(d.reset_value)
-        self.v = torch.zeros(len(like), *shape, dtype=like.dtype) + self.reset_value
-        self.i = torch.zeros_like(self.v)
-        self.current = torch.zeros_like(self.v)
-
-    def step(self, x: torch.Tensor) -> torch.Tensor:
-        if self.syn_beta is not None and self.syn_gain is not None:
-            self.i = self.syn_beta * self.i + self.syn_gain * x
-            x = self.i
-        self.current = self.gain * x
-        self.v = self.beta * self.v + self.current + self.offset
-        if self.threshold is None:
-            return self.v
-        fired = self.v > self.threshold
-        if self.dynamics.reset == "subtract":
-            self.v = self.v - fired * self.threshold
-        else:
-            self.v = torch.where(fired, self.reset_value, self.v)
-        return fired.to(x.dtype)

@@ -7,6 +7,7 @@ import torch
 
 from ..chip_network.apply_weight import apply_weight
 from ..chip_network.form import ChipInput, ChipNetwork, HostProjection, encode_bias
+from ..chips.description import load_chip
 from ..errors import UserError
 from .input_data import InputData, by_input, sample_count, steps_of
 from .recording import EncodedInput
@@ -61,7 +62,7 @@ def message_levels(chip_input: ChipInput, data: np.ndarray) -> np.ndarray:
 
 
 def _host_bias(network: ChipNetwork, target: str, data: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    shape = network.populations[target].shape
+    shape, registers = network.populations[target].shape, load_chip(network.chip).registers
     hosts = [host for host in network.host_projections.values() if host.target == target]
     samples = len(data[hosts[0].source])
     mantissas = np.empty((samples, *shape), dtype=np.int16)
@@ -70,7 +71,9 @@ def _host_bias(network: ChipNetwork, target: str, data: dict[str, np.ndarray]) -
         part = slice(start, start + HOST_CHUNK)
         current = sum(_host_current(host, data[host.source][part], shape) for host in hosts)
         try:
-            mantissas[part], exponents[part] = encode_bias(np.asarray(current))
+            mantissas[part], exponents[part] = encode_bias(
+                np.asarray(current), registers.largest_mantissa, registers.max_bias_exp
+            )
         except OverflowError as error:
             raise UserError(
                 f"{error} (largest wanted: {np.abs(current).max():.0f})",

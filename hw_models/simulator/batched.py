@@ -14,16 +14,14 @@ import networkx as nx
 import numpy as np
 import torch
 
+from ..arithmetic import arithmetic_of
+from ..arithmetic.memory_layout import neuron_zeros
 from ..chip_network.form import ChipNetwork, Projection
 from ..errors import UserError
 from ..samples.recording import EncodedInput, EncodedSamples, Recording
 from .exact_float import exact_float32
-from .exactness import population_bounds
 from .memory_fallback import Result, run_in_batches
-from .memory_layout import neuron_zeros
-from .population_state import PopulationState
 from .recorder import Request, empty_recording, recording_part, store, wanted_records
-from .synaptic_input import SynapticInput
 
 # Neuron states of the largest population that are held at a time (samples * steps of a block * neurons): small
 # enough to stay in the caches, large enough to keep the convolutions busy.
@@ -113,10 +111,11 @@ class _Session:
 
     def __init__(self, network: ChipNetwork, steps: int, device: torch.device):
         self.network, self.steps, self.device = network, steps, device
-        self.bounds = {name: population_bounds(network, p, steps) for name, p in network.populations.items()}
+        self.arithmetic = arithmetic_of(network.chip)
+        self.bounds = {name: self.arithmetic.bounds(network, p, steps) for name, p in network.populations.items()}
         self.incoming = {name: network.incoming(name) for name in network.populations}
         self.synapses = {
-            name: SynapticInput(
+            name: self.arithmetic.synapses(
                 p,
                 self.incoming[name],
                 [network.source_shape(each.source) for each in self.incoming[name]],
@@ -152,7 +151,7 @@ class _Batch:
         for name, population in network.populations.items():
             mant_exp = encoded.bias.get(name)
             bias = None if mant_exp is None else mant_exp[0].astype(np.int32) << mant_exp[1].astype(np.int32)
-            states = PopulationState(population, session.bounds[name], samples, session.device, bias)
+            states = session.arithmetic.state(population, session.bounds[name], samples, session.device, bias)
             self.states[name] = states
         self.still = {name for name, array in encoded.messages.items() if array.shape[1] == 1}
         # what was sent in the steps before this block that is still to arrive, and in this block
@@ -237,7 +236,7 @@ class _Batch:
                 store(self.recording.membrane[name][:, start + t], state.v)
 
     def _drive(self, name: str, steps: range, moving: list[int]) -> torch.Tensor | None:
-        """[B, N, *shape], or [N, *shape] where nothing moves; see `PopulationState.drive`."""
+        """[B, N, *shape], or [N, *shape] where nothing moves; see `NeuronState.drive`."""
         if moving:
             return self.states[name].drive(self._current(name, steps, moving))
         if name not in self.static_drive:
@@ -245,7 +244,7 @@ class _Batch:
         return self.static_drive[name]
 
     def _current(self, name: str, steps: range, moving: list[int]) -> torch.Tensor | None:
-        """[B, N, *shape], or [N, *shape] where nothing moves; see `SynapticInput.current`."""
+        """[B, N, *shape], or [N, *shape] where nothing moves; see `Synapses.current`."""
         messages = {}
         for index in moving:
             projection = self.session.incoming[name][index]

@@ -84,15 +84,13 @@ class OnnxFloatEngine(Engine):
         """See Engine."""
         import numpy as np
 
-        from dalif_deploy.hw_models.graph.flat_graph import NEURONS, SPIKING
-
         x = {
             name: (array if moving else array[:, None]).astype(np.float32)
             for name, (array, moving) in self._checked(samples).items()
         }
         layers = {
-            kind: self.flat.of_type(*types)
-            for kind, types in (("spikes", SPIKING), ("membrane", NEURONS))
+            kind: each
+            for kind, each in (("spikes", self.flat.spiking), ("membrane", self.flat.neurons))
             if kind in record
         }
         names = [f"{name}.{kind}" for kind, each in layers.items() for name in each]

@@ -13,9 +13,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..chip_network.form import DECAY_UNITY, NO_CURRENT_FILTER, STATE_LIMIT, SYNAPSE_SHIFT, Population
+from ...chip_network.form import DECAY_UNITY, NO_CURRENT_FILTER, STATE_LIMIT, SYNAPSE_SHIFT, Population
+from ..memory_layout import laid_out, neuron_zeros
 from .exactness import FLOAT32_EXACT, Bounds
-from .memory_layout import laid_out, neuron_zeros
 from .synaptic_input import wrap_int32
 
 UNIT = 1.0 / DECAY_UNITY

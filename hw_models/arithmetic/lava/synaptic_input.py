@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..chip_network.apply_weight import apply_weight
-from ..chip_network.form import DECAY_UNITY, SYNAPSE_SHIFT, Population, Projection
+from ...chip_network.apply_weight import apply_weight
+from ...chip_network.form import DECAY_UNITY, SYNAPSE_SHIFT, Population, Projection
+from ..memory_layout import as_neurons, channels_last, flattened
 from .exactness import Bounds
-from .memory_layout import as_neurons, channels_last, flattened
 
 _INT24 = 1 << 24
 _INT32 = 1 << 32

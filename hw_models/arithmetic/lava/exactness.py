@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..chip_network.form import (
+from ...chip_network.form import (
     DECAY_UNITY,
     NO_CURRENT_FILTER,
     STATE_LIMIT,
@@ -23,7 +23,7 @@ from ..chip_network.form import (
     Population,
     Projection,
 )
-from ..errors import UserError
+from ...errors import UserError
 
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
