@@ -123,14 +123,19 @@ def regrouped(t: Tracked, shape: tuple[int, ...], name: str) -> Tracked:
         NotALayout: batch or time is torn apart.
     """
     factors = [axis for dim in t.dims for axis in dim]
-    rest: list[Axis] = [a for a in factors if not (a.kind == "feature" and a.size == 1)]
+    rest: list[Axis] = list(factors)
     dims: list[tuple[Axis, ...]] = []
     for place, size in enumerate(shape):
         dim: list[Axis] = []
         left = size
+        if size == 1 and rest and rest[0][:2] == ("feature", 1):
+            dims.append((rest.pop(0),))
+            continue
         while left > 1 and rest:
             axis = rest[0]
-            if left % axis.size == 0:
+            if axis[:2] == ("feature", 1):
+                rest.pop(0)  # absorbed
+            elif left % axis.size == 0:
                 dim.append(rest.pop(0))
                 left //= axis.size
             elif axis.kind == "feature" and axis.size % left == 0:
@@ -143,13 +148,15 @@ def regrouped(t: Tracked, shape: tuple[int, ...], name: str) -> Tracked:
                 raise NotALayout
         if left != 1:
             raise NotALayout
-        waiting_ones = rest and rest[0].size == 1 and size == 1
+        waiting_ones = rest and rest[0].size == 1 and rest[0].kind != "feature" and size == 1
         if waiting_ones and _prod_from(shape, place + 1) == math.prod(a.size for a in rest):
             dim.append(rest.pop(0))
         dims.append(tuple(dim))
     for axis in rest:  # batch or time of size 1 without a place
         if axis.size != 1:
             raise NotALayout
+        if axis.kind == "feature":
+            continue
         dims[0] = (axis, *dims[0])
     merged = tuple(_merge_features(dim) for dim in dims)
     features = tuple(a.size for dim in merged for a in dim if a.kind == "feature")

@@ -88,10 +88,16 @@ class Recorder(TorchDispatchMode):
             if isinstance(inner, nn.Module):
                 return call(inner, *args, **kwargs)
             name = self._names.get(id(module), self.where)
-            neuron = self._neuron_of(name, module)
+            refused = None
+            try:
+                neuron = self._neuron_of(name, module)
+            except UserError as error:  # a neuron that no table has
+                neuron, refused = None, error
             if neuron is None and any(self.of(a) is not None for a in args):
                 with _disable_current_modes(), mock.patch.object(nn.Module, "__call__", original):
                     neuron = self._tried(module, args)
+            if neuron is None and refused is not None:
+                raise refused
             self._path.append(name)
             try:
                 if neuron is None:

@@ -5,15 +5,24 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
 
+if TYPE_CHECKING:
+    from dalif_deploy.converters.source import Source
+
 
 def export(
-    model: Annotated[Path, typer.Argument(help="A checkpoint of dalif-train, a NIR graph, or a .net file of lava-dl.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="A checkpoint of dalif-train, a NIR graph, a .net file of lava-dl; or FILE.py:NAME or "
+            "package.module:NAME, a function, class or module in your own code, which is run."
+        ),
+    ],
     target: Annotated[str, typer.Option(help="nir, lava, onnx, norse, netx or sanafe.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
     chip: Annotated[
@@ -43,6 +52,18 @@ def export(
         str | None,
         typer.Option(help="One scale a layer or channel; layer, or what it was trained with, by default."),
     ] = None,
+    weights: Annotated[str | None, typer.Option(help="Of FILE.py:NAME: its state_dict, from torch.save.")] = None,
+    example: Annotated[
+        str | None,
+        typer.Option(metavar="NAME:SPLIT|FILE.npz", help="Of FILE.py:NAME: samples that it is run and verified on."),
+    ] = None,
+    time_axis: Annotated[
+        int | None, typer.Option(help="Of FILE.py:NAME: axis of the example that is time; 1 for [N, T, ...].")
+    ] = None,
+    rewrite: Annotated[
+        list[str] | None,
+        typer.Option(help="Of FILE.py:NAME: max-pool=after-spikes or max-pool=average, for max pools over currents."),
+    ] = None,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
     json_file: JsonOption = None,
     force: ForceOption = False,
@@ -52,11 +73,21 @@ def export(
 
     Example: dalif-export runs/x/model.pt --target lava --chip loihi2 -o exported
     """
+    from dalif_deploy.converters.capture.user_code import names_user_code
     from dalif_deploy.converters.export import export_network
     from dalif_deploy.converters.targets.request import ExportRequest
     from dalif_deploy.hw_models.compiler.scale_problem import scale_rule
     from dalif_deploy.reports.export_table import print_export
 
+    source: Path | Source = model
+    if names_user_code(str(model)):
+        from dalif_deploy.cli.user_network import user_network
+
+        source = user_network(
+            str(model), weights=weights, example=example, data_root=data_root, steps=steps, time_axis=time_axis,
+            rewrite=rewrite or [],
+        )  # fmt: skip
+        steps = steps or source.steps
     data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root, steps, model)
     rule = None
     if scale is not None or scale_group is not None:
@@ -65,7 +96,7 @@ def export(
         chip=chip, steps=steps, input_mode=input_mode, weight_bits=weight_bits, scale_rule=rule, calibration=data
     )
     command = shlex.join(["dalif-export", *sys.argv[1:]])
-    artefact = export_network(model, target, out, request=request, dt=dt, force=force, command=command)
+    artefact = export_network(source, target, out, request=request, dt=dt, force=force, command=command)
     # the file first: it must not be lost when the tables' reader (head, less) goes away
     write_json(artefact.export, json_file, force=force)
     print_export(artefact, stream=sys.stderr if json_file == "-" else sys.stdout)

@@ -21,7 +21,6 @@ from ..neuron_nodes import late_subtraction, leaky
 from ..population import Neuron, NeuronCall, NeuronNodes
 
 BISECTIONS = 80
-FOREIGN = ("torch.", "snntorch.", "spikingjelly.", "norse.", "sinabs.", "dalif_deploy.")
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,7 @@ class Tried:
 
 
 def _may_be_one(module: nn.Module, args: tuple[Any, ...]) -> bool:
-    kind = type(module).__module__
-    if kind.startswith(FOREIGN) or isinstance(module, nn.Sequential | nn.ModuleList):
+    if type(module).__module__.startswith("torch.") or isinstance(module, nn.Sequential | nn.ModuleList):
         return False
     if len(args) != 1 or not isinstance(args[0], torch.Tensor) or not args[0].is_floating_point():
         return False
@@ -89,7 +87,8 @@ def _call(module: nn.Module, membrane: str) -> Callable[..., NeuronCall]:
 
 
 def _attributes(module: nn.Module) -> dict[str, Any]:
-    return {**vars(module), **dict(module.named_buffers(recurse=False))}
+    memories = module.__dict__.get("_memories", {})  # SpikingJelly's
+    return {**vars(module), **dict(module.named_buffers(recurse=False)), **memories}
 
 
 def _run(module: nn.Module, inputs: list[torch.Tensor], membrane: str) -> list[tuple[torch.Tensor, torch.Tensor]]:
