@@ -75,7 +75,9 @@ def export(
     if calibrate is not None:
         data = _labelled(calibrate, steps)
         request.calibration = CalibrationData(data.name, data.inputs)
-    return export_network(_source(model, example_input, steps, dt, time_axis, rewrite), target, out, request=request, force=force)
+    return export_network(
+        _source(model, example_input, steps, dt, time_axis, rewrite), target, out, request=request, force=force
+    )
 
 
 def load(folder: str | Path) -> Artefact:

@@ -8,6 +8,7 @@ from typing import Any
 from unittest import mock
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves
@@ -15,11 +16,12 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from dalif_deploy.hw_models.errors import UserError
 
+from .circular_padding import pad
 from .frameworks.handwritten import Tried
-from .layout import NotALayout, Tracked, aligned, single
+from .layout import LayoutError, Tracked, aligned, single
 from .neuron_calls import NeuronCalls
 from .operations import HANDLERS, UNTRACKED
-from .population import Neuron, Population
+from .population import Neuron, Population, UnknownNeuronError
 from .values import Untold
 
 Rewrite = dict[str, str]
@@ -42,7 +44,7 @@ class Recorder(TorchDispatchMode):
         batch: int,
         rewrite: Rewrite | None = None,
     ):
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.batch = batch
         self.rewrite = rewrite or {}
         self.tracked: Any = WeakTensorKeyDictionary()
@@ -91,7 +93,7 @@ class Recorder(TorchDispatchMode):
             refused = None
             try:
                 neuron = self._neuron_of(name, module)
-            except UserError as error:  # a neuron that no table has
+            except UnknownNeuronError as error:
                 neuron, refused = None, error
             if neuron is None and any(self.of(a) is not None for a in args):
                 with _disable_current_modes(), mock.patch.object(nn.Module, "__call__", original):
@@ -107,7 +109,7 @@ class Recorder(TorchDispatchMode):
             finally:
                 self._path.pop()
 
-        with torch.no_grad(), mock.patch.object(nn.Module, "__call__", call), self:
+        with torch.no_grad(), mock.patch.object(nn.Module, "__call__", call), mock.patch.object(F, "pad", pad), self:
             yield
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -144,9 +146,9 @@ class Recorder(TorchDispatchMode):
         handler = HANDLERS.get(plain)
         try:
             if handler is None:
-                raise NotALayout
+                raise LayoutError
             found = handler(self, func, args, kwargs, out)
-        except NotALayout:
+        except LayoutError:
             what = f"the operation {plain} mixes what NIR keeps apart, or has no node in NIR"
             for result in results:
                 self.untold(result, what, "leave it out, or do it after the network")

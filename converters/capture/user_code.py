@@ -1,4 +1,4 @@
-"""A network in a person's own code: `mynet.py:build` or `package.module:NAME`, as web servers name their applications."""
+"""A network in a person's own code: `mynet.py:build` or `package.module:NAME`, as web servers name applications."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def _from_file(path: Path, model: str) -> ModuleType:
     try:
         spec.loader.exec_module(code)
     except Exception as error:
-        raise UserError(f"running it failed: {_one_line(error)}", where=str(path), remedy="try it with python") from error
+        raise UserError(
+            f"running it failed: {_one_line(error)}", where=str(path), remedy="try it with python"
+        ) from error
     finally:
         sys.path.remove(folder)
     return code
