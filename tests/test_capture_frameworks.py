@@ -134,8 +134,7 @@ def sinabs_net(squeezed, **options):
 def test_sinabs(squeezed, options):
     model, x = sinabs_net(squeezed, **options), moving()
     example = x.flatten(0, 1) if squeezed else x
-    if options == {"norm_input": False}:
-        scaled(model, 0.3)
+    scaled(model, 0.3 if options == {"norm_input": False} else 1.7)
     source = source_of_module(model, example, time_axis=None if squeezed else 1)
     assert source.verification.steps == STEPS and source.verification.layers[0].spikes > 3
     with torch.no_grad():

@@ -167,7 +167,7 @@ def test_what_can_not_be_said_is_refused(x):
         source_of_module(snntorch_net(reset_mechanism="none"), x)
     # twice the threshold in one step: snnTorch then subtracts again a step later, without a spike
     loud = louder(snntorch_net(reset_mechanism="subtract", reset_delay=False), 3)
-    with pytest.raises(UserError, match=r"^1: at step \d+ of sample \d+, neuron \[.*\] (has the membrane|fires|stays)"):
+    with pytest.raises(UserError, match=r"^[15]: at step \d+ of sample \d+, neuron \[.*\] (has|fires|stays)"):
         source_of_module(loud, x)
     # Norse's first membrane is v_leak, NIR's the reset value
     with pytest.raises(UserError, match=r"^1: at step \d+ of sample \d+, neuron"):
