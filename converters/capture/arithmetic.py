@@ -75,13 +75,12 @@ def _sum(where: str, one: Tracked, two: Tracked, factors: tuple[float, float], o
 
 def _both(recorder: Recorder, where: str, one: Tracked, two: Tracked, out: torch.Tensor) -> Any:
     a, b = aligned([one, two])
-    if not all(map(_is_binary_or_not, [*a.all(), *b.all()])):
-        recorder.untold(out, "a product of two signals; neurons on the chip add", "multiply by constants only")
-        return None
+    # a membrane times (1 - spike) is a reset, which only the neuron's own step can say
+    kind = "both" if all(map(_is_binary_or_not, [*a.all(), *b.all()])) else "product"
     values = np.empty(a.values.shape, dtype=object)
     for place in np.ndindex(values.shape):
         pair = tuple(reshaped_value(v, a.features, where) for v in (a.values[place], b.values[place]))
-        values[place] = Operation(a.features, "both", where, pair)
+        values[place] = Operation(a.features, kind, where, pair)
     return Tracked(a.dims, values, a.lists)
 
 

@@ -201,6 +201,11 @@ def ranked(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> T
     return known.mapped(lambda value: Ranked(value.shape, value))
 
 
+def compared(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> Tracked:
+    """A threshold that a forward holds itself."""
+    return recorder.inline.compared(recorder, func, args, kwargs, out)
+
+
 def _not_negative(value: object) -> bool:
     from .values import Value, is_binary
 
@@ -232,6 +237,7 @@ HANDLERS: dict[str, Handler] = {
     **_table(parted, "split split_with_sizes chunk"),
     **_table(max_pool, "max_pool2d_with_indices max_pool2d max_pool1d mkldnn_max_pool2d"),
     **_table(ranked, "_softmax _log_softmax softmax log_softmax"),
+    **_table(compared, "gt ge"),
     **_table(rectified, "relu clamp clamp_min hardtanh"),
     **_table(
         linear_in_features,

@@ -18,6 +18,7 @@ from dalif_deploy.hw_models.errors import UserError
 
 from .circular_padding import pad
 from .frameworks.handwritten import Tried
+from .inline_neurons import InlineNeurons
 from .layout import LayoutError, Tracked, aligned, single
 from .neuron_calls import NeuronCalls
 from .operations import HANDLERS, UNTRACKED
@@ -53,6 +54,7 @@ class Recorder(TorchDispatchMode):
         self._views: Any = WeakTensorKeyDictionary()
         self._neuron_of, self._names = neuron_of, names
         self._tried = Tried()
+        self.inline = InlineNeurons()
         self._path: list[str] = []
 
     @property
@@ -123,12 +125,15 @@ class Recorder(TorchDispatchMode):
             return out
         if name == "max_pool2d_with_indices" and (out := self._pooled_otherwise(func, args)) is not None:
             return out
+        asked = args
+        if name.endswith("_") and name != "copy_" and args[0] not in self.tracked:
+            asked = (args[0].clone(), *args[1:])  # what a constant was before it is written over
         out = func(*args, **kwargs)
         if name == "select" or (name in ("slice", "alias", "view") and args[0] in self._views):
             self._note_view(name, args, out)  # a buffer that is written into already
         if name in UNTRACKED:
             return out
-        self._follow(name, func, args, kwargs, out)
+        self._follow(name, func, asked, kwargs, out)
         return out
 
     def _follow(self, name: str, func: Any, args: Any, kwargs: Any, out: Any) -> None:

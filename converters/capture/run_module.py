@@ -177,6 +177,7 @@ class _Attempt:
                 remedy="build it with neurons of snnTorch, SpikingJelly, Norse, sinabs or dalif_deploy; a trained ReLU "
                 "network is converted by dalif_deploy.convert",
             )
+        recorder.inline.resolve()
         found = [_first(recorder, out) for out in outputs]
         taken = max(len(p.inputs) for p in recorder.populations)
         return Run(
