@@ -46,7 +46,7 @@ def test_network_runs_and_every_layer_fires(network: ZooNetwork):
 
 
 def test_two_builds_are_the_same_network():
-    for network in NETWORKS[::9]:
+    for network in [network for network in NETWORKS if not network.large][::15]:
         first, second = (network.build().state_dict() for _ in range(2))
         assert first.keys() == second.keys()
         assert all(torch.equal(first[key], second[key]) for key in first if first[key].numel())
@@ -54,8 +54,8 @@ def test_two_builds_are_the_same_network():
 
 def test_names_are_unique_and_the_list_is_long_enough():
     assert len({network.name for network in NETWORKS}) == len(NETWORKS)
-    if not MISSING:
-        assert len(NETWORKS) >= 45
+    if set(MISSING) <= {"pytorch_lightning"}:
+        assert len(NETWORKS) >= 70
         assert {n.framework for n in NETWORKS} >= {"snnTorch", "SpikingJelly", "Norse", "sinabs", "PyTorch"}
 
 
@@ -63,7 +63,7 @@ def test_a_silent_network_is_seen_and_made_alive():
     snn = pytest.importorskip("snntorch")
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(8, 6), snn.Leaky(beta=0.5, init_hidden=True, output=True))
-    nn.init.constant_(model[0].weight, 0.001)
+    nn.init.normal_(model[0].weight, std=0.01)
     nn.init.zeros_(model[0].bias)
     inputs = torch.rand(5, 8)
     assert list(spiking_layers(model)) == ["1"]

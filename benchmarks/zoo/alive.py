@@ -29,9 +29,9 @@ def firing_rates(model: nn.Module, call: Callable[[], Any]) -> dict[str, float]:
 
 
 def settle(model: nn.Module, call: Callable[[], Any], silent: tuple[str, ...] = ()) -> None:
-    """Scales weights in place until each spiking layer fires at between 6 % and 50 % of steps; batch norms follow.
+    """Changes weights in place until each spiking layer fires at between 6 % and 50 % of steps; batch norms follow.
 
-    A layer is scaled by the weights, or the batch norm, that ran last before it.
+    What is changed for a layer are the weights, or the batch norm, that ran last before it.
     """
     for _ in range(ROUNDS):
         _settle_norms(model, call)
@@ -40,7 +40,7 @@ def settle(model: nn.Module, call: Callable[[], Any], silent: tuple[str, ...] = 
         if not wrong:
             return
         for rate, driver in wrong:
-            _scale(driver, 1.4 if rate < LOWEST else 0.8)
+            (_louder if rate < LOWEST else _quieter)(driver)
 
 
 def _fires(module: nn.Module) -> bool:
@@ -101,10 +101,29 @@ def _settle_norms(model: nn.Module, call: Callable[[], Any]) -> None:
 
 
 @torch.no_grad()
-def _scale(driver: nn.Module, factor: float) -> None:
-    if parametrize.is_parametrized(driver, "weight"):
-        driver.weight = driver.weight * factor
+def _louder(driver: nn.Module) -> None:
+    """Larger weights, and more of them above 0: scaling alone does nothing for a neuron that is inhibited."""
+    weight = _weight(driver)
+    if weight.ndim == 1:  # a batch norm's
+        weight.mul_(1.2)
+        driver.bias.add_(0.1)
     else:
-        (driver.input_weights if hasattr(driver, "input_weights") else driver.weight).mul_(factor)
+        _assign(driver, weight * 1.2 + 0.1 * weight.std())
+
+
+@torch.no_grad()
+def _quieter(driver: nn.Module) -> None:
+    _assign(driver, _weight(driver) * 0.8)
     if isinstance(getattr(driver, "bias", None), torch.Tensor):
-        driver.bias.mul_(factor)
+        driver.bias.mul_(0.8)
+
+
+def _weight(driver: nn.Module) -> torch.Tensor:
+    return driver.input_weights if hasattr(driver, "input_weights") else driver.weight
+
+
+def _assign(driver: nn.Module, value: torch.Tensor) -> None:
+    if parametrize.is_parametrized(driver, "weight"):
+        driver.weight = value
+    else:
+        _weight(driver).copy_(value)

@@ -9,12 +9,13 @@ from importlib import import_module
 
 from .entry import ZooNetwork
 
-# file -> what it imports besides PyTorch
+# file -> the framework without which it is left out
 FILES = {
     "snntorch_tutorials": "snntorch",
     "snntorch_neurons": "snntorch",
     "spikingjelly_zoo": "spikingjelly",
     "norse_examples": "norse",
+    "lightning_modules": "pytorch_lightning",
     "sinabs_examples": "sinabs",
     "plain_torch": "torch",
     "dalif_networks": "dalif_deploy",

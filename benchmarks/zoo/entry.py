@@ -50,12 +50,19 @@ class ZooNetwork:
     silent: tuple[str, ...] = ()
 
     def build(self) -> nn.Module:
-        """The module with fixed random weights, scaled so that it is alive on the example; in eval mode."""
+        """The module with fixed random weights, changed until it is alive on the example; in eval mode."""
         torch.manual_seed(0)
         model = self.make().eval()
         example = self.example()
         settle(model, lambda: self.run(model, example), self.silent)
         return model
+
+    def export_example(self) -> tuple[torch.Tensor, int | None]:
+        """The example with a sample's shape as `dalif_deploy.export` takes it, and which of its axes is time."""
+        example = self.example()
+        if self.layout == "squeezed":
+            return example.unflatten(0, (-1, self.steps)), 1
+        return example, {"static": None, "time_first": 0, "time_second": 1}[self.layout]
 
 
 def called_once(model: nn.Module, x: torch.Tensor) -> Any:

@@ -107,7 +107,7 @@ class RecurrentSNN(nn.Module):
 
 
 class ConvSNN(nn.Module):
-    """The notebook's second: pooling by function, currents times ten, the input zeroed where nothing was seen."""
+    """The notebook's second: pooling by function, currents times ten."""
 
     def __init__(self, num_channels: int = 1, feature_size: int = 28):
         super().__init__()

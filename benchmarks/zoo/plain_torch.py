@@ -167,11 +167,11 @@ class HandWrittenNet(nn.Module):
 
 NETWORKS = [
     ZooNetwork("plain-relu-mlp", "PyTorch", "PyTorch's quickstart, to be converted", MultilayerPerceptron,
-               lambda: digits(samples=32, size=28), 32, called_once, loop="none"),
+               lambda: digits(samples=128, size=28), 32, called_once, loop="none"),
     ZooNetwork("plain-relu-conv", "PyTorch", "PyTorch's MNIST example, to be converted", ConvReLU,
-               lambda: digits(samples=32, size=28), 32, called_once, loop="none"),
+               lambda: digits(samples=128, size=28), 32, called_once, loop="none"),
     ZooNetwork("plain-relu-residual", "PyTorch", "torchvision's basic block, to be converted", ResidualReLU,
-               lambda: digits(samples=32, size=16, channels=3), 32, called_once, loop="none"),
+               lambda: digits(samples=128, size=16, channels=3), 32, called_once, loop="none"),
     ZooNetwork("plain-spytorch", "PyTorch", "SpyTorch tutorials", SpyTorch,
                lambda: spike_trains(30).transpose(0, 1), 30, called_once, "time_second"),
     ZooNetwork("plain-neuron-module", "PyTorch", "a neuron written as a module", HandWrittenNet,

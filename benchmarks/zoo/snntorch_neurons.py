@@ -194,6 +194,45 @@ class SpokenBands(nn.Module):
         return self.lif3(self.fc(self.pool(x).view(x.size(0), -1)))
 
 
+class LongShortTerm(nn.Module):
+    """SLSTM's documentation: its gates are products of analogue values."""
+
+    def __init__(self):
+        super().__init__()
+        self.slstm1 = snn.SLSTM(32, 24, threshold=0.1)
+        self.slstm2 = snn.SLSTM(24, 10, threshold=0.1)
+
+    def forward(self, x):
+        syn1, mem1 = self.slstm1.init_slstm()
+        syn2, mem2 = self.slstm2.init_slstm()
+        spk2_rec = []
+        for step in range(x.size(0)):
+            spk1, syn1, mem1 = self.slstm1(x[step].flatten(1), syn1, mem1)
+            spk2, syn2, mem2 = self.slstm2(spk1, syn2, mem2)
+            spk2_rec.append(spk2)
+        return torch.stack(spk2_rec)
+
+
+def inhibited() -> nn.Module:
+    """Leaky's option `inhibition`: of a layer only the neuron with the highest membrane may fire."""
+    return nn.Sequential(
+        nn.Linear(64, 40),
+        snn.Leaky(beta=0.9, init_hidden=True),
+        nn.Linear(40, 10),
+        snn.Leaky(beta=0.9, init_hidden=True, inhibition=True, output=True),
+    )
+
+
+def immediate_reset() -> nn.Module:
+    """Leaky's option `reset_delay=False`, by subtraction and to zero."""
+    return nn.Sequential(
+        nn.Linear(64, 40),
+        snn.Leaky(beta=0.9, init_hidden=True, reset_delay=False),
+        nn.Linear(40, 10),
+        snn.Leaky(beta=0.9, init_hidden=True, reset_delay=False, reset_mechanism="zero", output=True),
+    )
+
+
 class StatesAsArguments(nn.Module):
     """The class documentation of `Leaky`: the script keeps the states, and `forward` takes and returns them."""
 
@@ -261,4 +300,12 @@ NETWORKS = [
                small_pixels, 15, hand_states_on, loop="caller"),
     ZooNetwork("snntorch-weight-norm", "snnTorch", "Sequential with weight norm, reset to zero", weight_normed,
                digits, 10, static(10), loop="caller"),
+    ZooNetwork("snntorch-immediate-reset", "snnTorch", "Leaky's documentation, reset_delay", immediate_reset,
+               small_pixels, 15, static(15), loop="caller"),
+    ZooNetwork("snntorch-inhibition", "snnTorch", "Leaky's documentation, inhibition", inhibited,
+               small_pixels, 15, static(15), loop="caller",
+               refused_for="neurons of a layer that silence each other within a step"),
+    ZooNetwork("snntorch-slstm", "snnTorch", "SLSTM's documentation", LongShortTerm,
+               lambda: spectrum(15), 15, called_once, "time_first",
+               refused_for="products of analogue values (the gates of an LSTM)"),
 ]  # fmt: skip

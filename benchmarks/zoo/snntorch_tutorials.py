@@ -220,6 +220,58 @@ def population_votes(net: nn.Module, data: torch.Tensor) -> torch.Tensor:
     return spikes.sum(0).unflatten(1, (10, 50)).sum(-1)
 
 
+class AutoEncoder(nn.Module):
+    """The autoencoder tutorial: strided convolutions down, transposed ones up; the last membrane is the image."""
+
+    def __init__(self, num_steps: int = 5):
+        super().__init__()
+        self.num_steps = num_steps
+        spike_grad = surrogate.atan(alpha=2.0)
+        options = {"beta": 0.5, "spike_grad": spike_grad, "init_hidden": True, "output": True}
+        self.encoder = nn.Sequential(
+            nn.ZeroPad2d(2),
+            nn.Conv2d(1, 8, 3, padding=1, stride=2),
+            nn.BatchNorm2d(8),
+            snn.Leaky(beta=0.5, spike_grad=spike_grad, init_hidden=True),
+            nn.Conv2d(8, 12, 3, padding=1, stride=2),
+            nn.BatchNorm2d(12),
+            snn.Leaky(beta=0.5, spike_grad=spike_grad, init_hidden=True),
+            nn.Flatten(start_dim=1, end_dim=3),
+            nn.Linear(12 * 8 * 8, 32),
+            snn.Leaky(**options),
+        )
+        self.linear_net = nn.Sequential(nn.Linear(32, 12 * 8 * 8), snn.Leaky(**options))
+        self.decoder = nn.Sequential(
+            nn.Unflatten(1, (12, 8, 8)),
+            nn.ConvTranspose2d(12, 8, 3, padding=1, stride=2, output_padding=1),
+            nn.BatchNorm2d(8),
+            snn.Leaky(beta=0.5, spike_grad=spike_grad, init_hidden=True),
+            nn.ConvTranspose2d(8, 1, 3, padding=1, stride=2, output_padding=1),
+            snn.Leaky(reset_mechanism="none", threshold=20000, **options),
+        )
+
+    def forward(self, x):
+        utils.reset(self.encoder)
+        utils.reset(self.linear_net)
+        utils.reset(self.decoder)
+        spk_mem = [self.encoder(x) for _ in range(self.num_steps)]
+        spk_mem2 = [self.linear_net(spk) for spk, _ in spk_mem]
+        decoded = [self.decoder(spk) for spk, _ in spk_mem2]
+        return decoded[-1][1]
+
+
+def in_parallel() -> nn.Module:
+    """The example on several devices wraps the network; here it has one."""
+    return nn.DataParallel(norm_dropout_sequential())
+
+
+def loop_wrapped(net: nn.DataParallel, data: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tutorial 6's loop; snnTorch 1.0's `utils.reset` looks at children only, and so has to be given what is inside."""
+    utils.reset(net.module)
+    outs = [net(data) for _ in range(10)]
+    return torch.stack([spk for spk, _ in outs]), torch.stack([mem for _, mem in outs])
+
+
 NETWORKS = [
     ZooNetwork("snntorch-fully-connected", "snnTorch", "tutorial 5", FullyConnected, pixels, 25, called_once),
     ZooNetwork("snntorch-conv-sequential", "snnTorch", "tutorial 6, Sequential", conv_sequential,
@@ -240,4 +292,8 @@ NETWORKS = [
                lambda: nn.Sequential(nn.Linear(784, 100), snn.Leaky(beta=0.9, init_hidden=True), nn.Linear(100, 10),
                                      snn.Leaky(beta=0.9, init_hidden=True, output=True)),
                lambda: spike_trains(20), 20, loop_events, "time_first", "caller"),
+    ZooNetwork("snntorch-autoencoder", "snnTorch", "tutorial on a spiking autoencoder", AutoEncoder,
+               lambda: digits(size=28), 5, called_once, silent=("decoder.5",)),
+    ZooNetwork("snntorch-data-parallel", "snnTorch", "utils.data_parallel's example", in_parallel,
+               digits, 10, loop_wrapped, loop="caller"),
 ]  # fmt: skip

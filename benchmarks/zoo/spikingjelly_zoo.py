@@ -12,6 +12,7 @@ from __future__ import annotations
 from copy import deepcopy
 
 import torch
+import torch.nn.functional as F
 from spikingjelly.activation_based import ann2snn, functional, layer, neuron, surrogate
 from spikingjelly.activation_based.ann2snn.sample_models.mnist_cnn import CNN
 from spikingjelly.activation_based.model import parametric_lif_net, sew_resnet, spiking_resnet, spiking_vgg
@@ -179,6 +180,39 @@ class Concatenated(nn.Module):
         return self.head(torch.cat([x, self.grow(x)], dim=1))
 
 
+class Segmentation(nn.Module):
+    """Down and up again with a skip, as networks for segmentation and depth are: nearest upsampling, one map out."""
+
+    def __init__(self):
+        super().__init__()
+        self.down = nn.Sequential(layer.Conv2d(2, 6, 3, stride=2, padding=1), neuron.IFNode())
+        self.deep = nn.Sequential(layer.Conv2d(6, 8, 3, stride=2, padding=1), neuron.IFNode())
+        self.up = nn.Sequential(layer.Conv2d(8, 6, 3, padding=1), neuron.IFNode())
+        self.head = nn.Sequential(layer.Conv2d(12, 1, 1), neuron.IFNode())
+
+    def forward(self, x):
+        skip = self.down(F.pad(x, (1, 1, 1, 1)))
+        up = self.up(F.interpolate(self.deep(skip), scale_factor=2, mode="nearest"))
+        return self.head(torch.cat((skip, up), 1))
+
+
+class Opponent(nn.Module):
+    """Two branches, one subtracted from the other; weights of a half."""
+
+    def __init__(self):
+        super().__init__()
+        self.on = nn.Sequential(layer.Conv2d(1, 6, 3, padding=1), neuron.LIFNode())
+        self.off = nn.Sequential(layer.Conv2d(1, 6, 5, padding=2, padding_mode="circular"), neuron.LIFNode())
+        self.both = neuron.LIFNode(tau=1.5)
+        self.fc = layer.Linear(6 * 16, 10)
+        self.out = neuron.LIFNode(v_threshold=0.5)
+
+    def forward(self, x):
+        off, on = self.off(x), self.on(x)
+        both = self.both(2.0 * (on - 0.5 * off))
+        return self.out(self.fc(F.avg_pool2d(both, 2).permute(0, 2, 3, 1).reshape(x.shape[0], -1)))
+
+
 class NonSpikingLIFNode(neuron.SimpleLIFNode):
     """The readout of the spiking deep Q network: charges and never fires."""
 
@@ -278,6 +312,10 @@ NETWORKS = [
                undecayed_input, digits, 8, mean_over_repeated(8)),
     ZooNetwork("spikingjelly-concatenated", "SpikingJelly", "dense connections in single-step mode", Concatenated,
                digits, 8, mean_over_static(8), loop="caller"),
+    ZooNetwork("spikingjelly-segmentation", "SpikingJelly", "networks for segmentation, single-step", Segmentation,
+               lambda: events(8), 8, mean_over_spikes, "time_first", "caller"),
+    ZooNetwork("spikingjelly-opponent", "SpikingJelly", "branches subtracted, single-step", Opponent,
+               digits, 8, mean_over_static(8), loop="caller"),
     ZooNetwork("spikingjelly-dqn", "SpikingJelly", "example spiking_dqn_state", DQSN,
                lambda: digits().flatten(1), 16, once_and_reset, silent=("fc.3",)),
     ZooNetwork("spikingjelly-plain-sequence", "SpikingJelly", "tutorial rsnn_sequential_fmnist, PlainNet",
@@ -286,7 +324,8 @@ NETWORKS = [
     ZooNetwork("spikingjelly-feedback", "SpikingJelly", "tutorial rsnn_sequential_fmnist, FeedBackNet", feedback,
                rows, 28, once_and_reset, "time_first"),
     ZooNetwork("spikingjelly-stateful-synapse", "SpikingJelly", "tutorial rsnn_sequential_fmnist, StatefulSynapseNet",
-               stateful_synapse, rows, 28, once_and_reset, "time_first"),
+               stateful_synapse, rows, 28, once_and_reset, "time_first",
+               refused_for="a product of spikes and a state (a trace that decays only while no spike comes)"),
     ZooNetwork("spikingjelly-converted-ann", "SpikingJelly", "ann2snn.examples.cnn_mnist", converted_ann,
                lambda: digits(size=28), 32, mean_over_static(32), loop="caller"),
     ZooNetwork("spikingjelly-plif-mnist", "SpikingJelly", "zoo parametric_lif_net.MNISTNet",

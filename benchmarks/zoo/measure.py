@@ -1,0 +1,86 @@
+"""One network of the zoo on its way to the chip: exported, held against its module, and in Lava where it is small."""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import dalif_deploy
+from dalif_deploy.hw_models.energy.fan_out import fan_out
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
+
+from .entry import ZooNetwork
+
+CHIP = "loihi2"
+LAVA_NEURONS, LAVA_SAMPLES = 3000, 2  # Lava takes milliseconds a step for each layer
+
+
+def measure(network: ZooNetwork, folder: Path) -> dict[str, Any]:
+    """Figures of one network, or why there are none.
+
+    Returns:
+        `outcome`: "exported", "refused" (one line for users) or "failed" (anything else); then `neurons`, `synapses`,
+        `verification` (of the module with the graph, see `Verification`), `lava` (`compared`, `mismatches`, or `why`
+        it did not run), or the `line` of the refusal or failure.
+    """
+    began = time.perf_counter()
+    try:
+        artefact, samples = exported(network, folder / network.name)
+    except UserError as error:
+        return {"outcome": "refused", "line": str(error), "seconds": time.perf_counter() - began}
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        line = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+        return {"outcome": "failed", "line": line.replace("\n", " "), "seconds": time.perf_counter() - began}
+    seconds = time.perf_counter() - began
+    neurons = sum(math.prod(p.shape) for p in artefact.network.populations.values())
+    return {
+        "outcome": "exported",
+        "seconds": seconds,
+        "neurons": neurons,
+        "synapses": synapses(artefact.network),
+        "verification": artefact.export.get("verification"),
+        "lava": in_lava(artefact, samples) if neurons <= LAVA_NEURONS else {"why": f"over {LAVA_NEURONS:,} neurons"},
+    }
+
+
+def exported(network: ZooNetwork, out: Path) -> tuple[Any, torch.Tensor]:
+    """The network as a user exports it, and its samples, [N, *shape] or [N, T, *shape]."""
+    model = network.build()
+    example, time_axis = network.export_example()
+    if network.loop == "none":
+        model = dalif_deploy.convert(model, example, steps=network.steps)
+    options: dict[str, Any] = {} if time_axis is None else {"time_axis": time_axis}
+    if time_axis is None:
+        options["steps"] = network.steps
+    moving = time_axis is not None
+    spikes = moving and bool(((example == 0) | (example == 1)).all())
+    mode = "spikes" if spikes else "graded" if moving else "bias"
+    artefact = dalif_deploy.export(model, example, out=out, chip=CHIP, input_mode=mode, **options)
+    return artefact, example.transpose(0, 1) if time_axis == 0 else example
+
+
+def synapses(network: Any) -> int:
+    """Stored synapses that are not zero."""
+    return sum(
+        int(fan_out(p.weight != 0, p.geometry, network.source_shape(p.source)).sum())
+        for p in network.projections.values()
+    )
+
+
+def in_lava(artefact: Any, samples: torch.Tensor) -> dict[str, Any]:
+    """Spikes and membranes of Lava against the simulator's."""
+    request = SimulationRequest("lava", check="counterpart", total_limit=300.0)
+    inputs = samples[:LAVA_SAMPLES].contiguous().numpy()
+    try:
+        found = simulate_samples(artefact, inputs, None, request, show_progress=False)
+    except UserError as error:
+        return {"why": str(error)}
+    check = found["check"]
+    return {"compared": sum(check["compared"].values()), "mismatches": check["mismatches"]}
