@@ -31,7 +31,6 @@ STEPS = 8
 
 def snntorch_net() -> tuple[nn.Module, Callable]:
     import snntorch as snn
-
     from dalif_deploy.converters.live import snntorch
 
     # reset by subtraction, a step late: the framework's default
@@ -61,7 +60,6 @@ def spikingjelly_net() -> tuple[nn.Module, Callable]:
 
 def norse_net() -> tuple[nn.Module, Callable]:
     import norse.torch as norse
-
     from dalif_deploy.converters.live import norse as live
 
     def cell() -> nn.Module:

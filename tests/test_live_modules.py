@@ -141,32 +141,39 @@ def test_module_exports_and_its_integers_stay_near(x, tmp_path):
     labels = own.sum(1).argmax(1)
     figures = dalif_deploy.simulate(net, (spikes.numpy(), labels))
     assert figures["samples"] == 4 and figures["accuracy"] >= 0.75
-    assert net.export["source"]["file"] == "Sequential" and net.export["dt_from"] == "the writer of snntorch"
+    assert net.export["verification"]["layers"][0]["spikes"] > 0 and net.export["verification"]["ties"] == []
+    assert net.export["source"]["file"] == "Sequential" and net.export["dt_from"] == "snntorch"
+
+
+def test_neurons_that_the_frameworks_writers_refuse_are_taken(x):
+    snn = pytest.importorskip("snntorch")
+    late = {"reset_mechanism": "subtract", "reset_delay": True, "init_hidden": True}
+    for neuron in (snn.Synaptic(alpha=0.6, beta=0.5, **late), snn.RLeaky(beta=0.5, all_to_all=False, **late)):
+        source = source_of_module(nn.Sequential(nn.Flatten(), neuron), x)
+        assert source.verification.layers[0].spikes
+    source = source_of_module(nn.Sequential(nn.Flatten(), snn.Leaky(beta=0.5)), x)  # its state is passed by hand
+    assert source.verification.layers[0].spikes
+
+
+def test_silent_layers_are_told_and_stop_nothing(x):
+    quiet = louder(snntorch_net(threshold=1e3), 0)
+    one, two = source_of_module(quiet, x).verification.silent
+    assert (one.layer, two.layer) == ("1", "5")
+    assert 0 < one.nearest < 0.01 and one.spikes == 0
 
 
 def test_what_can_not_be_said_is_refused(x):
-    snn = pytest.importorskip("snntorch")
-    with pytest.raises(UserError, match=r"^1: a neuron that does not reset"):
+    with pytest.raises(UserError, match=r"^1: neurons that fire and do not reset"):
         source_of_module(snntorch_net(reset_mechanism="none"), x)
-    with pytest.raises(UserError, match=r"^1: the neuron does not keep its own state"):
-        source_of_module(nn.Sequential(nn.Flatten(), snn.Leaky(beta=0.5)), x)
-    late = {"reset_mechanism": "subtract", "reset_delay": True, "init_hidden": True}
-    for neuron in (snn.Synaptic(alpha=0.6, beta=0.5, **late), snn.RLeaky(beta=0.5, all_to_all=False, **late)):
-        with pytest.raises(
-            UserError, match=rf"^1: a {type(neuron).__name__} that subtracts its threshold a step after"
-        ):
-            source_of_module(nn.Sequential(nn.Flatten(), neuron), x)
     # twice the threshold in one step: snnTorch then subtracts again a step later, without a spike
     loud = louder(snntorch_net(reset_mechanism="subtract", reset_delay=False), 3)
-    with pytest.raises(UserError, match="agrees with the module in"):
+    with pytest.raises(UserError, match=r"^[15]: at step \d+ of sample \d+, neuron \[.*\] (has|fires|stays)"):
         source_of_module(loud, x)
     # Norse's first membrane is v_leak, NIR's the reset value
-    with pytest.raises(UserError, match="agrees with the module in"):
+    with pytest.raises(UserError, match=r"^1: at step \d+ of sample \d+, neuron"):
         source_of_module(norse_net(v_reset=-0.5), x)
-    with pytest.raises(UserError, match="nothing comes out of the module"):
-        source_of_module(louder(snntorch_net(threshold=1e3), 0), x)
-    with pytest.raises(UserError, match="neurons of no framework"):
-        source_of_module(nn.Sequential(nn.Linear(2, 2)), x)
+    with pytest.raises(UserError, match="no neurons of a framework"):
+        source_of_module(nn.Sequential(nn.Linear(8, 2)), x)
     with pytest.raises(UserError, match="give example_input"):
         dalif_deploy.export(snntorch_net(), out="nowhere")
 

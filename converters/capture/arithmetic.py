@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from .layout import NotALayout, Tracked, aligned, reshaped_value
+from .layout import LayoutError, Tracked, aligned, reshaped_value
 from .values import Operation, Value, is_binary
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def divided(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Te
     """a / constant."""
     known = recorder.of(args[0])
     if known is None or recorder.of(args[1]) is not None or kwargs.get("rounding_mode"):
-        raise NotALayout
+        raise LayoutError
     factor = 1 / torch.as_tensor(args[1], dtype=torch.float64)
     return _affine(recorder.where or "div", known, factor, torch.as_tensor(0.0), out)
 
@@ -55,7 +55,7 @@ def negated(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Te
     """-a."""
     known = recorder.of(args[0])
     if known is None:
-        raise NotALayout
+        raise LayoutError
     return _affine(recorder.where or "neg", known, torch.as_tensor(-1.0), torch.as_tensor(0.0), out)
 
 
@@ -69,19 +69,18 @@ def _sum(where: str, one: Tracked, two: Tracked, factors: tuple[float, float], o
             terms.append(plain if factor == 1 else affine(where, plain, np.array(factor), np.array(0.0)))
         values[place] = Operation(a.features, "add", where, tuple(terms))
     if a.shape != tuple(out.shape):
-        raise NotALayout
+        raise LayoutError
     return Tracked(a.dims, values, a.lists)
 
 
 def _both(recorder: Recorder, where: str, one: Tracked, two: Tracked, out: torch.Tensor) -> Any:
     a, b = aligned([one, two])
-    if not all(map(_is_binary_or_not, [*a.all(), *b.all()])):
-        recorder.untold(out, "a product of two signals; neurons on the chip add", "multiply by constants only")
-        return None
+    # a membrane times (1 - spike) is a reset, which only the neuron's own step can say
+    kind = "both" if all(map(_is_binary_or_not, [*a.all(), *b.all()])) else "product"
     values = np.empty(a.values.shape, dtype=object)
     for place in np.ndindex(values.shape):
         pair = tuple(reshaped_value(v, a.features, where) for v in (a.values[place], b.values[place]))
-        values[place] = Operation(a.features, "both", where, pair)
+        values[place] = Operation(a.features, kind, where, pair)
     return Tracked(a.dims, values, a.lists)
 
 
@@ -112,7 +111,7 @@ def _affine(where: str, known: Tracked, scale: torch.Tensor, shift: torch.Tensor
         missing = out.dim() - len(known.dims)
         known = Tracked(((),) * missing + known.dims, known.values, known.lists)
         if tuple(out.shape) != known.shape:
-            raise NotALayout
+            raise LayoutError
     scales, shifts = (_per_value(known, c.detach().to(torch.float64)) for c in (scale, shift))
     features = known.features
     if scales.values.size == shifts.values.size == 1:
@@ -135,7 +134,7 @@ def _per_value(known: Tracked, constant: torch.Tensor) -> _PerValue:
     """The part of a constant that meets each value: an object array over the list axes, or of one entry.
 
     Raises:
-        NotALayout: the constant differs from sample to sample.
+        LayoutError: the constant differs from sample to sample.
     """
     array = constant.numpy()
     array = array.reshape((1,) * (len(known.dims) - array.ndim) + array.shape)
@@ -150,7 +149,7 @@ def _per_value(known: Tracked, constant: torch.Tensor) -> _PerValue:
     for i, axis in enumerate(factors):
         if axis.kind == "batch" and array.shape[i] > 1:
             if (array != array.take([0], axis=i)).any():
-                raise NotALayout
+                raise LayoutError
             array = array.take([0], axis=i)
         if axis.kind == "list" and array.shape[i] > 1 and (array == array.take([0], axis=i)).all():
             array = array.take([0], axis=i)

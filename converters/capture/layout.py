@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Tracked:
     """
 
     dims: tuple[tuple[Axis, ...], ...]
-    values: np.ndarray
+    values: Any  # np.ndarray of dtype object
     lists: tuple[int, ...] = ()
 
     @property
@@ -52,7 +52,7 @@ class Tracked:
         done: dict[int, Value] = {}
         values = np.empty(self.values.shape, dtype=object)
         for place in np.ndindex(self.values.shape):
-            value = self.values[place]
+            value: Value = self.values[place]
             if id(value) not in done:
                 done[id(value)] = function(value)
             values[place] = done[id(value)]
@@ -63,7 +63,7 @@ class Tracked:
         return list(self.values.reshape(-1))
 
 
-class NotALayout(Exception):
+class LayoutError(Exception):
     """Axes of batch, time and features can't be told apart after an operation."""
 
 
@@ -102,14 +102,14 @@ def with_features(t: Tracked, lead: int, name: str) -> Tracked:
     """The same tensor with all dimensions from `lead` on being features, one axis each, and none before.
 
     Raises:
-        NotALayout: batch or time lies within them.
+        LayoutError: batch or time lies within them.
     """
     for dim in t.dims[:lead]:
         if any(axis.kind == "feature" and axis.size > 1 for axis in dim):
-            raise NotALayout
+            raise LayoutError
     for dim in t.dims[lead:]:
         if any(axis.kind != "feature" for axis in dim):
-            raise NotALayout
+            raise LayoutError
     shape = t.shape[lead:]
     dims = tuple(tuple(axis for axis in dim if axis.kind != "feature") for dim in t.dims[:lead])
     dims += tuple((Axis("feature", n),) for n in shape)
@@ -120,17 +120,22 @@ def regrouped(t: Tracked, shape: tuple[int, ...], name: str) -> Tracked:
     """The tensor viewed in another shape.
 
     Raises:
-        NotALayout: batch or time is torn apart.
+        LayoutError: batch or time is torn apart.
     """
     factors = [axis for dim in t.dims for axis in dim]
-    rest: list[Axis] = [a for a in factors if not (a.kind == "feature" and a.size == 1)]
+    rest: list[Axis] = list(factors)
     dims: list[tuple[Axis, ...]] = []
     for place, size in enumerate(shape):
         dim: list[Axis] = []
         left = size
+        if size == 1 and rest and rest[0][:2] == ("feature", 1):
+            dims.append((rest.pop(0),))
+            continue
         while left > 1 and rest:
             axis = rest[0]
-            if left % axis.size == 0:
+            if axis[:2] == ("feature", 1):
+                rest.pop(0)  # absorbed
+            elif left % axis.size == 0:
                 dim.append(rest.pop(0))
                 left //= axis.size
             elif axis.kind == "feature" and axis.size % left == 0:
@@ -140,16 +145,18 @@ def regrouped(t: Tracked, shape: tuple[int, ...], name: str) -> Tracked:
             elif axis.kind == "feature" and len(rest) > 1 and rest[1].kind == "feature":
                 rest[:2] = [Axis("feature", axis.size * rest[1].size)]
             else:
-                raise NotALayout
+                raise LayoutError
         if left != 1:
-            raise NotALayout
-        waiting_ones = rest and rest[0].size == 1 and size == 1
+            raise LayoutError
+        waiting_ones = rest and rest[0].size == 1 and rest[0].kind != "feature" and size == 1
         if waiting_ones and _prod_from(shape, place + 1) == math.prod(a.size for a in rest):
             dim.append(rest.pop(0))
         dims.append(tuple(dim))
     for axis in rest:  # batch or time of size 1 without a place
         if axis.size != 1:
-            raise NotALayout
+            raise LayoutError
+        if axis.kind == "feature":
+            continue
         dims[0] = (axis, *dims[0])
     merged = tuple(_merge_features(dim) for dim in dims)
     features = tuple(a.size for dim in merged for a in dim if a.kind == "feature")
@@ -198,7 +205,7 @@ def selected(t: Tracked, dim: int, index: int) -> Tracked:
     """One entry of a list axis that is a dimension of its own.
 
     Raises:
-        NotALayout: the dimension is none.
+        LayoutError: the dimension is none.
     """
     (axis,) = _own_list(t, dim)
     place = t.lists.index(axis.key)
@@ -227,7 +234,7 @@ def is_list(t: Tracked, dim: int) -> bool:
 
 def _own_list(t: Tracked, dim: int) -> tuple[Axis]:
     if not is_list(t, dim):
-        raise NotALayout
+        raise LayoutError
     return (t.dims[dim][0],)
 
 
@@ -243,7 +250,7 @@ def aligned(tensors: list[Tracked]) -> list[Tracked]:
     """Tensors of one shape brought to the same axes: lists get the same keys, and what has no list is repeated.
 
     Raises:
-        NotALayout: the shapes are made of different axes.
+        LayoutError: the shapes are made of different axes.
     """
     rank = max(len(t.dims) for t in tensors)
     padded = [replace(t, dims=((),) * (rank - len(t.dims)) + t.dims) for t in tensors]
@@ -253,10 +260,11 @@ def aligned(tensors: list[Tracked]) -> list[Tracked]:
         widest = max(column, key=lambda dim: (math.prod(a.size for a in dim), len(dim)))
         for i, dim in enumerate(column):
             if [a[:2] for a in dim if a.size > 1] == [a[:2] for a in widest if a.size > 1]:
-                for a, b in zip((a for a in dim if a.kind == "list"), (a for a in widest if a.kind == "list")):
+                theirs = (a for a in widest if a.kind == "list")
+                for a, b in zip((a for a in dim if a.kind == "list"), theirs, strict=False):
                     renamed[i][a.key] = b.key
             elif math.prod(a.size for a in dim) != 1 or any(a.kind != "list" for a in widest):
-                raise NotALayout
+                raise LayoutError
         dims.append(widest)
     lists = tuple(a.key for dim in dims for a in dim if a.kind == "list")
     sizes = {a.key: a.size for dim in dims for a in dim if a.kind == "list"}

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from .arithmetic import affine
-from .layout import Axis, NotALayout, Tracked, with_features
+from .layout import Axis, LayoutError, Tracked, with_features
 from .probing import probed
 from .values import Operation, Value
 
@@ -22,7 +22,7 @@ def _numbers(tensor: Any) -> np.ndarray | None:
 
 def _constant(recorder: Recorder, *tensors: Any) -> None:
     if any(recorder.of(t) is not None for t in tensors):
-        raise NotALayout
+        raise LayoutError
 
 
 def convolved(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Tracked:
@@ -31,7 +31,7 @@ def convolved(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.
     known = recorder.of(x)
     _constant(recorder, weight, bias)
     if known is None or weight.dim() not in (3, 4) or x.dim() != weight.dim():
-        raise NotALayout
+        raise LayoutError
     t = with_features(known, x.dim() - weight.dim() + 1, recorder.where)
     if is_transposed:
         if bias is None:
@@ -64,7 +64,7 @@ def linear(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Ten
     if name == "addmm":
         bias, x, weight = args[:3]
         if kwargs.get("beta", 1) != 1 or kwargs.get("alpha", 1) != 1:
-            raise NotALayout
+            raise LayoutError
     elif name == "linear":
         x, weight, bias = args[0], args[1].t(), args[2] if len(args) > 2 else None
     else:
@@ -72,11 +72,11 @@ def linear(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Ten
     _constant(recorder, weight, bias)
     known = recorder.of(x)
     if known is None or weight.dim() != 2:
-        raise NotALayout
+        raise LayoutError
     lead = len(known.dims) - 1
     inner = [dim for dim in known.dims[:-1] if any(a.kind == "feature" for a in dim)]
     if inner:
-        raise NotALayout  # taken apart by `rows`
+        raise LayoutError  # taken apart by `rows`
     t = with_features(known, lead, recorder.where)
     where = recorder.where or "linear"
     parameters = {"weight": _shared(recorder, weight.t()), "bias": _shared(recorder, bias)}
@@ -92,7 +92,7 @@ def rows(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tenso
     """A linear layer along the last axis of [.., C, L]: a convolution of width 1 says it, over the axes turned."""
     try:
         return linear(recorder, func, args, kwargs, out)
-    except NotALayout:
+    except LayoutError:
         name = func.overloadpacket.__name__
         if name == "addmm":
             bias, x, weight = args[:3]
@@ -109,11 +109,11 @@ def _along_last(recorder: Recorder, known: Tracked, weight: Any, bias: Any, size
     """[(N, .., M) flattened, K] @ [K, size]: a block matrix over M * K."""
     first, last = known.dims[0], known.dims[1]
     if len(known.dims) != 2 or any(a.kind != "feature" for a in last):
-        raise NotALayout
+        raise LayoutError
     outer = tuple(a for a in first if a.kind != "feature")
     inner = [a for a in first if a.kind == "feature"]
     if first[: len(outer)] != outer or len(inner) != 1:
-        raise NotALayout
+        raise LayoutError
     count, width = inner[0].size, last[0].size
     kernel = _numbers(weight.t())
     assert kernel is not None
@@ -138,7 +138,7 @@ def normalized(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) 
     eps = args[7] if name in ("native_batch_norm", "cudnn_batch_norm") else args[6]
     known = recorder.of(x)
     if known is None:
-        raise NotALayout
+        raise LayoutError
     if training:
         result = out[0] if isinstance(out, tuple | list) else out
         recorder.untold(
@@ -165,19 +165,17 @@ def avg_pooled(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch
     """Average pools, adaptive ones too."""
     known = recorder.of(args[0])
     if known is None:
-        raise NotALayout
+        raise LayoutError
     adaptive = func.overloadpacket.__name__.startswith("_adaptive") or "adaptive" in func.overloadpacket.__name__
     t = with_features(known, len(known.dims) - 3, recorder.where)
     size, shape = t.shape[-2:], tuple(out.shape[-3:])
     if adaptive:
         kernel = stride = tuple(n // o for n, o in zip(size, shape[1:], strict=True))
-        padding: tuple[int, ...] = (0, 0)
+        padding: Any = (0, 0)
         plain = all(n % o == 0 for n, o in zip(size, shape[1:], strict=True))
     else:
-        _, kernel, stride, padding, ceil, counted, divisor = [
-            *args,
-            *(None, [], [0, 0], False, True, None)[len(args) - 1 :],
-        ]
+        defaults: list[Any] = [None, [], [0, 0], False, True, None]
+        _, kernel, stride, padding, _, counted, divisor = list(args) + defaults[len(args) - 1 :]
         kernel, padding = tuple(kernel), tuple(padding)
         stride = tuple(stride) or kernel
         kernel, stride, padding = ((v * 2 if len(v) == 1 else v) for v in (kernel, stride, padding))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from .layout import NotALayout, Tracked, aligned, is_list, new_list_axis, with_features
+from .layout import LayoutError, Tracked, aligned, is_list, new_list_axis, with_features
 from .probing import probed
 from .values import Operation, OverTime, Value
 
@@ -28,7 +28,7 @@ def concatenated(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: tor
     dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % out.dim()
     given = [t for t in args[0] if t.numel()]  # an empty tensor that a record starts with
     if any(recorder.of(t) is None and bool(t.any()) for t in given):
-        raise NotALayout
+        raise LayoutError
     starts = np.cumsum([0, *(t.shape[dim] for t in given)])
     places = [int(a) for a, t in zip(starts, given, strict=False) if recorder.of(t) is not None]
     parts = _tracked(recorder, [t for t in given if recorder.of(t) is not None])  # zeros add nothing
@@ -40,7 +40,7 @@ def concatenated(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: tor
 def _tracked(recorder: Recorder, tensors: Any) -> list[Tracked]:
     found = [recorder.of(t) for t in tensors]
     if any(t is None for t in found):
-        raise NotALayout
+        raise LayoutError
     return [t for t in found if t is not None]
 
 
@@ -96,7 +96,7 @@ def expanded(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.T
     """expand and repeat: what is repeated along a new axis is a list of one value."""
     known = recorder.of(args[0])
     if known is None:
-        raise NotALayout
+        raise LayoutError
     dims = ((),) * (out.dim() - len(known.dims)) + known.dims
     shape = Tracked(dims, known.values, known.lists).shape
     added = [i for i, (a, b) in enumerate(zip(shape, out.shape, strict=True)) if a != b]
@@ -118,7 +118,7 @@ def reduced(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> 
     """sum, mean and max over time, or over the pixels of one value."""
     known = recorder.of(args[0])
     if known is None:
-        raise NotALayout
+        raise LayoutError
     how = {"amax": "max"}.get(func.overloadpacket.__name__, func.overloadpacket.__name__)
     rank = len(known.dims)
     dims = args[1] if len(args) > 1 else kwargs.get("dim")
@@ -130,7 +130,7 @@ def reduced(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> 
             found = _over_list(found, d, how, bool(keep))
         return [found, None] if isinstance(out, tuple | list) else found
     if how == "max" or any(a.kind != "feature" for d in dims for a in known.dims[d]):
-        raise NotALayout
+        raise LayoutError
     pooled = _pooled(recorder, known, dims, how)
     return pooled if pooled is not None else probed(recorder, known, func, args, kwargs, out)
 

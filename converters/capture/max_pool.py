@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils._python_dispatch import _disable_current_modes
 
-from .layout import Axis, NotALayout, Tracked, with_features
+from .layout import Axis, LayoutError, Tracked, with_features
 from .population import NeuronCall
 from .values import Operation, Value, is_binary
 
@@ -28,7 +28,7 @@ def max_pool(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) ->
     result = out[0] if isinstance(out, tuple | list) else out
     known = recorder.of(args[0])
     if known is None:
-        raise NotALayout
+        raise LayoutError
     t = with_features(known, len(known.dims) - 3, recorder.where)
     if not all(is_binary(value) or _spikes_of_the_data(recorder, value, args[0]) for value in t.all()):
         recorder.untold(result, WHAT, REMEDY)

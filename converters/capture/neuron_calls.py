@@ -10,7 +10,7 @@ from torch import nn
 
 from dalif_deploy.hw_models.errors import UserError
 
-from .layout import Axis, NotALayout, Tracked, new_list_axis, with_features
+from .layout import Axis, LayoutError, Tracked, new_list_axis, with_features
 from .population import Neuron, NeuronCall, Population
 from .values import NeuronValue, Untold
 
@@ -57,7 +57,7 @@ class NeuronCalls:
                 remedy="use a neuron module of its own for each layer",
             )
         values = known.values if steps is None else known.values.reshape(-1)
-        each = [known.values[()]] if steps is None else list(values)
+        each: list[Any] = [known.values[()]] if steps is None else list(values)
         spikes = _by_step(done.spikes, neuron, steps, done.x.shape)
         membranes = None if done.membranes is None else _by_step(done.membranes, neuron, steps, done.x.shape)
         population.inputs += each
@@ -69,7 +69,7 @@ class NeuronCalls:
         return done.output
 
     def _population(self, name: str, module: nn.Module, neuron: Neuron, done: NeuronCall) -> Population:
-        before = set()
+        before: set[Population] = set()
         for state, tensor in done.states_in.items():
             known = self._recorder.of(tensor)
             if known is None:
@@ -134,7 +134,7 @@ def _steps(name: str, known: Tracked, neuron: Neuron) -> tuple[int | None, Track
         if isinstance(neuron.time_axis, str) and neuron.time_axis == "made":
             tidy = with_features(known, 1, name)
             if tidy.lists:
-                raise NotALayout
+                raise LayoutError
             time = new_list_axis(neuron.steps[1] or 1)
             values = np.empty(time.size, dtype=object)
             values[:] = [tidy.values[()]] * time.size
@@ -143,7 +143,7 @@ def _steps(name: str, known: Tracked, neuron: Neuron) -> tuple[int | None, Track
             tidy = with_features(known, 1, name)
             (batch,) = [a for a in tidy.dims[0] if a.size > 1 or a.kind == "batch"]
             if batch.kind != "batch" or tidy.lists:
-                raise NotALayout
+                raise LayoutError
             return None, tidy
         if neuron.time_axis == "squeezed":
             tidy = with_features(known, 1, name)
@@ -153,9 +153,9 @@ def _steps(name: str, known: Tracked, neuron: Neuron) -> tuple[int | None, Track
             first, second = tidy.dims[:2]
             (time,), (batch,) = (first, second) if neuron.time_axis == 0 else (second, first)
         if (batch.kind, time.kind) != ("batch", "list"):
-            raise NotALayout
+            raise LayoutError
         return time.size, tidy
-    except (NotALayout, ValueError) as error:
+    except (LayoutError, ValueError) as error:
         asked = {
             None: "[N, ...], one step",
             0: "[T, N, ...]",
@@ -164,7 +164,7 @@ def _steps(name: str, known: Tracked, neuron: Neuron) -> tuple[int | None, Track
             "made": "[N, ...]",
         }
         raise UserError(
-            f"this neuron takes {asked[neuron.time_axis]}, and gets {_words(known)}",
+            f"this neuron takes {asked.get(neuron.time_axis, '[N, ...]')}, and gets {_words(known)}",
             where=name,
             remedy="check the step mode, and say which axis of the example is time (time_axis)",
         ) from error

@@ -18,6 +18,7 @@ Shape = tuple[int, ...]
 def numbers(value: Any, shape: Shape) -> np.ndarray:
     """float64 of `shape` from a number or tensor that broadcasts against it; (C,) means channels of (C, H, W)."""
     array = value.detach().to(torch.float64).numpy() if isinstance(value, torch.Tensor) else np.asarray(value, float)
+    array = np.asarray(array)
     array = np.squeeze(array, axis=0) if array.ndim == len(shape) + 1 and len(array) == 1 else array
     try:
         return np.array(np.broadcast_to(array, shape))
@@ -27,7 +28,7 @@ def numbers(value: Any, shape: Shape) -> np.ndarray:
 
 def below(threshold: np.ndarray) -> np.ndarray:
     """The largest float below: firing above it (NIR) is firing on the threshold itself."""
-    return np.nextafter(threshold, -np.inf)
+    return np.asarray(np.nextafter(threshold, -np.inf))
 
 
 def leaky(
@@ -86,7 +87,8 @@ def late_subtraction(
         U[t+1] = beta U[t] + I[t+1] - S[t] threshold
 
     A subtraction at once takes beta * threshold from U[t+1]; what is missing, (1 - beta) * threshold, comes by a
-    synapse of each neuron onto itself (over `gain`, which all input is multiplied by). Behind a current filter a second synapse, a step later, takes back what the
+    synapse of each neuron onto itself (over `gain`, which all input is multiplied by).
+    Behind a current filter a second synapse, a step later, takes back what the
     filter (alpha) keeps of the first.
     """
     missing = (1 - numbers(beta, shape)) * numbers(threshold, shape) / numbers(gain, shape)

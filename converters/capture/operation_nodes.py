@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import nir
 import numpy as np
 
+from dalif_deploy.hw_models.errors import UserError
+
 from .apply import constant_part
 from .values import Operation, Value
 
@@ -40,6 +42,10 @@ def operation_nodes(graph: GraphBuilder, op: Operation, sources: list[Names]) ->
         return _channel_matrix(graph, op, given, sources[0])
     if op.kind == "both":
         return both_nodes(graph, op, sources, op.shape)
+    if op.kind == "product":
+        raise UserError(
+            "a product of two signals; neurons on the chip add", where=op.name, remedy="multiply by constants only"
+        )
     return None
 
 

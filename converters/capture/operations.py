@@ -10,7 +10,7 @@ import torch
 
 from .arithmetic import ARITHMETIC
 from .layout import (
-    NotALayout,
+    LayoutError,
     Tracked,
     is_list,
     permuted,
@@ -71,9 +71,9 @@ def copied(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> T
     """`a.copy_(b)`."""
     found = recorder.of(args[1])
     if found is None:
-        raise NotALayout
+        raise LayoutError
     if tuple(args[0].shape) != found.shape:
-        raise NotALayout
+        raise LayoutError
     return found
 
 
@@ -94,12 +94,9 @@ def squeezed(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) ->
     asked = range(len(known.dims)) if len(args) < 2 else np.ravel(args[1]) % len(known.dims)
     gone = [int(d) for d in asked if known.shape[int(d)] == 1]
     if any(axis.kind == "batch" for d in gone for axis in known.dims[d]):
-        raise NotALayout
+        raise LayoutError
     for d in sorted(gone, reverse=True):
-        if is_list(known, d):
-            known = selected(known, d, 0)
-        else:
-            known = regrouped_without(known, d, recorder.where)
+        known = selected(known, d, 0) if is_list(known, d) else regrouped_without(known, d, recorder.where)
     return known
 
 
@@ -141,7 +138,8 @@ def chosen(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> A
 def cut(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> Any:
     """`x[a:b]`."""
     known = _of(recorder, args[0])
-    dim, start, end, step = [*args[1:], *(0, None, None, 1)[len(args) - 1 :]]
+    defaults: list[Any] = [0, None, None, 1]
+    dim, start, end, step = list(args[1:]) + defaults[len(args) - 1 :]
     dim = int(dim) % len(known.dims)
     if tuple(out.shape) == known.shape:
         return known
@@ -199,8 +197,13 @@ def ranked(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> T
     known = _of(recorder, args[0])
     dim = int(args[1]) % len(known.dims)
     if len(known.features) != 1 or not any(a.kind == "feature" for a in known.dims[dim]):
-        raise NotALayout
+        raise LayoutError
     return known.mapped(lambda value: Ranked(value.shape, value))
+
+
+def compared(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> Tracked:
+    """A threshold that a forward holds itself."""
+    return recorder.inline.compared(recorder, func, args, kwargs, out)
 
 
 def _not_negative(value: object) -> bool:
@@ -212,7 +215,7 @@ def _not_negative(value: object) -> bool:
 def _of(recorder: Recorder, tensor: Any) -> Tracked:
     known = recorder.of(tensor)
     if known is None:
-        raise NotALayout
+        raise LayoutError
     return known
 
 
@@ -234,6 +237,7 @@ HANDLERS: dict[str, Handler] = {
     **_table(parted, "split split_with_sizes chunk"),
     **_table(max_pool, "max_pool2d_with_indices max_pool2d max_pool1d mkldnn_max_pool2d"),
     **_table(ranked, "_softmax _log_softmax softmax log_softmax"),
+    **_table(compared, "gt ge"),
     **_table(rectified, "relu clamp clamp_min hardtanh"),
     **_table(
         linear_in_features,

@@ -10,8 +10,14 @@ import nir
 import torch
 from torch import nn
 
+from dalif_deploy.hw_models.errors import UserError
+
 if TYPE_CHECKING:
     from .values import Value
+
+
+class UnknownNeuronError(UserError):
+    """A neuron of a framework whose table does not have it."""
 
 
 @dataclass

@@ -10,7 +10,7 @@ import torch
 
 from dalif_deploy.hw_models.errors import UserError
 
-from .layout import Axis, NotALayout, Tracked, reshaped_value
+from .layout import Axis, LayoutError, Tracked, reshaped_value
 from .values import Operation, Value
 
 if TYPE_CHECKING:
@@ -23,16 +23,16 @@ def probed(recorder: Recorder, known: Tracked, func: Any, args: Any, kwargs: Any
     """`func`, which acts on the features of its first argument only, applied to each value.
 
     Raises:
-        NotALayout: it acts on batch or time too, or is not linear.
+        LayoutError: it acts on batch or time too, or is not linear.
     """
     lead = next((i for i, dim in enumerate(known.dims) if any(a.kind == "feature" for a in dim)), len(known.dims))
     if any(a.kind != "feature" for dim in known.dims[lead:] for a in dim):
-        raise NotALayout
+        raise LayoutError
     while lead > 1 and not known.dims[lead - 1]:  # an axis of size 1 that the operation may stretch
         lead -= 1
     given = known.shape[lead:]
     if tuple(out.shape[:lead]) != known.shape[:lead]:
-        raise NotALayout
+        raise LayoutError
     shape = tuple(out.shape[lead:])
     name = recorder.where or func.overloadpacket.__name__
     kind = func.overloadpacket.__name__
@@ -63,5 +63,5 @@ def _matrix(
         zero = func(torch.zeros_like(basis[:1]), *args[1:], **kwargs)
         moved = func(basis, *args[1:], **kwargs).reshape(columns, rows)
     if zero.any():
-        raise NotALayout
+        raise LayoutError
     return np.ascontiguousarray(moved.numpy().T)

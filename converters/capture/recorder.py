@@ -8,6 +8,7 @@ from typing import Any
 from unittest import mock
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves
@@ -15,11 +16,13 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from dalif_deploy.hw_models.errors import UserError
 
+from .circular_padding import pad
 from .frameworks.handwritten import Tried
-from .layout import NotALayout, Tracked, aligned, single
+from .inline_neurons import InlineNeurons
+from .layout import LayoutError, Tracked, aligned, single
 from .neuron_calls import NeuronCalls
 from .operations import HANDLERS, UNTRACKED
-from .population import Neuron, Population
+from .population import Neuron, Population, UnknownNeuronError
 from .values import Untold
 
 Rewrite = dict[str, str]
@@ -42,7 +45,7 @@ class Recorder(TorchDispatchMode):
         batch: int,
         rewrite: Rewrite | None = None,
     ):
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.batch = batch
         self.rewrite = rewrite or {}
         self.tracked: Any = WeakTensorKeyDictionary()
@@ -51,6 +54,7 @@ class Recorder(TorchDispatchMode):
         self._views: Any = WeakTensorKeyDictionary()
         self._neuron_of, self._names = neuron_of, names
         self._tried = Tried()
+        self.inline = InlineNeurons()
         self._path: list[str] = []
 
     @property
@@ -88,10 +92,16 @@ class Recorder(TorchDispatchMode):
             if isinstance(inner, nn.Module):
                 return call(inner, *args, **kwargs)
             name = self._names.get(id(module), self.where)
-            neuron = self._neuron_of(name, module)
+            refused = None
+            try:
+                neuron = self._neuron_of(name, module)
+            except UnknownNeuronError as error:
+                neuron, refused = None, error
             if neuron is None and any(self.of(a) is not None for a in args):
                 with _disable_current_modes(), mock.patch.object(nn.Module, "__call__", original):
                     neuron = self._tried(module, args)
+            if neuron is None and refused is not None:
+                raise refused
             self._path.append(name)
             try:
                 if neuron is None:
@@ -101,7 +111,7 @@ class Recorder(TorchDispatchMode):
             finally:
                 self._path.pop()
 
-        with torch.no_grad(), mock.patch.object(nn.Module, "__call__", call), self:
+        with torch.no_grad(), mock.patch.object(nn.Module, "__call__", call), mock.patch.object(F, "pad", pad), self:
             yield
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -115,12 +125,15 @@ class Recorder(TorchDispatchMode):
             return out
         if name == "max_pool2d_with_indices" and (out := self._pooled_otherwise(func, args)) is not None:
             return out
+        asked = args
+        if name.endswith("_") and name != "copy_" and args[0] not in self.tracked:
+            asked = (args[0].clone(), *args[1:])  # what a constant was before it is written over
         out = func(*args, **kwargs)
         if name == "select" or (name in ("slice", "alias", "view") and args[0] in self._views):
             self._note_view(name, args, out)  # a buffer that is written into already
         if name in UNTRACKED:
             return out
-        self._follow(name, func, args, kwargs, out)
+        self._follow(name, func, asked, kwargs, out)
         return out
 
     def _follow(self, name: str, func: Any, args: Any, kwargs: Any, out: Any) -> None:
@@ -138,9 +151,9 @@ class Recorder(TorchDispatchMode):
         handler = HANDLERS.get(plain)
         try:
             if handler is None:
-                raise NotALayout
+                raise LayoutError
             found = handler(self, func, args, kwargs, out)
-        except NotALayout:
+        except LayoutError:
             what = f"the operation {plain} mixes what NIR keeps apart, or has no node in NIR"
             for result in results:
                 self.untold(result, what, "leave it out, or do it after the network")

@@ -77,15 +77,15 @@ def run_module(
                     failed.append((attempt.reached - 1, error))
         if all(isinstance(error, UserError) for _, error in failed):
             break  # float32 would fail alike
-    _, error = max(failed, key=lambda pair: pair[0])
-    if isinstance(error, UserError):
-        raise error
-    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    _, furthest = max(failed, key=lambda pair: pair[0])
+    if isinstance(furthest, UserError):
+        raise furthest
+    text = (str(furthest).strip() or type(furthest).__name__).splitlines()[0]
     raise UserError(
         f"the module can't be run on the example {list(example.shape)}: {text}",
         where=type(model).__name__,
         remedy="check the example's shape, and say which of its axes is time (time_axis)",
-    ) from error
+    ) from furthest
 
 
 @contextmanager
@@ -177,6 +177,7 @@ class _Attempt:
                 remedy="build it with neurons of snnTorch, SpikingJelly, Norse, sinabs or dalif_deploy; a trained ReLU "
                 "network is converted by dalif_deploy.convert",
             )
+        recorder.inline.resolve()
         found = [_first(recorder, out) for out in outputs]
         taken = max(len(p.inputs) for p in recorder.populations)
         return Run(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ import torch
 from torch import nn
 
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.graph import flatten_graph
 from dalif_deploy.hw_models.reference import FloatRecording, run_reference
 
-from ..source import Source, source_of_graph
+from ..source import Source
 from .build_graph import GraphBuilder
 from .decision import Decision, decide
 from .fold import Signatures, fold
@@ -74,20 +74,23 @@ def source_of_module(
         )
     dt = _dt(run.populations)
     graph, decision, builder = _graph(run, dt)
-    source = source_of_graph(graph)
-    reference = run_reference(source.graph, run.data.double().numpy(), dt=dt, steps=None if run.moving else run.steps)
-    verification = verify(run.populations, builder.node_of, source.graph.nodes, reference, dt=dt, exact=run.exact)
+    flat = flatten_graph(graph)
+    reference = run_reference(flat, run.data.double().numpy(), dt=dt, steps=None if run.moving else run.steps)
+    verification = verify(run.populations, builder.node_of, flat.nodes, reference, dt=dt, exact=run.exact)
     _check_result(run, decision, reference, verification)
     digest = hashlib.sha256()
     for key, value in sorted(model.state_dict().items()):
         if isinstance(value, torch.Tensor):
             digest.update(key.encode() + np.ascontiguousarray(value.detach().cpu().numpy()).tobytes())
     highest = float(example.max())
-    return replace(
-        source,
+    return Source(
         path=Path(type(model).__name__),
+        graph=graph,
+        dt=dt,
         dt_from=", ".join(table.framework_of(model)) or "the module",
         steps=run.steps if run.own_loop or run.moving else steps,
+        input_step=None,
+        checkpoint=False,
         sha256=digest.hexdigest(),
         input_highest=highest if highest > 0 else 1.0,
         verification=verification,

@@ -134,8 +134,8 @@ def _first_difference(stacks: list[Any], sample: int) -> tuple[int, int] | None:
 
 
 def _described(
-    p: Population, name: str, nodes: Any, run: FloatRecording, sample: int, step: int, place: tuple[int, ...], dt: float,
-    own: np.ndarray, found: np.ndarray,
+    p: Population, name: str, nodes: Any, run: FloatRecording, sample: int, step: int, place: tuple[int, ...],
+    dt: float, own: np.ndarray, found: np.ndarray,
 ) -> _Difference:  # fmt: skip
     dynamics = neuron_dynamics(name, nodes[name], dt)
     assert dynamics.threshold is not None
@@ -166,7 +166,8 @@ def _error(d: _Difference, sample: int) -> UserError:
     graph = verb.get(d.graph, f"gives {d.graph:g}")
     at = "" if d.membrane is None else f" (membrane {d.membrane:.9g}, threshold {d.threshold:.9g})"
     return UserError(
-        f"at step {d.step} of sample {sample}, neuron {list(d.neuron)} {own} in the module and {graph} in the graph{at}",
+        f"at step {d.step} of sample {sample}, neuron {list(d.neuron)} {own} in the module and {graph} in the graph"
+        + at,
         where=d.population.name,
         remedy="this neuron does something that its NIR node doesn't: report it with the network",
     )

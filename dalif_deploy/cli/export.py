@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help=f"What to export: {listed(file_sources())}.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help=f"What to export: {listed(file_sources())}; or FILE.py:NAME or package.module:NAME, a function, class "
+            "or module in your own code, which is run."
+        ),
+    ],
     target: Annotated[str, typer.Option(help=f"{listed(TARGETS)}.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
     chip: Annotated[
@@ -51,6 +57,18 @@ def export(
         str | None,
         typer.Option(help="One scale a layer or channel; layer, or what it was trained with, by default."),
     ] = None,
+    weights: Annotated[str | None, typer.Option(help="Of FILE.py:NAME: its state_dict, from torch.save.")] = None,
+    example: Annotated[
+        str | None,
+        typer.Option(metavar="NAME:SPLIT|FILE.npz", help="Of FILE.py:NAME: samples that it is run and verified on."),
+    ] = None,
+    time_axis: Annotated[
+        int | None, typer.Option(help="Of FILE.py:NAME: axis of the example that is time; 1 for [N, T, ...].")
+    ] = None,
+    rewrite: Annotated[
+        list[str] | None,
+        typer.Option(help="Of FILE.py:NAME: max-pool=after-spikes or max-pool=average, for max pools over currents."),
+    ] = None,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
     json_file: JsonOption = None,
     force: ForceOption = False,
@@ -60,13 +78,22 @@ def export(
 
     Example: dalif-export runs/x/model.pt --target lava --chip loihi2 -o exported
     """
+    from dalif_deploy.converters.capture.user_code import names_user_code
     from dalif_deploy.converters.export_network import export_network
     from dalif_deploy.converters.export_request import ExportRequest
     from dalif_deploy.hw_models.compiler.scale_problem import scale_rule
     from dalif_deploy.reports.export_table import print_export
 
     chosen(TARGETS, target, "target")
-    source = load_source(model, ReadRequest(dt))
+    if names_user_code(str(model)):
+        from dalif_deploy.cli.user_network import user_network
+
+        source = user_network(
+            str(model), weights=weights, example=example, data_root=data_root, steps=steps, time_axis=time_axis,
+            rewrite=rewrite or [],
+        )  # fmt: skip
+    else:
+        source = load_source(model, ReadRequest(dt))
     data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root, steps or source.steps)
     rule = None
     if scale is not None or scale_group is not None:

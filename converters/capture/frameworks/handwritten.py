@@ -21,7 +21,6 @@ from ..neuron_nodes import late_subtraction, leaky
 from ..population import Neuron, NeuronCall, NeuronNodes
 
 BISECTIONS = 80
-FOREIGN = ("torch.", "snntorch.", "spikingjelly.", "norse.", "sinabs.", "dalif_deploy.")
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,7 @@ class Tried:
 
 
 def _may_be_one(module: nn.Module, args: tuple[Any, ...]) -> bool:
-    kind = type(module).__module__
-    if kind.startswith(FOREIGN) or isinstance(module, nn.Sequential | nn.ModuleList):
+    if type(module).__module__.startswith("torch.") or isinstance(module, nn.Sequential | nn.ModuleList):
         return False
     if len(args) != 1 or not isinstance(args[0], torch.Tensor) or not args[0].is_floating_point():
         return False
@@ -89,7 +87,8 @@ def _call(module: nn.Module, membrane: str) -> Callable[..., NeuronCall]:
 
 
 def _attributes(module: nn.Module) -> dict[str, Any]:
-    return {**vars(module), **dict(module.named_buffers(recurse=False))}
+    memories = module.__dict__.get("_memories", {})  # SpikingJelly's
+    return {**vars(module), **dict(module.named_buffers(recurse=False)), **memories}
 
 
 def _run(module: nn.Module, inputs: list[torch.Tensor], membrane: str) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -150,30 +149,30 @@ def _coefficients(module: nn.Module, membrane: str, shape: tuple[int, ...], dtyp
         fires = _run(module, [level(middle)], membrane)[0][0][0].numpy() != 0
         low, high = np.where(fires, low, middle), np.where(fires, middle, high)
     threshold = _compact(gain * low + offset)
-    reset = _reset(module, membrane, level(high * 1.25), zero, beta, gain, offset, threshold, high * 1.25)
+    reset = _reset(module, membrane, level(high * 1.25), level(weak), beta, gain, offset, threshold, high * 1.25)
     return None if reset is None else Coefficients(beta, gain, offset, threshold, reset)
 
 
 def _reset(
-    module: nn.Module, membrane: str, strong: torch.Tensor, zero: torch.Tensor, beta: Any, gain: Any, offset: Any,
+    module: nn.Module, membrane: str, strong: torch.Tensor, weak: torch.Tensor, beta: Any, gain: Any, offset: Any,
     threshold: Any, high: np.ndarray,
 ) -> str | None:  # fmt: skip
-    (spikes, after), (_, later) = _run(module, [strong, zero], membrane)
+    (spikes, after), (_, later) = _run(module, [strong, weak], membrane)
     if not bool((spikes == 1).all()):
         return None
-    charged = gain * high + offset
-    after, later = after[0].numpy(), later[0].numpy()
+    charged, added = gain * high + offset, gain * weak[0].double().numpy() + offset
+    at_once, next_step = after[0].numpy(), later[0].numpy()
 
     def near(a: Any, b: Any) -> bool:
         return bool(np.abs(a - b).max() <= 1e-6 * max(float(np.abs(charged).max()), 1e-9))
 
-    if near(after, 0.0):
+    if near(at_once, 0.0) and near(next_step, added):
         return "zero"
-    if near(after, charged - threshold):
+    if near(at_once, charged - threshold):
         return "subtract"
-    if near(after, charged) and near(later, beta * charged + offset - threshold):
+    if near(at_once, charged) and near(next_step, beta * charged + added - threshold):
         return "late"
-    if near(after, charged) and near(later, offset):
+    if near(at_once, charged) and near(next_step, added):
         return "zero"  # wiped before the next input comes in: the same
     return None
 

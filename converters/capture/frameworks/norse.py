@@ -7,12 +7,9 @@ from typing import Any
 
 import nir
 import torch
-from torch import nn
-
-from dalif_deploy.hw_models.errors import UserError
 
 from ..neuron_nodes import leaky, numbers
-from ..population import Neuron, NeuronCall, NeuronNodes
+from ..population import Neuron, NeuronCall, NeuronNodes, UnknownNeuronError
 
 CELLS = {
     "LIFCell": "lif", "LIF": "lif", "LIFRecurrentCell": "lif", "LIFRecurrent": "lif",
@@ -22,7 +19,7 @@ CELLS = {
 }  # fmt: skip
 
 
-def neuron(name: str, module: nn.Module) -> Neuron | None:
+def neuron(name: str, module: Any) -> Neuron | None:
     """How a module of Norse is called, None if it is none of its neurons."""
     from norse.torch.module import snn
     from norse.torch.module.encode import ConstantCurrentLIFEncoder
@@ -44,7 +41,7 @@ def neuron(name: str, module: nn.Module) -> Neuron | None:
         return None
     kind = CELLS.get(type(module).__name__)
     if kind is None:
-        raise UserError(
+        raise UnknownNeuronError(
             f"Norse's {type(module).__name__} is no neuron of the LIF family that NIR can say",
             where=name,
             remedy=f"use one of {', '.join(CELLS)}",

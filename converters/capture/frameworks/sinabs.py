@@ -12,7 +12,7 @@ from torch import nn
 from dalif_deploy.hw_models.errors import UserError
 
 from ..neuron_nodes import below, leaky, numbers
-from ..population import Neuron, NeuronCall, NeuronNodes
+from ..population import Neuron, NeuronCall, NeuronNodes, UnknownNeuronError
 
 KNOWN = ("IAF", "LIF", "ExpLeak", "IAFSqueeze", "LIFSqueeze", "ExpLeakSqueeze", "IAFRecurrent", "LIFRecurrent")
 
@@ -26,21 +26,17 @@ def neuron(name: str, module: nn.Module) -> Neuron | None:
         return None
     kind = type(module).__name__
     if kind not in KNOWN:
-        raise UserError(
+        raise UnknownNeuronError(
             f"sinabs' {kind} is no neuron of the LIF family that NIR can say",
             where=name,
             remedy=f"use one of {', '.join(KNOWN)}",
         )
     _check(name, module)
     squeezed = isinstance(module, SqueezeMixin)
-    steps = (None, None)
-    if squeezed:
-        steps = tuple(n if n is not None and n > 0 else None for n in (module.batch_size, module.num_timesteps))
     return Neuron(
         _call(name, module, squeezed),
         lambda shape: _nodes(module, shape),
         time_axis="squeezed" if squeezed else 1,
-        steps=steps,  # type: ignore[arg-type]
         fires=module.spike_fn is not None,
     )
 
@@ -68,13 +64,16 @@ def with_time(model: nn.Module, example: torch.Tensor) -> torch.Tensor | None:
     """[N, T, *shape] of what squeezing layers take, [N * T, *shape]."""
     from sinabs.layers.reshape import SqueezeMixin
 
+    module: Any
     for module in model.modules():
         if isinstance(module, SqueezeMixin):
             batch, steps = module.batch_size, module.num_timesteps
             if steps > 1 and len(example) % steps == 0:
-                return example.unflatten(0, (-1, steps))
+                split: torch.Tensor = example.unflatten(0, (-1, steps))
+                return split
             if batch > 0 and len(example) % batch == 0 and len(example) > batch:
-                return example.unflatten(0, (batch, -1))
+                split = example.unflatten(0, (batch, -1))
+                return split
             return None
     return None
 
@@ -156,8 +155,10 @@ def _recurrent(nodes: NeuronNodes, connect: nn.Module, shape: tuple[int, ...]) -
     ]
     if len(layers) != 1 or not isinstance(layers[0], nn.Linear) or len(shape) != 1:
         raise UserError("a recurrent connection that is not one Linear layer", remedy="use rec_connect=nn.Linear(n, n)")
-    (layer,) = layers
-    weight = numbers(layer.weight, layer.weight.shape)
+    layer: Any = layers[0]
+    weight = numbers(layer.weight, tuple(layer.weight.shape))
     bias = layer.bias
-    nodes.around["recurrent"] = nir.Linear(weight) if bias is None else nir.Affine(weight, numbers(bias, bias.shape))
+    nodes.around["recurrent"] = (
+        nir.Linear(weight) if bias is None else nir.Affine(weight, numbers(bias, tuple(bias.shape)))
+    )
     nodes.edges += [("", "recurrent"), ("recurrent", "")]

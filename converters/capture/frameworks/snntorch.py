@@ -13,7 +13,7 @@ from torch import nn
 from dalif_deploy.hw_models.errors import UserError
 
 from ..neuron_nodes import late_subtraction, leaky, numbers
-from ..population import Neuron, NeuronCall, NeuronNodes
+from ..population import Neuron, NeuronCall, NeuronNodes, UnknownNeuronError
 
 STATES = {
     "Leaky": ("mem",),
@@ -33,7 +33,7 @@ def neuron(name: str, module: nn.Module) -> Neuron | None:
         return None
     kind = next((c.__name__ for c in type(module).__mro__ if c.__name__ in STATES), None)
     if kind is None:
-        raise UserError(
+        raise UnknownNeuronError(
             f"snnTorch's {type(module).__name__} is no neuron of the LIF family that NIR can say",
             where=name,
             remedy=f"use one of {', '.join(STATES)}",

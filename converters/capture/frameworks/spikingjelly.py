@@ -8,10 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from dalif_deploy.hw_models.errors import UserError
-
 from ..neuron_nodes import below, leaky, numbers
-from ..population import Neuron, NeuronCall, NeuronNodes
+from ..population import Neuron, NeuronCall, NeuronNodes, UnknownNeuronError
 
 KNOWN = ("IFNode", "LIFNode", "ParametricLIFNode")
 
@@ -24,7 +22,7 @@ def neuron(name: str, module: nn.Module) -> Neuron | None:
         return None
     kind = type(module).__name__
     if kind not in KNOWN:
-        raise UserError(
+        raise UnknownNeuronError(
             f"SpikingJelly's {kind} is no neuron that NIR can say", where=name, remedy=f"use one of {', '.join(KNOWN)}"
         )
     multi = getattr(module, "step_mode", "m") == "m"

@@ -9,6 +9,8 @@ from types import ModuleType
 import torch
 from torch import nn
 
+from dalif_deploy.hw_models.errors import UserError
+
 from ..population import Neuron
 
 # name -> what is imported wherever it is in use
@@ -49,7 +51,10 @@ def framework_of(model: nn.Module) -> list[str]:
 
 
 def _is_neuron(framework: ModuleType, name: str, module: nn.Module) -> bool:
-    return framework.neuron(name, module) is not None
+    try:
+        return framework.neuron(name, module) is not None
+    except UserError:
+        return True
 
 
 def reset(model: nn.Module) -> None:
