@@ -20,5 +20,8 @@ def test_imports_point_one_way():
 
 def test_hardware_forms_need_no_torch():
     """The Lava worker must not import torch, which hangs inside Lava."""
-    code = "import sys; from dalif_deploy.hw_models.chip_network import file, form; from dalif_deploy.hw_models.samples import recording; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys; from dalif_deploy.hw_models.chip_network import file, form; "
+        "from dalif_deploy.hw_models.samples import recording; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
