@@ -174,7 +174,7 @@ def page(rooms: nx.DiGraph, told: dict[str, list[Step]]) -> str:
             "# A map of the code",
             "",
             "Written by `python docs/draw_map.py`; do not edit. A room is a folder, an arrow an import; what follows",
-            "from other arrows is not drawn. `converters` and `hw_models` lie beside `dalif_deploy` and are linked into it.",
+            "from other arrows is not drawn. `converters` and `hw_models` lie beside `dalif_deploy`, linked into it.",
             "",
             "![Rooms and the imports between them](map-rooms.svg)",
             "",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+
+if TYPE_CHECKING:
+    from dalif_deploy.converters.targets.request import CalibrationData
 
 
 def export(
@@ -71,7 +74,7 @@ def export(
     print_export(artefact, stream=sys.stderr if json_file == "-" else sys.stdout)
 
 
-def _calibration(spec: str, samples: int, data_root: str | None, steps: int | None, model: Path):
+def _calibration(spec: str, samples: int, data_root: str | None, steps: int | None, model: Path) -> CalibrationData:
     from dalif_deploy.converters.source import load_source
     from dalif_deploy.converters.targets.request import CalibrationData
     from dalif_deploy.data import load_data

@@ -13,6 +13,8 @@ from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_c
 from dalif_deploy.data.data_sets import DATA_SETS, NAMES
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from dalif_deploy.training import TrainConfig
 
 
@@ -172,7 +174,7 @@ def _config(
         raise _option_fault(error.errors()[0]) from error
 
 
-def _option_fault(fault: dict) -> Exception:
+def _option_fault(fault: ErrorDetails) -> Exception:
     """What pydantic found, in terms of the command's options."""
     from dalif_deploy.hw_models.errors import UserError
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from dalif_deploy.data.lazy_samples import LazySamples
 from dalif_deploy.data.pickled_array import plain_array, read_plain_pickle
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.damage import damage_in_one_line
+
+if TYPE_CHECKING:
+    from torchvision.datasets import CIFAR10
 
 SHAPE = (3, 32, 32)
 # in each picture a row of 32 * 32 pixels is an image; the labels' files are spelt so
@@ -61,7 +65,7 @@ def load_cifar100(split: str, data_root: str | None) -> LabelledData:
     return _from_pickles(folder, CIFAR100, split, "cifar100", 100)
 
 
-def _batches(cifar: type, split: str) -> list[str]:
+def _batches(cifar: type[CIFAR10], split: str) -> list[str]:
     return [name for name, _ in (cifar.train_list if split == "train" else cifar.test_list)]
 
 
@@ -69,7 +73,7 @@ def _has(folder: Path, names: list[str]) -> bool:
     return all((folder / name).is_file() for name in names)
 
 
-def _download(cifar: type, data_root: str | None, name: str, or_else: str) -> Path:
+def _download(cifar: type[CIFAR10], data_root: str | None, name: str, or_else: str) -> Path:
     root = download_folder(data_root)
     try:
         cifar(str(root), download=True)  # takes its archive where that lies there already
@@ -79,10 +83,11 @@ def _download(cifar: type, data_root: str | None, name: str, or_else: str) -> Pa
             f"{name} is not here and can't be downloaded ({type(error).__name__})",
             remedy=f"give --data-root or $DALIF_DATA with {cifar.base_folder} or {cifar.filename}{or_else}",
         ) from error
-    return root / cifar.base_folder
+    folder: Path = root / cifar.base_folder
+    return folder
 
 
-def _from_pickles(folder: Path, cifar: type, split: str, name: str, classes: int) -> LabelledData:
+def _from_pickles(folder: Path, cifar: type[CIFAR10], split: str, name: str, classes: int) -> LabelledData:
     parts = [_read_batch(folder / each) for each in _batches(cifar, split)]
     images = np.concatenate([images for images, _ in parts]).reshape(-1, *SHAPE)
     return _labelled(images, np.concatenate([labels for _, labels in parts]), classes, name, folder)
@@ -95,7 +100,7 @@ def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
         batch = read_plain_pickle(path)
         images = plain_array(batch["data"])
         labels = batch["labels" if "labels" in batch else "fine_labels"]
-        if (images.dtype, images.ndim, images.shape[1]) != (np.uint8, 2, np.prod(SHAPE)):
+        if (images.dtype, images.ndim, images.shape[1]) != (np.dtype(np.uint8), 2, int(np.prod(SHAPE))):
             raise ValueError(f"data is {images.dtype} of shape {list(images.shape)}")
         # lists within lists may be endless
         if not isinstance(labels, list) or not all(isinstance(label, int) for label in labels):
