@@ -103,7 +103,7 @@ def test_rows_of_the_real_simulation(powercap, monkeypatch):
 def test_a_batch_that_does_not_fit_is_named_as_the_one_that_ran(powercap, monkeypatch):
     network, encoded, _ = run(rows=[(1, 0, 0, 0)] * 4)
     tried, timed = [], []
-    real = batched._Session.run
+    real = batched.Session.run
 
     def little_memory(session, encoded, recording):
         tried.append(encoded.samples)
@@ -111,7 +111,7 @@ def test_a_batch_that_does_not_fit_is_named_as_the_one_that_ran(powercap, monkey
             raise MemoryError
         real(session, encoded, recording)
 
-    monkeypatch.setattr(batched._Session, "run", little_memory)
+    monkeypatch.setattr(batched.Session, "run", little_memory)
 
     def measured(call, counter, samples):
         tried.clear()

@@ -118,7 +118,7 @@ def train(
 
     # a resumed training has the options it was begun with, unless told others: then it says which differ
     begun_with = unfinished_config(out) if resume and out is not None else None
-    config = _config(_present(given), _present(neuron), config_file, begun_with)
+    config = merged_config(_present(given), _present(neuron), config_file, begun_with)
     if print_config:
         print(config.model_dump_json(indent=2))
         return
@@ -150,7 +150,7 @@ def _present(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _config(
+def merged_config(
     given: dict[str, Any], neuron: dict[str, Any], config_file: Path | None, begun_with: dict[str, Any] | None
 ) -> TrainConfig:
     """Options over the file over what a resumed training had, or over the data set's defaults."""

@@ -88,12 +88,12 @@ def _download(cifar: type[CIFAR10], data_root: str | None, name: str, or_else: s
 
 
 def _from_pickles(folder: Path, cifar: type[CIFAR10], split: str, name: str, classes: int) -> LabelledData:
-    parts = [_read_batch(folder / each) for each in _batches(cifar, split)]
+    parts = [read_batch(folder / each) for each in _batches(cifar, split)]
     images = np.concatenate([images for images, _ in parts]).reshape(-1, *SHAPE)
-    return _labelled(images, np.concatenate([labels for _, labels in parts]), classes, name, folder)
+    return labelled_images(images, np.concatenate([labels for _, labels in parts]), classes, name, folder)
 
 
-def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Bytes [n, 3072], red before green before blue, and labels [n]."""
     # not torchvision's own reading: that unpickles whatever code a file holds
     with damage_in_one_line("no batch of CIFAR", where=path, remedy="fetch the data again"):
@@ -112,16 +112,17 @@ def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _from_pictures(folder: Path, split: str) -> LabelledData:
     names, label_file = PICTURES[split]
-    images = np.concatenate([_read_picture(folder / name) for name in names])
-    return _labelled(images, _read_labels(folder / label_file), 10, "cifar10", folder / label_file)
+    images = np.concatenate([read_picture(folder / name) for name in names])
+    return labelled_images(images, read_labels(folder / label_file), 10, "cifar10", folder / label_file)
 
 
-def _read_labels(path: Path) -> np.ndarray:
+def read_labels(path: Path) -> np.ndarray:
+    """[n], as the JSON beside the pictures lists them; `labelled_images` judges them."""
     with damage_in_one_line("no list of labels", where=path, remedy="fetch the data again"):
         return np.asarray(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _read_picture(path: Path) -> np.ndarray:
+def read_picture(path: Path) -> np.ndarray:
     """Bytes [n, 3, 32, 32]."""
     from PIL import Image
 
@@ -135,7 +136,7 @@ def _read_picture(path: Path) -> np.ndarray:
     return np.ascontiguousarray(rows.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2))
 
 
-def _labelled(images: np.ndarray, labels: np.ndarray, classes: int, name: str, where: Path) -> LabelledData:
+def labelled_images(images: np.ndarray, labels: np.ndarray, classes: int, name: str, where: Path) -> LabelledData:
     """Bytes, which take a quarter of the memory, made float a batch at a time."""
     if len(images) == 0 or labels.dtype.kind not in "iu" or labels.shape != (len(images),):
         what = f"no whole number as label for each of {len(images)} images"
