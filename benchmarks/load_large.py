@@ -112,11 +112,11 @@ def report() -> dict[str, Any]:
     mapping, refusal = map_or_refusal(network, encoded)
     counts = count_activity(network, encoded, mapping=mapping)
     made = energy_report(network, encoded, counts, measured=[], does_not_fit=refusal)
-    latency = made["latency"]
+    latency = made.latency
     return {
         "report_seconds": time.monotonic() - began,
-        "messages": made["mapping"].get("traffic"),
-        "longest_step_seconds": latency and latency["longest_step"],
+        "messages": made.mapping.traffic.model_dump() if made.mapping.status == "fits" else None,
+        "longest_step_seconds": latency and latency.longest_step,
     }
 
 

@@ -211,13 +211,13 @@ def verdict_row(name: str, probes: dict[str, Probe | str], rules: list[Rule], at
     if not taken:
         return [name, *["-"] * (len(attributes) + 1), refused]
     best, share = fitting(taken, rules)
-    cells = [" or ".join(dict.fromkeys(_word(getattr(rule, a)) for rule in best)) for a in attributes]
+    cells = [" or ".join(dict.fromkeys(word_of(getattr(rule, a)) for rule in best)) for a in attributes]
     if share < REPRODUCED:
         cells = [f"closest: {cell}" for cell in cells]
     return [name, *cells, f"{share:.1%}", refused]
 
 
-def _word(value: object) -> str:
+def word_of(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -51,7 +51,7 @@ def document() -> str:
     # the file's first layer turns pixels into spikes by 39,600 neurons with a bias each: active at every step
     pixels = int(np.prod(chip_input.shape)) * encoded.steps
     update = load_constants("loihi1_davies2018")["neuron_update_active"].interval("joule").value
-    rows = [(t["name"], f"{t['count']['mean']:,.0f}", t["joules"]["mean"]) for t in energy["terms"]]
+    rows = [(t.name, f"{t.count.mean:,.0f}", t.joules.mean) for t in energy.terms]
     rows.append(("neuron updates of the input layer, active", f"{pixels:,}", pixels * update))
     total = sum(row[2] for row in rows)
     table = "\n".join(f"| {name} | {count} | {readable(joules, 'J')} |" for name, count, joules in rows)

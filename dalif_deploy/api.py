@@ -5,7 +5,7 @@
     net = dd.export(model, images[:8], out="exported", chip="loihi2", steps=20)
     dd.simulate(net, (images, labels))["accuracy"]
     dd.check(net, (images[:100], labels[:100]))["bit_exact"]
-    dd.energy_report(net, images)["energy"]["total"]
+    dd.energy_report(net, images).energy.total
 
 `data` is always what the commands take ("digits:test", a .npz file), an array [N, *shape] or [N, T, *shape], a dict of
 arrays by input, or a pair (inputs, labels).
@@ -27,6 +27,7 @@ from dalif_deploy.converters.export_request import CalibrationData, ExportReques
 from dalif_deploy.converters.sources import ReadRequest, load_source
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hw_models.compiler import ScaleRule
+from dalif_deploy.hw_models.energy.report import EnergyReport
 from dalif_deploy.hw_models.samples.input_data import InputData, take_samples
 from dalif_deploy.simulation.energy_session import report_on_samples
 from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
@@ -93,14 +94,17 @@ def check(network: Artefact, data: Samples, *, limit: int | None = None, steps: 
     return _simulate(network, data, SimulationRequest("fast", "all", limit, steps))
 
 
-def energy_report(network: Artefact, data: Samples, *, limit: int | None = None) -> dict[str, Any]:
-    """Counts, mapping, energy and baselines over samples, as `dalif-energy --json` writes them.
+def energy_report(network: Artefact, data: Samples, *, limit: int | None = None) -> EnergyReport:
+    """Counts, mapping, energy and baselines over samples, with attributes named as in the JSON of `dalif-energy`.
+
+    `to_dict()` gives what that JSON holds; a notebook shows the headline.
 
     A network that the chip has no room for has a report too: `mapping` says why.
     """
     loaded = _labelled(data, network.network.steps)
-    report, _ = report_on_samples(network, take_samples(loaded.inputs, slice(limit)))
-    return {**report, "data": loaded.name, "artefact": str(network.folder)}
+    inputs = take_samples(loaded.inputs, slice(limit))
+    report, _ = report_on_samples(network, inputs, data=loaded.name, name=str(network.folder))
+    return report
 
 
 def _simulate(network: Artefact, data: Samples, request: SimulationRequest) -> dict[str, Any]:

@@ -80,34 +80,34 @@ def read_samples(path: Path) -> None:
 
 
 def read_idx(path: Path) -> None:
-    from dalif_deploy.data.idx_images import _read
+    from dalif_deploy.data.idx_images import read_idx_file
 
-    _read(path.parent, path.name)
+    read_idx_file(path.parent, path.name)
 
 
 def read_pickle(path: Path) -> None:
-    from dalif_deploy.data.cifar import _read_batch
+    from dalif_deploy.data import cifar
 
-    _read_batch(path)
+    cifar.read_batch(path)
 
 
 def read_picture(path: Path) -> None:
-    from dalif_deploy.data.cifar import _read_picture
+    from dalif_deploy.data import cifar
 
-    _read_picture(path)
+    cifar.read_picture(path)
 
 
 def read_labels(path: Path) -> None:
     from dalif_deploy.data import cifar
 
     images = np.zeros((4, *cifar.SHAPE), np.uint8)
-    cifar._labelled(images, cifar._read_labels(path), 10, "cifar10", path)
+    cifar.labelled_images(images, cifar.read_labels(path), 10, "cifar10", path)
 
 
 def read_config(path: Path) -> None:
-    from dalif_deploy.cli.train import _config
+    from dalif_deploy.cli.train import merged_config
 
-    _config({}, {}, path, None)
+    merged_config({}, {}, path, None)
 
 
 def read_chip(path: Path) -> None:

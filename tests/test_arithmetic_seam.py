@@ -8,12 +8,12 @@ import nir
 import numpy as np
 import pytest
 import torch
-from dalif_deploy.converters.export_network import export_network
 from dalif_deploy.converters.netx.layers import chain_of
 from dalif_deploy.converters.sanafe.network import build_sanafe
-from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.training.train import chip_target
 
+from dalif_deploy.converters.export_network import export_network
+from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.converters.lava.checks import check_network
 from dalif_deploy.converters.onnx.chip_model import chip_model
 from dalif_deploy.converters.source import source_of_graph

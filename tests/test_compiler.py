@@ -74,12 +74,12 @@ def folded_equals_reference(graph, x, *, steps=3):
     readout = network.populations[name]
     sources = {**reference.spikes, **{n: np.repeat(x[:, None], steps, 1) for n in network.inputs}}
     total = np.broadcast_to(readout.bias, (len(x), steps, *readout.shape)).copy()
-    from dalif_deploy.hw_models.compiler.fold_linear import _apply
+    from dalif_deploy.hw_models.compiler.fold_linear import apply_linear_map
 
     for drive in readout.drives:
         late = np.zeros_like(sources[drive.source], dtype=float)
         late[:, drive.map.delay :] = sources[drive.source][:, : steps - drive.map.delay]
-        total += _apply(drive.map, late.reshape(-1, *drive.map.in_shape)).reshape(total.shape)
+        total += apply_linear_map(drive.map, late.reshape(-1, *drive.map.in_shape)).reshape(total.shape)
     (output,) = reference.outputs.values()
     np.testing.assert_allclose(total, output, atol=1e-10)
     return readout

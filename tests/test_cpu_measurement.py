@@ -2,9 +2,9 @@
 
 import pytest
 
-from dalif_deploy.hw_models.energy import measurement
-from dalif_deploy.hw_models.energy.cpu_measurement import RaplCounter, find_cpu_counter, measured_cpu
-from dalif_deploy.hw_models.energy.measurement import measure
+from dalif_deploy.hw_models.energy.opponents import measurement
+from dalif_deploy.hw_models.energy.opponents.cpu_measurement import RaplCounter, find_cpu_counter, measured_cpu
+from dalif_deploy.hw_models.energy.opponents.measurement import Measurement, measure
 from dalif_deploy.hw_models.energy.report import energy_report
 from dalif_deploy.hw_models.simulator import batched
 from tests.test_energy_models import run
@@ -75,10 +75,10 @@ def test_gross_and_above_idle_over_a_wrap(powercap):
     found = measure(
         lambda: sleep(0.02, 0.03), counter, 10, seconds=0.01, idle_seconds=0.04, clock=lambda: now[0], sleep=sleep
     )
-    assert found["repeats"] == 1
-    assert found["idle_watts"] == pytest.approx(20)
-    assert found["joules"] == pytest.approx((0.4 + 0.03) / 10)
-    assert found["joules_above_idle"] == pytest.approx(0.003)
+    assert found.repeats == 1
+    assert found.idle_watts == pytest.approx(20)
+    assert found.joules == pytest.approx((0.4 + 0.03) / 10)
+    assert found.joules_above_idle == pytest.approx(0.003)
 
 
 def test_rows_of_the_real_simulation(powercap, monkeypatch):
@@ -90,20 +90,20 @@ def test_rows_of_the_real_simulation(powercap, monkeypatch):
     counter, reason = find_cpu_counter(powercap.folder)
     assert reason == "" and counter.name
     rows = measured_cpu(network, encoded, counter)
-    assert [(row["status"], row["batch"], row["processor"]) for row in rows] == [
+    assert [(row.status, row.batch, row.processor) for row in rows] == [
         ("measured", 1, counter.name),
         ("measured", 2, counter.name),
     ]
     report = energy_report(network, encoded, counts, measured=[], measured_cpu=rows)
-    assert report["baseline_cpu"]["measured"] == rows
-    assert report["baseline_cpu"]["not_measured_because"] is None
+    assert report.baseline_cpu.measured == rows
+    assert report.baseline_cpu.not_measured_because is None
     check_shown(report, counter.name)
 
 
 def test_a_batch_that_does_not_fit_is_named_as_the_one_that_ran(powercap, monkeypatch):
     network, encoded, _ = run(rows=[(1, 0, 0, 0)] * 4)
-    tried = []
-    real = batched._Session.run
+    tried, timed = [], []
+    real = batched.Session.run
 
     def little_memory(session, encoded, recording):
         tried.append(encoded.samples)
@@ -111,17 +111,18 @@ def test_a_batch_that_does_not_fit_is_named_as_the_one_that_ran(powercap, monkey
             raise MemoryError
         real(session, encoded, recording)
 
-    monkeypatch.setattr(batched._Session, "run", little_memory)
+    monkeypatch.setattr(batched.Session, "run", little_memory)
 
     def measured(call, counter, samples):
         tried.clear()
         call()
-        return {"tried": tried[:]}
+        timed.append(tried[:])
+        return Measurement(joules=0, joules_above_idle=0, idle_watts=0, seconds=0, window_seconds=0, repeats=len(tried))
 
     monkeypatch.setattr(measurement, "measure", measured)
     rows = measurement.measured_rows(network, encoded, RaplCounter(powercap.folder), device="cpu", large_batch=4)
-    assert [row["batch"] for row in rows] == [1, 2]
-    assert rows[1]["tried"] == [2, 2]
+    assert [row.batch for row in rows] == [1, 2]
+    assert timed[-1] == [2, 2]
 
 
 def check_shown(report, name):
@@ -129,15 +130,13 @@ def check_shown(report, name):
 
     from rich.console import Console
 
-    from dalif_deploy.hw_models.energy.opponents_schema import CpuBaseline
     from dalif_deploy.reports.energy_page import energy_page
     from dalif_deploy.reports.opponents_table import print_opponents
 
-    CpuBaseline.model_validate(report["baseline_cpu"])
     out = StringIO()
     print_opponents(report, Console(file=out, width=200))
     assert name in out.getvalue() and "above idle" in out.getvalue()
-    assert name in energy_page({**report, "data": "made up", "artefact": "made/up"})
+    assert name in energy_page(report)
 
 
 def test_the_reason_is_given_where_nothing_can_be_read(powercap, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dalif_deploy.hw_models.energy.constant_set import Constant, constant_names, load_constants, parse_constants
-from dalif_deploy.hw_models.energy.models import Term, add_terms
+from dalif_deploy.hw_models.energy.models import PricedEvents, add_terms
 from dalif_deploy.hw_models.energy.units import convert, readable
 from dalif_deploy.hw_models.errors import UserError
 
@@ -68,14 +68,14 @@ def test_a_power_is_no_energy():
 
 
 def test_spread_adds_up_and_an_unknown_upper_end_stays_unknown():
-    wide = Term("a", np.array([1, 3]), "wide", constant(value=2, low=1, high=4))
-    point = Term("b", np.array([10, 10]), "point", constant(value=1))
-    minimum = Term("c", np.array([1, 1]), "minimum", constant(value=5, low=5))
+    wide = PricedEvents("a", np.array([1, 3]), "wide", constant(value=2, low=1, high=4))
+    point = PricedEvents("b", np.array([10, 10]), "point", constant(value=1))
+    minimum = PricedEvents("c", np.array([1, 1]), "minimum", constant(value=5, low=5))
     total = add_terms([wide, point])
-    assert [total[k] for k in ("mean", "std", "worst", "low", "high")] == pytest.approx(
+    assert [getattr(total, k) for k in ("mean", "std", "worst", "low", "high")] == pytest.approx(
         [14e-12, 2e-12, 16e-12, 12e-12, 18e-12]
     )
-    assert add_terms([wide, minimum])["high"] is None
+    assert add_terms([wide, minimum]).high is None
 
 
 @pytest.mark.parametrize(

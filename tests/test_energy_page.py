@@ -1,6 +1,5 @@
 """The report's page without a browser: its figures are the report's, nothing is fetched, names are text."""
 
-import copy
 import re
 from html.parser import HTMLParser
 
@@ -10,10 +9,11 @@ import pytest
 from dalif_deploy.converters.export_network import export_network
 from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.data import load_data
-from dalif_deploy.hw_models.energy.histograms import membrane_histograms
+from dalif_deploy.hw_models.energy.report import EnergyReport
+from dalif_deploy.hw_models.energy.report.histograms import membrane_histograms
+from dalif_deploy.hw_models.energy.report.mapping import mapping_figures
 from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.hw_models.mapping import DoesNotFit
-from dalif_deploy.hw_models.mapping.figures import mapping_figures
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.simulator import simulate
 from dalif_deploy.reports.core_map import core_maps
@@ -30,8 +30,8 @@ VOID = {"meta", "link", "br", "img", "input", "hr"}
 def make_report(folder, chip):
     source = checkpoint(folder / "model.pt", channels=[4, 6], strides=[1, 2])
     artefact = export_network(source, "lava", folder / "out", request=ExportRequest(chip=chip))
-    found, _ = report_on_samples(artefact, load_data("digits:test").inputs[:6])
-    return {**found, "data": "digits:test", "artefact": "runs/<b>x"}
+    found, _ = report_on_samples(artefact, load_data("digits:test").inputs[:6], data="digits:test", name="runs/<b>x")
+    return found
 
 
 @pytest.fixture(scope="module", params=["loihi1", "loihi2"])
@@ -41,8 +41,8 @@ def report(request, tmp_path_factory):
 
 def with_evil_names(report):
     """The report of a network whose layers, data and folder are named to break out of text and attributes."""
-    bad = copy.deepcopy(report)
-    names = {layer["name"] for layer in bad["counts"]["layers"]}
+    bad = report.to_dict()
+    names = {layer.name for layer in report.counts.layers}
 
     def rename(part):
         for key, value in part.items() if isinstance(part, dict) else enumerate(part):
@@ -54,7 +54,7 @@ def with_evil_names(report):
     rename(bad)
     for layer in bad["counts"]["host_layers"]:
         layer["name"] += EVIL
-    return {**bad, "data": EVIL, "artefact": EVIL, "chip": "loihi1" + EVIL}
+    return EnergyReport.model_validate({**bad, "data": EVIL, "artefact": EVIL, "chip": "loihi1" + EVIL})
 
 
 class Page(HTMLParser):
@@ -101,42 +101,42 @@ def test_figures_are_the_report_s(report):
     assert {"headline", "energy", "samples", "layers", "mapping", "membranes", "comparisons", "constants"} <= {
         *page.ids
     }
-    for layer in report["counts"]["layers"]:
-        assert layer["name"] in shown
-        for figure in (layer["synaptic_operations"], layer["spikes"]):
-            assert f"{figure['worst']:,.0f}" in shown
-    for term in report["energy"]["terms"]:
-        assert readable(term["joules"]["mean"], "J") in shown
-    for row in report["baseline"]["modelled"] + [row["total"] | {"joules": row["total"]["mean"]} for row in
-                                                 report["arithmetic_45nm"]["rows"]]:  # fmt: skip
-        assert readable(row["joules"], "J") in shown
-    for row in report["break_even"]["rows"]:
-        assert row["verdict"] in shown and f"{row['rate']['high']:.3g}" in shown
-    for part in (*report["memory"]["layers"], report["memory"]["total"]):
-        for figure in (part["synapse_bytes_read"]["worst"], part["state_bytes_written"]["worst"]):
+    for layer in report.counts.layers:
+        assert layer.name in shown
+        for figure in (layer.synaptic_operations, layer.spikes):
+            assert f"{figure.worst:,.0f}" in shown
+    for term in report.energy.terms:
+        assert readable(term.joules.mean, "J") in shown
+    joules = [row.joules for row in report.baseline.modelled] + [row.total.mean for row in report.arithmetic_45nm.rows]
+    for energy in joules:
+        assert readable(energy, "J") in shown
+    for row in report.break_even.rows:
+        assert row.verdict in shown and f"{row.rate.high:.3g}" in shown
+    for part in (*report.memory.layers, report.memory.total):
+        for figure in (part.synapse_bytes_read.worst, part.state_bytes_written.worst):
             assert f"{figure:,.0f}" in shown
-    assert report["baseline_cpu"]["not_measured_because"] or report["baseline_cpu"]["measured"]
-    for constant in report["constants"]:
-        assert constant["source"] in shown
-    for text in (*report["energy"]["not_included"], *report["mapping"]["not_modelled"], "digits:test", "<b>x"):
+    assert report.baseline_cpu.not_measured_because or report.baseline_cpu.measured
+    for constant in report.constants:
+        assert constant.source in shown
+    for text in (*report.energy.not_included, *report.mapping.not_modelled, "digits:test", "<b>x"):
         assert text in shown
-    samples = report["histograms"]["energy"]
-    for figure in (samples["best"], samples["worst"], report["energy"]["static"]["high"]):
+    samples = report.histograms.energy
+    for figure in (samples.best, samples.worst, report.energy.static.high):
         assert readable(figure, "J") in shown
     sortable = {float(value["data-value"]) for _, value in page.tags if "data-value" in value}
-    assert {layer["synaptic_operations"]["mean"] for layer in report["counts"]["layers"]} <= sortable
+    assert {layer.synaptic_operations.mean for layer in report.counts.layers} <= sortable
 
 
 def test_a_ratio_only_where_the_chip_s_figures_are_not_assumed(report):
     text = energy_page(report)
     shown = " ".join(" ".join(Page(text).text).split())
-    if report["chip"] == "loihi2":
+    if report.chip == "loihi2":
         assert "No ratio to other hardware is given: no energy an event is published" in shown
         assert "Energy ratio" not in shown and '<span class="badge assumed">assumed</span>' in text
     else:
-        (row, *_) = report["comparisons"]
-        static = row["with_static"]
-        assert f"{static['low']:.3g} to {static['high']:.3g}" in shown
+        (row, *_) = report.comparisons
+        static = row.with_static
+        assert f"{static.low:.3g} to {static.high:.3g}" in shown
         assert "at least" in shown and "the chip's side is a lower bound" in shown
 
 
@@ -163,39 +163,38 @@ def test_names_from_foreign_files_are_text(report):
     assert EVIL in " ".join(page.text)
 
 
-def test_other_mappings_and_older_reports_have_a_page(report):
+def test_other_mappings_have_a_page(report):
     refused = mapping_figures(None, DoesNotFit("input_axons_per_core", 5000, 4096, layer="<i>lif"))
-    shown = " ".join(Page(energy_page({**report, "mapping": refused})).text)
+    shown = " ".join(Page(energy_page(report.model_copy(update={"mapping": refused}))).text)
     assert "layer <i>lif: does not fit: one neuron alone needs 5,000 input axons" in " ".join(shown.split())
-    for part in ("mapping", "histograms", "latency", "memory", "break_even", "baseline_cpu"):
-        less = {key: value for key, value in report.items() if key != part}
-        assert Page(energy_page(less)).open == []
-    assert "mapping" not in Page(energy_page({**report, "mapping": mapping_figures(None, None)})).ids
+    unmapped = {"mapping": mapping_figures(None, None), "latency": None, "energy_sanafe": None}
+    page = Page(energy_page(report.model_copy(update=unmapped)))
+    assert page.open == [] and "mapping" not in page.ids
 
 
 def test_layers_and_what_lies_between_sum_to_each_term(report):
     found = energy_by_layer(report)
-    terms = {t["name"]: t["joules"]["mean"] for t in report["energy"]["terms"] if t["joules"]["mean"]}
-    assert found["terms"] == list(terms)
+    terms = {t.name: t.joules.mean for t in report.energy.terms if t.joules.mean}
+    assert found.terms == list(terms)
     for index, mean in enumerate(terms.values()):
-        assert sum(row["joules"][index] for row in found["rows"]) == pytest.approx(mean, rel=1e-12)
-    layers = [layer["name"] for layer in report["counts"]["layers"]]
-    assert [row["name"] for row in found["rows"] if row["name"] != BETWEEN] == layers
-    operations = report["counts"]["layers"][1]["synaptic_operations"]["mean"]
-    assert found["rows"][1]["joules"][0] == pytest.approx(operations * 23.6e-12)
+        assert sum(row.joules[index] for row in found.rows) == pytest.approx(mean, rel=1e-12)
+    layers = [layer.name for layer in report.counts.layers]
+    assert [row.name for row in found.rows if row.name != BETWEEN] == layers
+    operations = report.counts.layers[1].synaptic_operations.mean
+    assert found.rows[1].joules[0] == pytest.approx(operations * 23.6e-12)
 
 
 def test_every_core_is_drawn_once_in_its_layer(report):
-    mapping = report["mapping"]
-    numbers = {layer["name"]: index for index, layer in enumerate(report["counts"]["layers"])}
+    mapping = report.mapping
+    numbers = {layer.name: index for index, layer in enumerate(report.counts.layers)}
     (chip,) = core_maps(mapping, numbers)
     assert len(chip["cores"]) == len({(core["x"], core["y"]) for core in chip["cores"]}) == 128
     drawn = [core for core in chip["cores"] if core["layer"] is not None]
-    assert len(drawn) == chip["used"] == mapping["cores"]
-    for population in mapping["populations"]:
-        assert sum(core["layer"] == numbers[population["name"]] for core in drawn) == population["cores"]
-    assert max(core["share"] for core in drawn) == max(row.get("largest_share", 0) for row in mapping["limits"])
-    assert core_maps({"status": "does not fit"}, numbers) == []
+    assert len(drawn) == chip["used"] == mapping.cores
+    for population in mapping.populations:
+        assert sum(core["layer"] == numbers[population.name] for core in drawn) == population.cores
+    assert max(core["share"] for core in drawn) == max(getattr(row, "largest_share", 0) for row in mapping.limits)
+    assert core_maps(mapping_figures(None, None), numbers) == []
 
 
 def test_ranges_lie_where_their_logarithms_do():
@@ -242,25 +241,23 @@ def test_histograms_count_every_membrane_and_threshold_once(tmp_path):
     population = network.populations[name]
     population.vth = np.broadcast_to(population.vth, population.shape).copy()
     population.vth[0] *= 2
-    found = membrane_histograms(network, encoded)
-    assert found["samples"] == 16
-    (layer,) = found["layers"]
-    assert layer["name"] == name and sum(layer["counts"]) == 16 * network.steps * population.size
+    (layer,) = membrane_histograms(network, encoded.part(slice(16)))
+    assert layer.name == name and sum(layer.counts) == 16 * network.steps * population.size
     membranes = simulate(network, encoded.part(slice(16)), record=("membrane",)).membrane[name]
     above = (membranes > 0.5 * 64 * population.vth).sum()
-    assert above == sum(n for n, low in zip(layer["counts"], layer["edges"], strict=False) if low >= 0.5)
-    thresholds = layer["thresholds"]
+    assert above == sum(n for n, low in zip(layer.counts, layer.edges, strict=False) if low >= 0.5)
+    thresholds = layer.thresholds
     small = 64 * int(population.vth[1].max())
-    assert (thresholds["lowest"], thresholds["highest"], thresholds["distinct"]) == (small, 2 * small, 2)
+    assert (thresholds.lowest, thresholds.highest, thresholds.distinct) == (small, 2 * small, 2)
     first = population.vth[0].size
-    assert [thresholds["counts"][0], thresholds["counts"][-1]] == [population.size - first, first]
+    assert [thresholds.counts[0], thresholds.counts[-1]] == [population.size - first, first]
 
 
 def test_energy_of_samples_spreads_as_the_total_does(report):
-    samples, total = report["histograms"]["energy"], report["energy"]["total"]
-    assert samples["mean"] == pytest.approx(total["mean"]) and samples["worst"] == pytest.approx(total["worst"])
-    assert samples["best"] < samples["mean"] < samples["worst"] and sum(samples["counts"]) == report["samples"]
-    assert 0 <= samples["best_sample"] != samples["worst_sample"] < report["samples"]
+    samples, total = report.histograms.energy, report.energy.total
+    assert samples.mean == pytest.approx(total.mean) and samples.worst == pytest.approx(total.worst)
+    assert samples.best < samples.mean < samples.worst and sum(samples.counts) == report.samples
+    assert 0 <= samples.best_sample != samples.worst_sample < report.samples
 
 
 def test_command_writes_it_whole_and_overwrites_nothing(tmp_path):

@@ -57,7 +57,7 @@ def test_every_part_is_there_and_fits(browser, report, width, scheme, tmp_path):
         )
         == []
     )
-    assert page.locator("#mapping .chip g").count() == report["mapping"]["cores"]
+    assert page.locator("#mapping .chip g").count() == report.mapping.cores
     assert complaints == []
     page.close()
 

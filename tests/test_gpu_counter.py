@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from dalif_deploy.hw_models.energy.gpu_measurement import find_counter
+from dalif_deploy.hw_models.energy.opponents.gpu_measurement import find_counter
 
 
 class MadeUpNvml:

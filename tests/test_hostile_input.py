@@ -27,7 +27,7 @@ from dalif_deploy.converters.netx.read import read_net
 from dalif_deploy.converters.nir_file import read_nir
 from dalif_deploy.converters.sources import load_source
 from dalif_deploy.data import load_data
-from dalif_deploy.data.idx_images import _read as read_idx
+from dalif_deploy.data.idx_images import read_idx_file as read_idx
 from dalif_deploy.hw_models.chip_network.file import read_chip_network
 from dalif_deploy.hw_models.energy.constant_set import load_constants
 from dalif_deploy.hw_models.errors import UserError
@@ -412,32 +412,32 @@ def pickled_array(shape, content):
     ],
 )
 def test_a_batch_of_cifar_claims_nothing(tmp_path, content):
-    from dalif_deploy.data.cifar import _read_batch
+    from dalif_deploy.data.cifar import read_batch
 
     (tmp_path / "batch").write_bytes(content)
-    assert "no batch of CIFAR" in refused(_read_batch, tmp_path / "batch")
+    assert "no batch of CIFAR" in refused(read_batch, tmp_path / "batch")
 
 
 def test_lists_of_labels_within_each_other(tmp_path):
-    from dalif_deploy.data.cifar import _read_batch
+    from dalif_deploy.data.cifar import read_batch
     from tests.cifar_files import pickled
 
     batch = {"data": np.zeros((2, 3072), np.uint8), "labels": endless()}
     (tmp_path / "batch").write_bytes(pickled(batch))
-    assert "no list of whole numbers" in refused(_read_batch, tmp_path / "batch")
+    assert "no list of whole numbers" in refused(read_batch, tmp_path / "batch")
 
 
 def test_a_picture_is_bounded_before_it_is_unpacked(tmp_path):
     import torchvision.transforms.functional  # noqa: F401 - takes memory itself
     from PIL import Image
 
-    from dalif_deploy.data.cifar import _read_picture
-    from dalif_deploy.data.imagenet import _read_image
+    from dalif_deploy.data.cifar import read_picture
+    from dalif_deploy.data.imagenet import read_image
 
     Image.new("RGB", (1024, 80_000)).save(tmp_path / "a.png")
-    assert "1024 x 80000" in refused(_read_picture, tmp_path / "a.png")
+    assert "1024 x 80000" in refused(read_picture, tmp_path / "a.png")
     Image.new("RGB", (1, 20_000)).save(tmp_path / "b.png")  # resized, 256 x 5 million
-    assert "1 x 20000 pixels" in refused(_read_image, str(tmp_path / "b.png"))
+    assert "1 x 20000 pixels" in refused(read_image, str(tmp_path / "b.png"))
 
 
 def test_a_recording_of_an_hour_that_holds_two_events(tmp_path):
@@ -497,7 +497,7 @@ def test_names_can_not_steer_a_terminal_or_break_its_encoding(tmp_path):
 
 def test_an_onnx_model_names_no_other_file(tmp_path):
     onnx = pytest.importorskip("onnx")
-    from dalif_deploy.converters.onnx.model_file import _require_own_data
+    from dalif_deploy.converters.onnx.model_file import require_own_data
 
     def model(location):
         tensor = onnx.TensorProto(name="w", data_type=1, dims=[4], data_location=onnx.TensorProto.EXTERNAL)
@@ -507,9 +507,9 @@ def test_an_onnx_model_names_no_other_file(tmp_path):
         (tmp_path / "chip.onnx").write_bytes(onnx.helper.make_model(graph).SerializeToString())
         return tmp_path / "chip.onnx"
 
-    _require_own_data(model("chip.onnx.data"))
+    require_own_data(model("chip.onnx.data"))
     for location in ("../secret", "/etc/hostname", "other"):
-        assert f"w lies in {location}" in refused(_require_own_data, model(location))
+        assert f"w lies in {location}" in refused(require_own_data, model(location))
 
 
 def test_layers_called_as_paths_are_written_inside_the_folder(valid, tmp_path):

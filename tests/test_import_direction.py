@@ -21,7 +21,8 @@ def test_imports_point_one_way():
 
 def test_hardware_forms_need_no_torch():
     """The Lava worker must not import torch, which hangs inside Lava."""
-    forms = "from dalif_deploy.hw_models.chip_network import form; from dalif_deploy.hw_models.samples import recording"
+    forms = "from dalif_deploy.hw_models.chip_network import file, form; "
+    forms += "from dalif_deploy.hw_models.samples import recording"
     code = f"import sys; {forms}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 

@@ -43,12 +43,12 @@ def test_each_step_is_as_long_as_its_busiest_core(seed):
     found = latency_figures(network, encoded, mapping)
     low = slow_steps(network, encoded, mapping, INACTIVE) + BARRIER[0]
     high = slow_steps(network, encoded, mapping, ACTIVE) + BARRIER[1]
-    assert found["steps_alone"] == low.shape[1] > encoded.steps
-    assert found["alone"]["low"] == pytest.approx(low.sum(1).mean(), rel=1e-6)
-    assert found["alone"]["high"] == pytest.approx(high.sum(1).mean(), rel=1e-6)
-    assert found["streamed"]["high"] == pytest.approx(high.mean() * encoded.steps, rel=1e-6)
-    assert found["longest_step"] == pytest.approx(high.max(), rel=1e-6)
-    assert found["status"] == "assumed"  # loihi2: no times are published
+    assert found.steps_alone == low.shape[1] > encoded.steps
+    assert found.alone.low == pytest.approx(low.sum(1).mean(), rel=1e-6)
+    assert found.alone.high == pytest.approx(high.sum(1).mean(), rel=1e-6)
+    assert found.streamed.high == pytest.approx(high.mean() * encoded.steps, rel=1e-6)
+    assert found.longest_step == pytest.approx(high.max(), rel=1e-6)
+    assert found.status == "assumed"  # loihi2: no times are published
 
 
 def test_without_a_mapping_there_is_none():

@@ -48,29 +48,29 @@ def test_messages_and_hops_by_hand():
         "hops_east_west": [6 * 4, 0],
         "hops_north_south": [0, 0],
     }
-    terms = {term["name"]: term["joules"]["worst"] for term in report["energy"]["terms"]}
+    terms = {term.name: term.joules.worst for term in report.energy.terms}
     assert terms["messages, at each core reached"] == pytest.approx(60 * 1.7e-12)
     assert terms["hops east-west"] == pytest.approx(24 * 3.0e-12)
     assert terms["hops north-south"] == 0
     assert "messages, within one tile" not in terms
-    mapping = report["mapping"]
-    assert (mapping["status"], mapping["cores"], mapping["chips"], mapping["tiles"]) == ("fits", 3, 1, 2)
-    assert sum(core["messages_in"] for core in mapping["core_list"]) == 60 / 2
-    assert [core["messages_out"] for core in mapping["core_list"]] == [48 / 2, 0, 0]
-    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    mapping = report.mapping
+    assert (mapping.status, mapping.cores, mapping.chips, mapping.tiles) == ("fits", 3, 1, 2)
+    assert sum(core.messages_in for core in mapping.core_list) == 60 / 2
+    assert [core.messages_out for core in mapping.core_list] == [48 / 2, 0, 0]
+    assert json.loads(json.dumps(report.to_dict(), allow_nan=False)) == report.to_dict()
 
 
 def test_static_energy_is_that_of_all_chips():
     """One neuron a core: 12 cores on 3 chips of 4."""
     one, three = relay(neurons=8)[2], relay(neurons=1)[2]
-    assert (one["energy"]["static"]["chips"], three["energy"]["static"]["chips"]) == (1, 3)
-    assert three["energy"]["static"]["high"] == pytest.approx(3 * one["energy"]["static"]["high"])
-    row = three["comparisons"][0]
-    assert row["with_static"]["high"] < row["with_one_chip_static"]["high"]
-    gpu = row["dynamic_only"] * three["energy"]["total"]["mean"]
-    joules = three["energy"]["total"]["mean"] + three["energy"]["static"]["low"]
-    assert row["with_static"]["high"] == pytest.approx(gpu / joules)
-    assert three["mapping"]["traffic"]["between_chips"]["worst"] > 0
+    assert (one.energy.static.chips, three.energy.static.chips) == (1, 3)
+    assert three.energy.static.high == pytest.approx(3 * one.energy.static.high)
+    row = three.comparisons[0]
+    assert row.with_static.high < row.with_one_chip_static.high
+    gpu = row.dynamic_only * three.energy.total.mean
+    joules = three.energy.total.mean + three.energy.static.low
+    assert row.with_static.high == pytest.approx(gpu / joules)
+    assert three.mapping.traffic.between_chips.worst > 0
 
 
 def printed(function, *arguments):
@@ -99,7 +99,7 @@ def test_the_table_says_what_binds_and_what_is_assumed():
     assert refusal is None
     counts = count_activity(network, encoded, mapping=found)
     report = energy_report(network, encoded, counts, measured=[], not_measured="no GPU")
-    text = printed(print_mapping, report["mapping"], "loihi2")
+    text = printed(print_mapping, report.mapping, "loihi2")
     for words in ("input axons: not checked: no source", "encoding of synapses assumed", "synapse memory assumed"):
         assert words in text
 
@@ -110,9 +110,9 @@ def test_without_room_the_report_still_comes():
     counts = count_activity(network, encoded)
     refusal = DoesNotFit("input_axons_per_core", 5000, 4096, layer="[red]x", chip="Loihi 1")
     report = energy_report(network, encoded, counts, measured=[], does_not_fit=refusal)
-    assert report["mapping"]["status"] == "does not fit"
-    assert (report["mapping"]["limit"], report["mapping"]["needed"]) == ("input_axons_per_core", 5000)
-    assert "messages, within one tile" in {term["name"] for term in report["energy"]["terms"]}
+    assert report.mapping.status == "does not fit"
+    assert (report.mapping.limit, report.mapping.needed) == ("input_axons_per_core", 5000)
+    assert "messages, within one tile" in {term.name for term in report.energy.terms}
     assert "layer [red]x" in printed(print_energy_report, report)
 
 

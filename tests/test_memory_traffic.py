@@ -119,28 +119,28 @@ def test_bytes_on_paper():
     (width,) = {weight_width(p.weight, e) for p in network.projections.values()}
     words = min(list_bits(4, width + index_width(4, e), e), list_bits(4, width, e)) // 64
     figures = memory_figures(counts)
-    first, second = figures["layers"]
-    assert first["synapse_words_read"]["worst"] == 6 * 2 * words
-    assert second["synapse_words_read"]["worst"] == 6 * 4 * 2 * words
-    assert second["synapse_bytes_read"]["mean"] == 6 * 4 * 2 * words * 8 / 2
-    assert (figures["word_bits"], figures["state_bits"]) == (64, 48)
-    read = figures["total"]["state_bytes_read"]
-    assert read["best"] == read["worst"] == 12 * 6 * 6
-    assert figures["total"]["state_bytes_written"]["worst"] == 12 * 6 * 6
-    assert figures["total"]["state_bytes_written"]["best"] == 0  # silence changes nothing
-    assert figures["total"]["synapse_words_read"]["best"] == 0
+    first, second = figures.layers
+    assert first.synapse_words_read.worst == 6 * 2 * words
+    assert second.synapse_words_read.worst == 6 * 4 * 2 * words
+    assert second.synapse_bytes_read.mean == 6 * 4 * 2 * words * 8 / 2
+    assert (figures.word_bits, figures.state_bits) == (64, 48)
+    read = figures.total.state_bytes_read
+    assert read.best == read.worst == 12 * 6 * 6
+    assert figures.total.state_bytes_written.worst == 12 * 6 * 6
+    assert figures.total.state_bytes_written.best == 0  # silence changes nothing
+    assert figures.total.synapse_words_read.best == 0
 
 
 def test_without_a_mapping_there_are_no_words():
     network = fan(4, 8)
     figures = memory_figures(count_activity(network, encode_input(network, np.array([[1.0, 0, 1]]))))
-    assert figures["total"]["synapse_words_read"] is None
-    assert "mapped" in figures["no_words_because"]
-    assert figures["total"]["state_bytes_read"]["mean"] == 12 * 6 * 6
+    assert figures.total.synapse_words_read is None
+    assert "mapped" in figures.no_words_because
+    assert figures.total.state_bytes_read.mean == 12 * 6 * 6
 
 
 def test_an_assumed_encoding_is_called_assumed():
     network = fan(4, 8)
     network.chip = "loihi2"
     counts = count_activity(network, encode_input(network, np.array([[1.0, 0, 1]])), mapping=map_network(network))
-    assert "assumed" in memory_figures(counts)["status"]
+    assert "assumed" in memory_figures(counts).status

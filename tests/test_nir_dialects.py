@@ -40,7 +40,7 @@ def test_a_known_rule_is_found(tools, words):
     row = dialects.verdict_row("known", probes, list(rules.candidates(dialects.lif())), attributes)
     found = dict(zip(attributes, row[1:], strict=False))
     for key, value in words.items():
-        assert dialects._word(value) in found[key].split(" or "), (key, row)
+        assert dialects.word_of(value) in found[key].split(" or "), (key, row)
     assert row[-2] == "100.0%"
 
 

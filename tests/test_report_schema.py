@@ -12,10 +12,11 @@ from dalif_deploy.api import energy_report
 from dalif_deploy.converters.artefact import load_artefact
 from dalif_deploy.converters.export_network import export_network
 from dalif_deploy.converters.export_request import ExportRequest
-from dalif_deploy.hw_models.energy.measurement import measure
-from dalif_deploy.hw_models.energy.report_schema import EnergyReport
+from dalif_deploy.hw_models.energy.opponents.measurement import measure
+from dalif_deploy.hw_models.energy.report import EnergyReport
+from dalif_deploy.hw_models.energy.report import energy_report as build_report
+from dalif_deploy.hw_models.energy.report.mapping import mapping_figures
 from dalif_deploy.hw_models.mapping import DoesNotFit
-from dalif_deploy.hw_models.mapping.figures import mapping_figures
 from tests.test_commands import checkpoint
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -27,7 +28,7 @@ def report(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("schema")
     source = checkpoint(folder / "model.pt", channels=[4, 6], strides=[1, 2])
     artefact = export_network(source, "lava", folder / "out", request=ExportRequest(chip=request.param))
-    return json.loads(json.dumps(energy_report(artefact, "digits:test", limit=4), allow_nan=False))
+    return json.loads(json.dumps(energy_report(artefact, "digits:test", limit=4).to_dict(), allow_nan=False))
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +62,13 @@ def test_so_do_measured_gpus_refusals_and_sanafe(report, schema):
 
     measured = measure(lambda: None, Counter(), 2, idle_seconds=0, clock=lambda: float(next(clock)))
     words = {"status": "measured", "gpu": "a GPU", "precision": "float32", "batch": 1}
-    other["baseline"]["measured"] = [{**words, **measured}]
+    other["baseline"]["measured"] = [{**words, **measured.model_dump()}]
     for mapping in (
         mapping_figures(None, DoesNotFit("chips", 900, 768)),
         mapping_figures(None, DoesNotFit("input_axons_per_core", 5000, 4096, layer="lif")),
         mapping_figures(None, None),
     ):
-        jsonschema.validate({**other, "mapping": mapping}, schema)
+        jsonschema.validate({**other, "mapping": mapping.model_dump()}, schema)
 
 
 def test_the_comparison_with_sanafe_keeps_to_it(schema, tmp_path):
@@ -78,11 +79,9 @@ def test_the_comparison_with_sanafe_keeps_to_it(schema, tmp_path):
     source = checkpoint(tmp_path / "model.pt", channels=[4], strides=[2])
     export_network(source, "lava", tmp_path / "out", request=ExportRequest(chip="loihi1"))
     artefact = load_artefact(tmp_path / "out")
-    found = {
-        **energy_report(artefact, "digits:test", limit=2),
-        "sanafe": compared_with_sanafe(artefact, load_data("digits:test").inputs[:2]),
-    }
-    jsonschema.validate(json.loads(json.dumps(found)), schema)
+    compared = compared_with_sanafe(artefact, load_data("digits:test").inputs[:2])
+    found = energy_report(artefact, "digits:test", limit=2).model_copy(update={"sanafe": compared})
+    jsonschema.validate(json.loads(json.dumps(found.to_dict())), schema)
 
 
 def without(*path):
@@ -130,3 +129,16 @@ def test_broken_ones_do_not(report, schema, change):
     change(broken)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(broken, schema)
+
+
+def test_python_gets_attributes_a_short_repr_and_a_notebook_view():
+    from tests.test_energy_models import run
+
+    network, encoded, counts = run()
+    made = build_report(network, encoded, counts, measured=[], data="made", artefact="<b>net")
+    assert made.energy.total.mean == made.to_dict()["energy"]["total"]["mean"] > 0
+    assert "sanafe" not in made.to_dict() and type(made.to_dict()["counts"]["total"]["spikes"]["best"]) is int
+    assert "dynamic energy" in repr(made) and len(repr(made)) < 400
+    assert "&lt;b&gt;net" in made._repr_html_() and "dynamic energy" in made._repr_html_()
+    with pytest.raises(ValueError, match="frozen"):
+        made.chip = "another"

@@ -199,7 +199,8 @@ def _polynomial(value: Value, one: Comparison, step: int) -> Polynomial:
             scaled[("one", 0)] = scaled.get(("one", 0), 0.0) + value.parameters["shift"]
         return scaled
     if isinstance(value, Operation) and value.kind in ("product", "both"):
-        return _product(*(_polynomial(v, one, step) for v in value.inputs), value)
+        first, second = (_polynomial(v, one, step) for v in value.inputs)
+        return _product(first, second, value)
     return {("value", id(value)): 1.0}
 
 

@@ -49,7 +49,7 @@ class OnnxSession:
         require_onnxruntime()
         import onnxruntime
 
-        _require_own_data(path)
+        require_own_data(path)
         self._path = path
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or _torch_threads()
@@ -70,7 +70,7 @@ class OnnxSession:
             return dict(zip(names, self._session.run(names, values), strict=True))
 
 
-def _require_own_data(path: Path) -> None:
+def require_own_data(path: Path) -> None:
     """Raises UserError for a model that names a file other than the one beside it that `write_model` writes.
 
     onnxruntime has a check of its own only in later versions. Models that name no file are not read here.

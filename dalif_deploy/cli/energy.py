@@ -14,7 +14,7 @@ def _print_schema(asked: bool) -> None:
     if asked:
         import json
 
-        from dalif_deploy.hw_models.energy.report_schema import report_schema
+        from dalif_deploy.hw_models.energy.report import report_schema
 
         print(json.dumps(report_schema(), indent=2))
         raise typer.Exit
@@ -101,18 +101,20 @@ def energy(
         report, does_not_fit = report_on_samples(
             artefact,
             inputs,
+            data=data,
+            name=str(folder),
             batch_size=batch_size,
             progress=lambda done, total: progress.update(task, advance=done, total=total),
         )
-    report = {**report, "data": data, "artefact": str(folder)}
     if sanafe:
-        report["sanafe"] = compared_with_sanafe(artefact, take_samples(inputs, slice(sanafe)))
+        compared = compared_with_sanafe(artefact, take_samples(inputs, slice(sanafe)))
+        report = report.model_copy(update={"sanafe": compared})
     if html_file is not None:
         from dalif_deploy.reports.energy_page import write_energy_page
 
         write_energy_page(report, html_file, force=force)
     # the file first: it must not be lost when the tables' reader (head, less) goes away
-    write_json(report, json_file, force=force)
+    write_json(report.to_dict(), json_file, force=force)
     # tables go where they do not mix with JSON on standard output
     print_energy_report(report, Console(stderr=json_file == "-"))
     if does_not_fit:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import io
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 class _Output(io.FileIO):
     """What is written once the reader (`head`, `less`) has left goes nowhere: the command's outcome is its own."""
 
-    def write(self, data) -> int | None:
+    def write(self, data: ReadableBuffer, /) -> int:
         try:
             return super().write(data)
         except BrokenPipeError:
             _lead_nowhere(self.fileno())
-            return len(data)
+            return memoryview(data).nbytes
 
 
 def prepare_streams() -> None:

@@ -14,6 +14,8 @@ from dalif_deploy.data.data_sets import DATA_SETS, NAMES
 from dalif_deploy.hw_models.chips.names import either_chip
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from dalif_deploy.training import TrainConfig
 
 
@@ -117,7 +119,7 @@ def train(
 
     # a resumed training has the options it was begun with, unless told others: then it says which differ
     begun_with = unfinished_config(out) if resume and out is not None else None
-    config = _config(_present(given), _present(neuron), config_file, begun_with)
+    config = merged_config(_present(given), _present(neuron), config_file, begun_with)
     if print_config:
         print(config.model_dump_json(indent=2))
         return
@@ -149,7 +151,7 @@ def _present(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _config(
+def merged_config(
     given: dict[str, Any], neuron: dict[str, Any], config_file: Path | None, begun_with: dict[str, Any] | None
 ) -> TrainConfig:
     """Options over the file over what a resumed training had, or over the data set's defaults."""
@@ -173,7 +175,7 @@ def _config(
         raise _option_fault(error.errors()[0]) from error
 
 
-def _option_fault(fault: dict) -> Exception:
+def _option_fault(fault: ErrorDetails) -> Exception:
     """What pydantic found, in terms of the command's options."""
     from dalif_deploy.hw_models.errors import UserError
 

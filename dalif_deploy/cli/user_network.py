@@ -64,4 +64,4 @@ def rewrite_rules(given: list[str]) -> dict[str, str]:
     for rule in given:
         if rule not in known:
             raise UserError(f"unknown --rewrite {rule!r}", remedy=f"choose {' or '.join(known)}")
-    return dict(rule.split("=", 1) for rule in given)  # type: ignore[misc]
+    return dict(rule.split("=", 1) for rule in given)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from dalif_deploy.data.lazy_samples import LazySamples
 from dalif_deploy.data.pickled_array import plain_array, read_plain_pickle
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.damage import damage_in_one_line
+
+if TYPE_CHECKING:
+    from torchvision.datasets import CIFAR10
 
 SHAPE = (3, 32, 32)
 # in each picture a row of 32 * 32 pixels is an image; the labels' files are spelt so
@@ -61,7 +65,7 @@ def load_cifar100(split: str, data_root: str | None) -> LabelledData:
     return _from_pickles(folder, CIFAR100, split, "cifar100", 100)
 
 
-def _batches(cifar: type, split: str) -> list[str]:
+def _batches(cifar: type[CIFAR10], split: str) -> list[str]:
     return [name for name, _ in (cifar.train_list if split == "train" else cifar.test_list)]
 
 
@@ -69,7 +73,7 @@ def _has(folder: Path, names: list[str]) -> bool:
     return all((folder / name).is_file() for name in names)
 
 
-def _download(cifar: type, data_root: str | None, name: str, or_else: str) -> Path:
+def _download(cifar: type[CIFAR10], data_root: str | None, name: str, or_else: str) -> Path:
     root = download_folder(data_root)
     try:
         cifar(str(root), download=True)  # takes its archive where that lies there already
@@ -79,23 +83,24 @@ def _download(cifar: type, data_root: str | None, name: str, or_else: str) -> Pa
             f"{name} is not here and can't be downloaded ({type(error).__name__})",
             remedy=f"give --data-root or $DALIF_DATA with {cifar.base_folder} or {cifar.filename}{or_else}",
         ) from error
-    return root / cifar.base_folder
+    folder: Path = root / cifar.base_folder
+    return folder
 
 
-def _from_pickles(folder: Path, cifar: type, split: str, name: str, classes: int) -> LabelledData:
-    parts = [_read_batch(folder / each) for each in _batches(cifar, split)]
+def _from_pickles(folder: Path, cifar: type[CIFAR10], split: str, name: str, classes: int) -> LabelledData:
+    parts = [read_batch(folder / each) for each in _batches(cifar, split)]
     images = np.concatenate([images for images, _ in parts]).reshape(-1, *SHAPE)
-    return _labelled(images, np.concatenate([labels for _, labels in parts]), classes, name, folder)
+    return labelled_images(images, np.concatenate([labels for _, labels in parts]), classes, name, folder)
 
 
-def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Bytes [n, 3072], red before green before blue, and labels [n]."""
     # not torchvision's own reading: that unpickles whatever code a file holds
     with damage_in_one_line("no batch of CIFAR", where=path, remedy="fetch the data again"):
         batch = read_plain_pickle(path)
         images = plain_array(batch["data"])
         labels = batch["labels" if "labels" in batch else "fine_labels"]
-        if (images.dtype, images.ndim, images.shape[1]) != (np.uint8, 2, np.prod(SHAPE)):
+        if (images.dtype, images.ndim, images.shape[1]) != (np.dtype(np.uint8), 2, int(np.prod(SHAPE))):
             raise ValueError(f"data is {images.dtype} of shape {list(images.shape)}")
         # lists within lists may be endless
         if not isinstance(labels, list) or not all(isinstance(label, int) for label in labels):
@@ -107,16 +112,17 @@ def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _from_pictures(folder: Path, split: str) -> LabelledData:
     names, label_file = PICTURES[split]
-    images = np.concatenate([_read_picture(folder / name) for name in names])
-    return _labelled(images, _read_labels(folder / label_file), 10, "cifar10", folder / label_file)
+    images = np.concatenate([read_picture(folder / name) for name in names])
+    return labelled_images(images, read_labels(folder / label_file), 10, "cifar10", folder / label_file)
 
 
-def _read_labels(path: Path) -> np.ndarray:
+def read_labels(path: Path) -> np.ndarray:
+    """[n], as the JSON beside the pictures lists them; `labelled_images` judges them."""
     with damage_in_one_line("no list of labels", where=path, remedy="fetch the data again"):
         return np.asarray(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _read_picture(path: Path) -> np.ndarray:
+def read_picture(path: Path) -> np.ndarray:
     """Bytes [n, 3, 32, 32]."""
     from PIL import Image
 
@@ -130,7 +136,7 @@ def _read_picture(path: Path) -> np.ndarray:
     return np.ascontiguousarray(rows.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2))
 
 
-def _labelled(images: np.ndarray, labels: np.ndarray, classes: int, name: str, where: Path) -> LabelledData:
+def labelled_images(images: np.ndarray, labels: np.ndarray, classes: int, name: str, where: Path) -> LabelledData:
     """Bytes, which take a quarter of the memory, made float a batch at a time."""
     if len(images) == 0 or labels.dtype.kind not in "iu" or labels.shape != (len(images),):
         what = f"no whole number as label for each of {len(images)} images"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -38,7 +39,7 @@ class DataSet:
             UserError: events without `steps`, and what the loader raises.
         """
         module, function = self.loader.split(":")
-        load = getattr(import_module(f"dalif_deploy.data.{module}"), function)
+        load: Callable[..., LabelledData] = getattr(import_module(f"dalif_deploy.data.{module}"), function)
         if not self.events:
             return load(split, data_root)
         if steps is None:

@@ -38,7 +38,7 @@ def event_frames(
     from tonic.transforms import Downsample, ToFrame
 
     whole = np.zeros(len(events), dtype=[("x", np.int32), ("y", np.int32), ("t", np.int64), ("p", np.int8)])
-    for field in whole.dtype.names:
+    for field in ("x", "y", "t", "p"):
         whole[field] = events[field]
     whole = whole[(whole["x"] >= 0) & (whole["x"] < sensor[0]) & (whole["y"] >= 0) & (whole["y"] < sensor[1])]
     if len(whole) == 0:
@@ -48,4 +48,5 @@ def event_frames(
     part = -(-duration // steps)  # tonic's own n_time_bins rounds down, and so loses the last events
     smaller = Downsample(sensor_size=(*sensor, 2), target_size=size)(whole)
     frames = ToFrame((*size, 2), time_window=part, start_time=start, end_time=start + steps * part)(smaller)
-    return np.minimum(frames, 255).astype(np.uint8)
+    counts: np.ndarray = np.minimum(frames, 255).astype(np.uint8)
+    return counts

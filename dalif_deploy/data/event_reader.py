@@ -34,7 +34,7 @@ def main(path: str, content: int, libraries: int, seconds: int) -> int:
         stream = faery.events_stream_from_file(path)
         for packet in stream:
             events = np.empty(len(packet), dtype=EVENT)
-            for field in EVENT.names:
+            for field in EVENT.names or ():
                 events[field] = packet[field]
             written += events.nbytes
             if written > content:

@@ -71,7 +71,7 @@ def load_recording(path: str | Path, *, size: tuple[int, int], steps: int, windo
         what = f"{windows:,} windows of {window_ms:g} ms would take more than half of the memory"
         raise UserError(what, where=str(path), remedy="give a longer --window-ms, or a part of the recording")
     scale = min(sensor[0] / size[0], sensor[1] / size[1])
-    part = tuple(max(1, round(n * scale)) for n in size)
+    part = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
     for field, whole, kept in zip("xy", sensor, part, strict=True):
         events[field] -= (whole - kept) // 2
     bounds = np.searchsorted(events["t"], start + window * np.arange(windows + 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -43,7 +44,9 @@ def cached_frames(
             progress.update(bar, completed=done)
         frames.flush()
         del frames
-    return _mapped(path, shape)
+    written = _mapped(path, shape)
+    assert written is not None
+    return written
 
 
 def labelled_frames(frames: np.ndarray, labels: np.ndarray, name: str) -> LabelledData:
@@ -53,7 +56,7 @@ def labelled_frames(frames: np.ndarray, labels: np.ndarray, name: str) -> Labell
     return LabelledData(inputs, labels.astype(np.int64), 1.0, name, highest)
 
 
-def _mapped(path, shape: tuple[int, ...]) -> np.ndarray | None:
+def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     """The file's array; None where there is none, or not a whole one."""
     try:
         frames = np.load(path, mmap_mode="r", allow_pickle=False)

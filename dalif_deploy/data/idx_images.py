@@ -36,7 +36,7 @@ def load_idx_images(
     folder = next((each for each in folders if _has(each, split)), None)
     if folder is None:
         folder = _download(data_root, name, torchvision_name, package)
-    images, labels = (_read(folder, file) for file in _FILES[split])
+    images, labels = (read_idx_file(folder, file) for file in _FILES[split])
     if images.ndim != 3 or images.dtype != np.uint8 or len(images) != len(labels) or len(images) == 0:
         raise UserError(
             "no bytes of images, or images and labels differ in number",
@@ -65,7 +65,7 @@ def _download(data_root: str | None, name: str, torchvision_name: str, package: 
     return root / torchvision_name / "raw"
 
 
-def _read(folder: Path, name: str) -> np.ndarray:
+def read_idx_file(folder: Path, name: str) -> np.ndarray:
     """Bytes of any shape. Not by torchvision, which needs a file unpacked, however large that gets."""
     path = folder / name
     packed = not path.is_file()

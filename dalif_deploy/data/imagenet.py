@@ -39,7 +39,7 @@ def load_imagenet(split: str, data_root: str | None) -> LabelledData:
     if training.is_dir() and sorted(each.name for each in training.iterdir() if each.is_dir()) != images.classes:
         # labels are places in that list: they would mean other classes
         raise UserError("has other classes than train", where=str(folder), remedy="give both the same folders")
-    inputs = LazySamples((3, SIDE, SIDE), len(images), lambda index: _read_image(images.samples[index][0]))
+    inputs = LazySamples((3, SIDE, SIDE), len(images), lambda index: read_image(images.samples[index][0]))
     return LabelledData(inputs, np.asarray(images.targets, dtype=np.int64), 1 / 255, "imagenet")
 
 
@@ -50,7 +50,7 @@ def _find(folder: str, data_root: str | None) -> Path:
     raise UserError("imagenet is not here and can't be downloaded", remedy=_REMEDY)
 
 
-def _read_image(path: str) -> np.ndarray:
+def read_image(path: str) -> np.ndarray:
     """Float32 [3, 224, 224]."""
     from PIL import Image
     from torchvision.transforms.functional import center_crop, resize

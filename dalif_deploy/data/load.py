@@ -51,10 +51,10 @@ def _load_npz(path: Path) -> LabelledData:
     if "input" in arrays and len(arrays) > 1:
         raise UserError("has both `input` and `input.NAME`", where=str(path), remedy="name every input, or none")
     checked = {name: _numbers(path, name, array) for name, array in arrays.items()}
-    sizes = {len(array) for array in checked.values()}
-    if len(sizes) > 1:
-        raise UserError(f"inputs of {sorted(sizes)} samples", where=str(path), remedy="give each the same number")
-    if labels is not None and (labels.shape != (sizes.pop(),) or labels.dtype.kind not in "iu"):
+    lengths = {len(array) for array in checked.values()}
+    if len(lengths) > 1:
+        raise UserError(f"inputs of {sorted(lengths)} samples", where=str(path), remedy="give each the same number")
+    if labels is not None and (labels.shape != (lengths.pop(),) or labels.dtype.kind not in "iu"):
         raise UserError("`label` is not one integer a sample", where=str(path), remedy="give shape [N]")
     labels = None if labels is None else labels.astype(np.int64)
     inputs = checked.get("input", {name.removeprefix("input."): array for name, array in checked.items()})

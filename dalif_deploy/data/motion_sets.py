@@ -6,12 +6,13 @@ Not recordings: see `dalif_deploy.data.simulated_events`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from dalif_deploy.data.frame_cache import cached_frames, labelled_frames
 from dalif_deploy.data.labelled_data import LabelledData
+from dalif_deploy.data.lazy_samples import LazySamples
 from dalif_deploy.data.simulated_events import CLOSED_LOOP, NEARLY, SACCADES, Motion, simulated_frames
 
 AT_A_TIME = 64  # images whose pixels stay in the caches from one view to the next
@@ -40,18 +41,20 @@ def load_cifar10_motion(split: str, data_root: str | None, steps: int) -> Labell
 
 
 def _moved(images: LabelledData, motion: Motion, name: str, steps: int) -> LabelledData:
+    pixels, labels = images.inputs, images.labels
+    assert not isinstance(pixels, Mapping) and labels is not None  # sets of images have one input, and labels
     digest = hashlib.sha256()
-    for part in _grey(images):
+    for part in _grey(pixels):
         digest.update(part.tobytes())
-    height, width = (n + 2 * motion.margin for n in images.inputs.shape[-2:])
-    shape = (len(images.inputs), steps, 2, height, width)
-    counted = (simulated_frames(part, motion, steps) for part in _grey(images))
+    height, width = (n + 2 * motion.margin for n in pixels.shape[-2:])
+    shape = (len(pixels), steps, 2, height, width)
+    counted = (simulated_frames(part, motion, steps) for part in _grey(pixels))
     frames = cached_frames(name, (digest.hexdigest(), motion, NEARLY), shape, counted)
     # the word stands wherever the name is shown beside a figure
-    return labelled_frames(frames, images.labels, f"{name.rsplit('-', 1)[0]} (simulated events)")
+    return labelled_frames(frames, labels, f"{name.rsplit('-', 1)[0]} (simulated events)")
 
 
-def _grey(images: LabelledData) -> Iterator[np.ndarray]:
-    for start in range(0, len(images.inputs), AT_A_TIME):
-        part = images.inputs[start : start + AT_A_TIME]
+def _grey(images: np.ndarray | LazySamples) -> Iterator[np.ndarray]:
+    for start in range(0, len(images), AT_A_TIME):
+        part = images[start : start + AT_A_TIME]
         yield part[:, 0] if part.shape[1] == 1 else np.einsum("nchw,c->nhw", part, LUMA)

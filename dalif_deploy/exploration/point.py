@@ -59,7 +59,8 @@ class PointWork:
         from dalif_deploy.hw_models.energy.latency import latency_figures
         from dalif_deploy.hw_models.energy.loihi_sanafe import sanafe_energy
         from dalif_deploy.hw_models.energy.models import loihi_energy
-        from dalif_deploy.hw_models.energy.report import count_figures, host_figures
+        from dalif_deploy.hw_models.energy.report.build import host_figures
+        from dalif_deploy.hw_models.energy.report.counts import count_figures
         from dalif_deploy.hw_models.mapping import map_or_refusal
         from dalif_deploy.hw_models.samples.encode import encode_input
         from dalif_deploy.hw_models.samples.input_data import sample_count, take_samples
@@ -76,7 +77,7 @@ class PointWork:
         mapping, refusal = map_or_refusal(network, encoded)
         counts = count_activity(network, encoded, mapping=mapping, batch_size=self.batch_size)
         energy, sanafe = loihi_energy(counts, network.chip), sanafe_energy(network, counts)
-        shown = ("model", "title", "status", "total", "static", "not_included")
+        latency, host = latency_figures(network, encoded, mapping), host_figures(counts)
         return {
             "status": "done" if refusal is None else "does not fit",
             "why": None if refusal is None else str(refusal),
@@ -84,14 +85,14 @@ class PointWork:
             "weight_bits": artefact.export.get("weight_bits"),
             "samples": sample_count(inputs),
             "accuracy": simulated.accuracy,
-            "counts": count_figures(counts)["total"],
+            "counts": count_figures(counts).total.model_dump(),
             "cores": None if mapping is None else len(mapping.cores),
             "chips": None if mapping is None else mapping.chips,
             "binding_limit": None if mapping is None else mapping.binding_limit(),
-            "energy": {key: energy[key] for key in shown},
-            "energy_sanafe": None if sanafe is None else {key: sanafe[key] for key in shown if key in sanafe},
-            "latency": latency_figures(network, encoded, mapping),
-            "host": host_figures(counts),
+            "energy": energy.model_dump(exclude={"terms"}),
+            "energy_sanafe": None if sanafe is None else sanafe.model_dump(exclude={"terms"}),
+            "latency": None if latency is None else latency.model_dump(),
+            "host": None if host is None else host.model_dump(),
         }
 
     def _samples(self, artefact: Artefact) -> LabelledData:

@@ -112,7 +112,7 @@ class ChipForward(nn.Module):
         encoded = encode_input(made.network, data if still else np.moveaxis(data, 0, 1))
         sent = {name: torch.from_numpy(m).transpose(0, 1).to(torch.float32) for name, m in encoded.messages.items()}
         fired, flat = {}, {INPUT: x if still else x.flatten(0, 1)}
-        for name, layer in self.network.layers.items():
+        for name, layer in self.network.spiking_layers.items():
             current = _float_current(layer, flat, steps, still)
             fired[name] = sent[name] = made.fire(name, layer, current, sent, encoded)
             flat[name] = fired[name].flatten(0, 1)
@@ -171,7 +171,8 @@ class _Compiled:
         neuron = layer.neuron
         scale = laid_out(torch.as_tensor(population.scale, dtype=torch.float32), population.shape)
         rule = Rule(neuron.v_threshold, neuron.reset, neuron.surrogate, neuron.width)
-        return ChipSequence.apply(current, neuron.beta, drive, at_rest, scale, rule)
+        spikes: torch.Tensor = ChipSequence.apply(current, neuron.beta, drive, at_rest, scale, rule)
+        return spikes
 
     def readout(self, sent: dict[str, torch.Tensor]) -> torch.Tensor:
         """What each step adds to the readout's membrane, [T, N, classes] in units of the float network."""
@@ -181,10 +182,13 @@ class _Compiled:
             samples = next(iter(sent.values())).shape[1]
             state = PopulationState(population, self.bounds[population.name], samples, torch.device("cpu"))
             drive = state.drive(self._current(population.name, sent))
+            assert drive is not None  # a readout has synapses
             return drive * (DECAY_UNITY / torch.as_tensor(population.scale, dtype=torch.float32))
 
     def _current(self, name: str, sent: dict[str, torch.Tensor]) -> torch.Tensor | None:
-        synapses, static, moving = self.synapses[name], {}, {}
+        synapses = self.synapses[name]
+        static: dict[int, torch.Tensor] = {}
+        moving: dict[int, torch.Tensor] = {}
         for index, projection in enumerate(self.network.incoming(name)):
             messages = sent[projection.source]
             (static if len(messages) == 1 else moving)[index] = messages
@@ -199,4 +203,5 @@ def _float_current(layer: SpikingLayer, flat: dict[str, torch.Tensor], steps: in
     current = layer.neuron.alpha * layer.current(flat)
     if still and layer.sources == {INPUT}:
         return current.expand(steps, *current.shape)
-    return current.unflatten(0, (steps, -1))
+    sequence: torch.Tensor = current.unflatten(0, (steps, -1))
+    return sequence

@@ -7,6 +7,7 @@ that they stand for. Backward, the membranes are those of the chip, in the neuro
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -20,7 +21,7 @@ class ChipSequence(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx,
+        ctx: Any,
         current: torch.Tensor,
         beta: torch.Tensor,
         drive: torch.Tensor,
@@ -49,7 +50,7 @@ class ChipSequence(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: torch.Tensor):
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Of grad = dL/dS [T, N, ...]."""
         beta, drive, scale = ctx.saved_tensors
         unit = DECAY_UNITY / scale

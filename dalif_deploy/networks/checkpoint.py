@@ -110,7 +110,7 @@ def _is_text(value: Any, text: str) -> bool:
     return isinstance(value, str) and value == text
 
 
-def _validated(model: type[BaseModel], content: dict, what: str, path: Path) -> Any:
+def _validated(model: type[BaseModel], content: dict[str, Any], what: str, path: Path) -> Any:
     try:
         return model.model_validate(content)
     except ValidationError as error:

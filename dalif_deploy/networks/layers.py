@@ -92,7 +92,8 @@ def vgg(plan: str) -> Callable[[Callable[[int], int]], Stack]:
     """A VGG type from a plan such as "64 128 P 256 256 P 512": numbers are convolutions, P halves the image."""
 
     def make(width: Callable[[int], int]) -> Stack:
-        layers, source, pool = [], INPUT, 1
+        layers: list[Layer] = []
+        source, pool = INPUT, 1
         for entry in plan.split():
             if entry == "P":
                 pool = 2
@@ -114,7 +115,8 @@ def sew_resnet(blocks: tuple[int, ...]) -> Callable[[Callable[[int], int]], Stac
 
     def make(width: Callable[[int], int]) -> Stack:
         layers = [Layer("stem", width(64), (Branch((INPUT,), kernel=7, stride=2),))]
-        given, pool, previous = ("stem",), 2, width(64)
+        given: tuple[str, ...] = ("stem",)
+        pool, previous = 2, width(64)
         for stage, count in enumerate(blocks, start=1):
             channels = width(64 * 2 ** (stage - 1))
             for index in range(1, count + 1):

@@ -72,7 +72,7 @@ class NetworkSpec(BaseModel):
         if self.arch in NAMED:
             return NAMED[self.arch](lambda channels: max(1, round(channels * self.width)))
         make = {"cnn": conv_stack, "resnet": residual_stack}[self.arch]
-        return make(self.channels, self.strides, self.kernel)
+        return make(self.channels or [], self.strides or [], self.kernel)
 
 
 def require_a_stride_per_block(channels: list[int], strides: list[int]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -10,6 +12,8 @@ from dalif_deploy.networks.layer_shapes import Shape, layer_shapes, pooled_shape
 from dalif_deploy.networks.layers import INPUT, Branch, Layer
 from dalif_deploy.networks.spec import NetworkSpec
 from dalif_deploy.neuron import DALIF
+
+Records = dict[str, dict[str, torch.Tensor]]  # a layer: spikes and membrane, [T, N, ...]
 
 
 class BranchModule(nn.Module):
@@ -34,9 +38,10 @@ class BranchModule(nn.Module):
     def forward(self, sources: list[torch.Tensor]) -> torch.Tensor:
         """[N, *shape] of each source to the current that the branch adds."""
         x = self.pooled(sources)
-        if self.linear is None:
+        if self.linear is None or self.norm is None:
             return x
-        return self.norm(self.linear(x.flatten(1) if self.branch.kind == "dense" else x))
+        current: torch.Tensor = self.norm(self.linear(x.flatten(1) if self.branch.kind == "dense" else x))
+        return current
 
     def pooled(self, sources: list[torch.Tensor]) -> torch.Tensor:
         """What the weights see, [N, *pooled shape]."""
@@ -54,13 +59,16 @@ class SpikingLayer(nn.Module):
 
     def current(self, fired: dict[str, torch.Tensor]) -> torch.Tensor:
         """Input of the neurons: the sum of all branches. `fired`: source -> [N, *shape]."""
-        parts = [module([fired[s] for s in module.branch.sources]) for module in self.branches]
+        parts: list[torch.Tensor] = [module([fired[s] for s in module.branch.sources]) for module in self._branches()]
         return sum(parts[1:], parts[0])
 
     @property
     def sources(self) -> set[str]:
         """All that drives the layer."""
-        return {source for module in self.branches for source in module.branch.sources}
+        return {source for module in self._branches() for source in module.branch.sources}
+
+    def _branches(self) -> list[BranchModule]:
+        return cast("list[BranchModule]", list(self.branches))
 
 
 class SpikingNetwork(nn.Module):
@@ -81,6 +89,11 @@ class SpikingNetwork(nn.Module):
             size *= n
         self.readout = nn.Linear(size, spec.classes)
 
+    @property
+    def spiking_layers(self) -> dict[str, SpikingLayer]:
+        """`layers`, as the type that they are."""
+        return cast("dict[str, SpikingLayer]", dict(self.layers.items()))
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits [N, classes], averaged over time.
 
@@ -93,32 +106,34 @@ class SpikingNetwork(nn.Module):
         """Logits [T, N, classes] of each step's spikes alone; their mean over time is what forward gives."""
         fired, steps = self._fire(x, None)
         spikes = [fired[source] for source in self.reads.branch.sources]
-        return self.readout(self.reads.pooled(spikes).flatten(1)).unflatten(0, (steps, -1))
+        logits: torch.Tensor = self.readout(self.reads.pooled(spikes).flatten(1)).unflatten(0, (steps, -1))
+        return logits
 
     def forward_recorded(self, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, dict[str, torch.Tensor]]]:
         """As forward, and a layer {"spikes": [T, N, ...], "membrane": [T, N, ...] after the reset}."""
-        records: dict[str, dict[str, torch.Tensor]] = {}
+        records: Records = {}
         return self._run(x, records), records
 
-    def _run(self, x: torch.Tensor, records: dict | None) -> torch.Tensor:
+    def _run(self, x: torch.Tensor, records: Records | None) -> torch.Tensor:
         fired, steps = self._fire(x, records)
         rates = [fired[source].unflatten(0, (steps, -1)).mean(0) for source in self.reads.branch.sources]
-        return self.readout(self.reads.pooled(rates).flatten(1))
+        logits: torch.Tensor = self.readout(self.reads.pooled(rates).flatten(1))
+        return logits
 
-    def _fire(self, x: torch.Tensor, records: dict | None) -> tuple[dict[str, torch.Tensor], int]:
+    def _fire(self, x: torch.Tensor, records: Records | None) -> tuple[dict[str, torch.Tensor], int]:
         """Spikes [T * N, ...] by layer, and T."""
         still = x.ndim == 4
         steps = self.steps if still else len(x)
         fired = {INPUT: x if still else x.flatten(0, 1)}
-        for name, layer in self.layers.items():
+        for name, layer in self.spiking_layers.items():
             current = layer.current(fired)
             if still and layer.sources == {INPUT}:
                 # a still image gives the same current at each step: convolve it once
                 current = current.expand(steps, *[-1] * current.ndim)
             else:
                 current = current.unflatten(0, (steps, -1))
-            held: list[torch.Tensor] | None = None if records is None else []
-            spikes = layer.neuron(current, held)
+            held: list[torch.Tensor] = []
+            spikes: torch.Tensor = layer.neuron(current, None if records is None else held)
             fired[name] = spikes.flatten(0, 1)
             if records is not None:
                 records[name] = {"spikes": spikes, "membrane": torch.stack(held)}

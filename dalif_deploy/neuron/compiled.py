@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable
 from functools import cache
 from types import FunctionType
+from typing import Any
 
 import torch
 
@@ -21,19 +22,26 @@ from dalif_deploy.neuron.surrogate import SURROGATES
 # thousand calls, which small data sets never reach. A fixed size, and not a clock, so that a run can be repeated.
 COMPILE_FROM = 2**20
 
+Fire = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, Rule], torch.Tensor]
+Gradient = Callable[
+    [torch.Tensor, torch.Tensor, torch.Tensor, Rule, torch.Tensor], tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+]
+
 _unavailable = False
 
 
 @cache
-def compiled(steps: int, rule: Rule) -> tuple[Callable, Callable]:
+def compiled(steps: int, rule: Rule) -> tuple[Fire, Gradient]:
     """`fire_rows` and `gradient_rows` of `dalif_deploy.neuron.eager` for `steps` steps."""
     return _with_fallback(_fire, fire_rows, steps, rule), _with_fallback(_gradient, gradient_rows, steps, rule)
 
 
-def _with_fallback(function: Callable, eager: Callable, steps: int, rule: Rule) -> Callable:
+def _with_fallback(
+    function: Callable[..., Any], eager: Callable[..., Any], steps: int, rule: Rule
+) -> Callable[..., Any]:
     fused = None
 
-    def run(x, alpha, beta, _, *grad):
+    def run(x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, _: Rule, *grad: torch.Tensor) -> Any:
         global _unavailable
         nonlocal fused
         if not _unavailable:
@@ -53,8 +61,8 @@ def _with_fallback(function: Callable, eager: Callable, steps: int, rule: Rule) 
     return run
 
 
-def _bound(function: Callable, steps: int, rule: Rule) -> FunctionType:
-    def bound(*tensors: torch.Tensor):
+def _bound(function: Callable[..., Any], steps: int, rule: Rule) -> FunctionType:
+    def bound(*tensors: torch.Tensor) -> Any:
         return function(rule, *tensors)
 
     # torch counts recompilations by code object and gives up at a few: rules are not to count against each other

@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 from torch import nn
+from torch.jit._trace import is_tracing
 
 from dalif_deploy.neuron.decay import ACTIVATIONS, free_parameter
 from dalif_deploy.neuron.eager import Rule
@@ -45,6 +46,9 @@ class DALIF(nn.Module):
         ValueError: an unknown option, or a start that the activation does not reach.
     """
 
+    fixed_alpha: torch.Tensor | None
+    fixed_beta: torch.Tensor | None
+
     def __init__(
         self,
         *,
@@ -82,12 +86,18 @@ class DALIF(nn.Module):
     @property
     def alpha(self) -> torch.Tensor:
         """Spatial decay, shape ()."""
-        return self.fixed_alpha if self.tau_a is None else ACTIVATIONS[self.activation](self.tau_a)
+        return self._value(self.tau_a, self.fixed_alpha)
 
     @property
     def beta(self) -> torch.Tensor:
         """Temporal decay, shape ()."""
-        return self.fixed_beta if self.tau_b is None else ACTIVATIONS[self.activation](self.tau_b)
+        return self._value(self.tau_b, self.fixed_beta)
+
+    def _value(self, free: nn.Parameter | None, fixed: torch.Tensor | None) -> torch.Tensor:
+        if free is not None:
+            return ACTIVATIONS[self.activation](free)
+        assert fixed is not None  # a decay that is not learned is a number
+        return fixed
 
     @torch.no_grad()
     def keep_beta_a_decay(self) -> None:
@@ -122,7 +132,8 @@ class DALIF(nn.Module):
         """
         if record is None and len(x) and x.is_floating_point() and not _is_traced():
             rule = Rule(self.v_threshold, self.reset, self.surrogate, self.width)
-            return Sequence.apply(x, self.alpha, self.beta, rule, self.engine)
+            fired: torch.Tensor = Sequence.apply(x, self.alpha, self.beta, rule, self.engine)
+            return fired
         # what all steps share is computed once
         current, beta = self.alpha * x, self.beta
         state, spikes = None, []
@@ -152,4 +163,4 @@ class DALIF(nn.Module):
 
 def _is_traced() -> bool:
     """Whoever compiles or exports the whole network sees plain steps, and fuses them with what surrounds them."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return torch.compiler.is_compiling() or is_tracing()

@@ -13,11 +13,11 @@ same bits in both; gradients differ by rounding.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
-from dalif_deploy.neuron.compiled import COMPILE_FROM, compiled
+from dalif_deploy.neuron.compiled import COMPILE_FROM, Fire, Gradient, compiled
 from dalif_deploy.neuron.eager import Rule, fire_rows, gradient_rows
 
 Engine = Literal["auto", "eager", "compile"]
@@ -28,7 +28,7 @@ class Sequence(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx, x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, rule: Rule, engine: Engine
+        ctx: Any, x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, rule: Rule, engine: Engine
     ) -> torch.Tensor:
         """Keeps x, alpha and beta."""
         x = _dense(x)
@@ -39,7 +39,7 @@ class Sequence(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: torch.Tensor):
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Of grad = dL/dS [T, ...]."""
         x, alpha, beta = ctx.saved_tensors
         if grad.stride()[1:] != x.stride()[1:]:
@@ -54,7 +54,7 @@ class Sequence(torch.autograd.Function):
         return _shaped(grad_x, x), grad_alpha if alpha_learns else None, grad_beta if beta_learns else None, None, None
 
 
-def _engine(engine: Engine, x: torch.Tensor, rule: Rule):
+def _engine(engine: Engine, x: torch.Tensor, rule: Rule) -> tuple[Fire, Gradient]:
     if engine == "compile" or (engine == "auto" and x.numel() >= COMPILE_FROM):
         return compiled(len(x), rule)
     return fire_rows, gradient_rows

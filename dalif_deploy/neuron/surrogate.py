@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -40,14 +41,14 @@ SURROGATES: dict[str, tuple[Curve, Curve]] = {
 
 class _Spike(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, membrane: torch.Tensor, threshold: float, surrogate: str, width: float) -> torch.Tensor:
+    def forward(ctx: Any, membrane: torch.Tensor, threshold: float, surrogate: str, width: float) -> torch.Tensor:
         ctx.save_for_backward(membrane)
         ctx.options = threshold, surrogate, width
         return (membrane >= threshold).to(membrane.dtype)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: torch.Tensor):
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         (membrane,) = ctx.saved_tensors
         threshold, surrogate, width = ctx.options
         bump = SURROGATES[surrogate][1]((membrane - threshold) / width)
@@ -61,4 +62,5 @@ def spike(membrane: torch.Tensor, threshold: float = 1.0, surrogate: str = "atan
         membrane: any shape.
         width: how far from the threshold the gradient reaches, in units of the membrane.
     """
-    return _Spike.apply(membrane, threshold, surrogate, width)
+    fired: torch.Tensor = _Spike.apply(membrane, threshold, surrogate, width)
+    return fired

@@ -36,7 +36,7 @@ class RateNeurons(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x [T * N, ...], time outermost, gives spikes times `v_threshold`, of the same shape."""
-        current = (x + self.v_threshold / (2 * self.steps)).unflatten(0, (self.steps, -1))
+        current: torch.Tensor = (x + self.v_threshold / (2 * self.steps)).unflatten(0, (self.steps, -1))
         spikes: torch.Tensor = self.neuron(current)
         return spikes.flatten(0, 1) * self.v_threshold
 
@@ -62,7 +62,8 @@ class RateCodedNetwork(nn.Module):
         """Mean over time of what the last layer says, [N, classes]."""
         over_time = x.expand(self.steps, *x.shape).flatten(0, 1)
         out: torch.Tensor = self.layers(over_time)
-        return out.unflatten(0, (self.steps, -1)).mean(0)
+        over: torch.Tensor = out.unflatten(0, (self.steps, -1))
+        return over.mean(0)
 
     @property
     def thresholds(self) -> dict[str, float]:

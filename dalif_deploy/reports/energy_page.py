@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dalif_deploy.hw_models.chips.description import load_chip
+from dalif_deploy.hw_models.energy.figures import Joules
+from dalif_deploy.hw_models.energy.models import EnergyByModel, Static
+from dalif_deploy.hw_models.energy.report.mapping import CheckedLimit, Fits, MappingFigures
+from dalif_deploy.hw_models.energy.report.report import EnergyReport
 from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_file
@@ -16,14 +20,14 @@ from dalif_deploy.reports.core_map import CHIPS_DRAWN, core_maps
 from dalif_deploy.reports.layer_energy import BETWEEN, energy_by_layer
 from dalif_deploy.reports.log_axis import on_log_axis
 from dalif_deploy.reports.mapping_table import LIMITS
-from dalif_deploy.reports.table_parts import shown_ends
+from dalif_deploy.reports.table_parts import or_unbounded, shown_ends
 
 FOLDER = Path(__file__).parent / "page"
 COLOURS = 8  # of style.css; further layers take them again, their numbers tell them apart
 NAME_LENGTH = 40
 
 
-def write_energy_page(report: dict[str, Any], path: Path, *, force: bool = False) -> None:
+def write_energy_page(report: EnergyReport, path: Path, *, force: bool = False) -> None:
     """Writes the page of a report of `dalif_deploy.hw_models.energy.report`, whole or not at all.
 
     Raises:
@@ -33,13 +37,11 @@ def write_energy_page(report: dict[str, Any], path: Path, *, force: bool = False
         temporary.write_text(energy_page(report), encoding="utf-8")
 
 
-def energy_page(report: dict[str, Any]) -> str:
+def energy_page(report: EnergyReport) -> str:
     """The page as text. Names come from foreign files: Jinja escapes every one."""
     import jinja2
     from markupsafe import Markup
 
-    # older reports lack them
-    report = {**dict.fromkeys(("mapping", "histograms", "memory", "break_even", "baseline_cpu")), **report}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
@@ -48,8 +50,8 @@ def energy_page(report: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "joules": lambda value: "no upper bound" if value is None else readable(value, "J"),
-        "seconds": lambda value: "no upper bound" if value is None else readable(value, "s"),
+        "joules": lambda value: or_unbounded(value, "J"),
+        "seconds": lambda value: or_unbounded(value, "s"),
         "count": lambda value: f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}",
         "percent": lambda share: f"{share:.0%}" if share >= 0.095 or not share else f"{share:.1%}",
         "words": lambda name: LIMITS.get(name, str(name).replace("_", " ")),
@@ -61,18 +63,18 @@ def energy_page(report: dict[str, Any]) -> str:
         "unit_of": _with_unit,
         "look": look,
     }
-    numbers = {layer["name"]: index for index, layer in enumerate(report["counts"]["layers"])}
-    mapping = report.get("mapping") or {}
+    numbers = {layer.name: index for index, layer in enumerate(report.counts.layers)}
+    mapping = report.mapping
     script = (FOLDER / "interact.js").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
         report=report,
-        title=Path(report.get("artefact", "a network")).name,
+        title=Path(report.artefact or "a network").name,
         version=_version(),
         style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         # the browser runs this script and no other, whatever a name may hold
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        models=[{**report[key], "range": _range(report[key]["total"])} for key in _models(report)],
+        models=[(energy, _range(energy.total)) for energy in _models(report)],
         ranges=on_log_axis(_ranges(report), lambda joules: readable(joules, "J")),
         ratios=on_log_axis(_ratios(report), lambda ratio: f"{ratio:g}"),
         by_layer=energy_by_layer(report),
@@ -81,7 +83,7 @@ def energy_page(report: dict[str, Any]) -> str:
         mapping=mapping,
         mapping_word=_mapping_word(mapping),
         chips=core_maps(mapping, numbers),
-        more_chips=max(0, mapping.get("chips", 0) - CHIPS_DRAWN),
+        more_chips=max(0, mapping.chips - CHIPS_DRAWN) if isinstance(mapping, Fits) else 0,
     )
 
 
@@ -92,11 +94,12 @@ def look(status: str) -> str:
     return "measured" if status == "measured" else "modelled"
 
 
-def _mapping_word(mapping: dict[str, Any]) -> str:
-    if mapping.get("status") != "fits":
+def _mapping_word(mapping: MappingFigures) -> str:
+    if not isinstance(mapping, Fits):
         return "modelled"
-    parts = (*mapping["limits"], mapping["grid"], mapping["synapse_encoding"])
-    return "modelled with assumed limits" if any(part.get("assumed") for part in parts) else "modelled"
+    checked = (limit for limit in mapping.limits if isinstance(limit, CheckedLimit))
+    assumed = any(limit.assumed for limit in checked) or mapping.grid.assumed or mapping.synapse_encoding.assumed
+    return "modelled with assumed limits" if assumed else "modelled"
 
 
 def _with_unit(value: float, unit: str) -> str:
@@ -106,45 +109,44 @@ def _with_unit(value: float, unit: str) -> str:
     return f"{value:,.4g} {unit}".strip()
 
 
-def _models(report: dict[str, Any]) -> list[str]:
-    return [key for key in ("energy", "energy_sanafe") if report.get(key)]
+def _models(report: EnergyReport) -> list[EnergyByModel]:
+    return [report.energy, *([report.energy_sanafe] if report.energy_sanafe else [])]
 
 
-def _range(joules: dict[str, Any]) -> str:
-    if joules["high"] is None:
-        return f"at least {readable(joules['low'], 'J')}"
-    if joules["low"] == joules["high"]:
-        return readable(joules["mean"], "J")
-    return f"{readable(joules['low'], 'J')} to {readable(joules['high'], 'J')}"
+def _range(joules: Joules | Static) -> str:
+    if joules.high is None:
+        return f"at least {readable(joules.low, 'J')}"
+    if joules.low == joules.high:
+        return readable(joules.joules if isinstance(joules, Static) else joules.mean, "J")
+    return f"{readable(joules.low, 'J')} to {readable(joules.high, 'J')}"
 
 
-def _ranges(report: dict[str, Any]) -> list[dict[str, Any]]:
+def _ranges(report: EnergyReport) -> list[dict[str, Any]]:
     """Energies on the chip, dynamic by each model and static."""
     rows = []
-    for key in _models(report):
-        energy = report[key]
-        rows.append({**_ends(energy["total"]), "name": f"dynamic: {energy['title']}", "status": energy["status"]})
-    static = report["energy"]["static"]
-    rows.append({**_ends({**static, "mean": static["joules"]}), "name": "static", "status": static["status"]})
+    for energy in _models(report):
+        rows.append({**_ends(energy.total), "name": f"dynamic: {energy.title}", "status": energy.status})
+    static = report.energy.static
+    rows.append({**_ends(static), "name": "static", "status": static.status})
     return rows
 
 
-def _ends(joules: dict[str, Any]) -> dict[str, Any]:
-    return {"low": joules["low"], "high": joules["high"], "text": _range(joules)}
+def _ends(joules: Joules | Static) -> dict[str, Any]:
+    return {"low": joules.low, "high": joules.high, "text": _range(joules)}
 
 
-def _ratios(report: dict[str, Any]) -> list[dict[str, Any]]:
+def _ratios(report: EnergyReport) -> list[dict[str, Any]]:
     """Other over chip, from static energy at its highest to static energy left out."""
     return [
         {
-            "name": row["text"].removeprefix("energy ratio, "),
-            "low": row["with_static"]["low"],
-            "high": row["with_static"]["high"],
-            "text": f"{row['with_static']['low']:.3g} to {row['with_static']['high']:.3g}",
+            "name": row.text.removeprefix("energy ratio, "),
+            "low": row.with_static.low,
+            "high": row.with_static.high,
+            "text": f"{row.with_static.low:.3g} to {row.with_static.high:.3g}",
             # the chip's step length is assumed, so the range is
             "status": "assumed",
         }
-        for row in report["comparisons"]
+        for row in report.comparisons
     ]
 
 

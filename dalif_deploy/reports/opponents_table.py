@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 
+from dalif_deploy.hw_models.energy.opponents.arithmetic import Arithmetic
+from dalif_deploy.hw_models.energy.opponents.baseline import Baseline, CpuBaseline
+from dalif_deploy.hw_models.energy.opponents.break_even import BreakEven
+from dalif_deploy.hw_models.energy.opponents.gpu_measurement import MeasuredGpu
+from dalif_deploy.hw_models.energy.opponents.gpu_roofline import ModelledGpu
+from dalif_deploy.hw_models.energy.opponents.measurement import MeasuredRun
+from dalif_deploy.hw_models.energy.report.report import EnergyReport
 from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.reports.table_parts import (
     add_row,
@@ -18,17 +23,17 @@ from dalif_deploy.reports.table_parts import (
 )
 
 
-def print_opponents(report: dict[str, Any], console: Console) -> None:
+def print_opponents(report: EnergyReport, console: Console) -> None:
     """Prints the report's `arithmetic_45nm`, `break_even`, `baseline` and `baseline_cpu`."""
-    _arithmetic(report["arithmetic_45nm"], console)
-    _break_even(report["break_even"], console)
-    _gpu(report["baseline"], console)
-    _cpu(report["baseline_cpu"], console)
+    _arithmetic(report.arithmetic_45nm, console)
+    _break_even(report.break_even, console)
+    _gpu(report.baseline, console)
+    _cpu(report.baseline_cpu, console)
 
 
-def _arithmetic(arithmetic: dict[str, Any], console: Console) -> None:
+def _arithmetic(arithmetic: Arithmetic, console: Console) -> None:
     table = new_table(
-        f"Arithmetic: {arithmetic['title']} [{arithmetic['status']}]",
+        f"Arithmetic: {arithmetic.title} [{arithmetic.status}]",
         "network",
         "precision",
         "operations",
@@ -36,32 +41,32 @@ def _arithmetic(arithmetic: dict[str, Any], console: Console) -> None:
         "range",
         left=3,
     )
-    for row in arithmetic["rows"]:
-        operations = ", ".join(f"{shown_count(t['count']['mean'])} {t['name']}" for t in row["terms"])
-        energy = readable(row["total"]["mean"], "J")
+    for row in arithmetic.rows:
+        operations = ", ".join(f"{shown_count(t.count.mean)} {t.name}" for t in row.terms)
+        energy = readable(row.total.mean, "J")
         add_row(
             table,
-            row["network"],
-            row["precision"],
+            row.network,
+            row.precision,
             operations,
-            f"at most {energy} [assumed]" if row["bounds_because"] else energy,
-            energy_range(row["total"]),
+            f"at most {energy} [assumed]" if row.bounds_because else energy,
+            energy_range(row.total),
         )
     console.print(table)
-    for row in arithmetic["rows"]:
-        if row["bounds_because"]:
-            print_line(console, f"{row['network']}: {row['bounds_because']}", style="yellow")
+    for row in arithmetic.rows:
+        if row.bounds_because:
+            print_line(console, f"{row.network}: {row.bounds_because}", style="yellow")
     print_line(console, "compare within one precision only: float against 8-bit decides the result by itself")
-    print_not_included(arithmetic, console)
+    print_not_included(arithmetic.not_included, console)
 
 
-def _break_even(break_even: dict[str, Any], console: Console) -> None:
-    if break_even["none_because"]:
-        print_line(console, f"no break-even: {break_even['none_because']}", style="yellow")
+def _break_even(break_even: BreakEven, console: Console) -> None:
+    if break_even.none_because:
+        print_line(console, f"no break-even: {break_even.none_because}", style="yellow")
         return
     table = new_table(
-        f"Break-even [{break_even['status']}]: the spiking network wins below so many spikes a neuron and step; "
-        f"measured {break_even['spikes_a_neuron_and_step']:.3g}",
+        f"Break-even [{break_even.status}]: the spiking network wins below so many spikes a neuron and step; "
+        f"measured {break_even.spikes_a_neuron_and_step:.3g}",
         "opponent",
         "precision",
         "rate",
@@ -69,58 +74,59 @@ def _break_even(break_even: dict[str, Any], console: Console) -> None:
         "verdict",
         left=2,
     )
-    for row in break_even["rows"]:
+    for row in break_even.rows:
         add_row(
             table,
-            row["opponent"] + ("" if row["host_included"] else ", host's layers left out on both sides"),
-            row["precision"],
-            shown_ends(row["rate"]),
-            f"{shown_ends(row['factor'])} times",
-            row["verdict"],
+            row.opponent + ("" if row.host_included else ", host's layers left out on both sides"),
+            row.precision,
+            shown_ends(row.rate),
+            f"{shown_ends(row.factor)} times",
+            row.verdict,
         )
     console.print(table)
-    print_not_included(break_even, console)
+    print_not_included(break_even.not_included, console)
 
 
-def _gpu(baseline: dict[str, Any], console: Console) -> None:
+def _gpu(baseline: Baseline, console: Console) -> None:
     columns = ("GPU", "status", "precision", "batch", "energy", "bound by")
-    table = new_table(f"Baseline: {baseline['what']}", *columns, left=3)
-    for row in (*baseline["measured"], *baseline["modelled"]):
+    table = new_table(f"Baseline: {baseline.what}", *columns, left=3)
+    rows: list[MeasuredGpu | ModelledGpu] = [*baseline.measured, *baseline.modelled]
+    for row in rows:
         add_row(
             table,
-            row["gpu"],
-            row["status"],
-            row["precision"],
-            str(row["batch"]),
-            readable(row["joules"], "J"),
-            row.get("bound_by") or f"{_above_idle(row)} above idle",
+            row.gpu,
+            row.status,
+            row.precision,
+            str(row.batch),
+            readable(row.joules, "J"),
+            row.bound_by if isinstance(row, ModelledGpu) else f"{_above_idle(row)} above idle",
         )
     console.print(table)
-    if baseline["not_measured_because"]:
-        print_line(console, f"not measured: {baseline['not_measured_because']}", style="yellow")
-    print_not_included(baseline, console)
+    if baseline.not_measured_because:
+        print_line(console, f"not measured: {baseline.not_measured_because}", style="yellow")
+    print_not_included(baseline.not_included, console)
 
 
-def _cpu(baseline: dict[str, Any], console: Console) -> None:
-    if baseline["not_measured_because"]:
-        print_line(console, f"{baseline['what']}: not measured: {baseline['not_measured_because']}", style="yellow")
+def _cpu(baseline: CpuBaseline, console: Console) -> None:
+    if baseline.not_measured_because:
+        print_line(console, f"{baseline.what}: not measured: {baseline.not_measured_because}", style="yellow")
         return
     columns = ("processor", "status", "threads", "batch", "energy", "above idle", "time")
-    table = new_table(f"Baseline: {baseline['what']}", *columns, left=2)
-    for row in baseline["measured"]:
+    table = new_table(f"Baseline: {baseline.what}", *columns, left=2)
+    for row in baseline.measured:
         add_row(
             table,
-            row["processor"],
-            row["status"],
-            str(row["threads"]),
-            str(row["batch"]),
-            readable(row["joules"], "J"),
+            row.processor,
+            row.status,
+            str(row.threads),
+            str(row.batch),
+            readable(row.joules, "J"),
             _above_idle(row),
-            readable(row["seconds"], "s"),
+            readable(row.seconds, "s"),
         )
     console.print(table)
-    print_not_included(baseline, console)
+    print_not_included(baseline.not_included, console)
 
 
-def _above_idle(row: dict[str, Any]) -> str:
-    return readable(max(row["joules_above_idle"], 0), "J")
+def _above_idle(row: MeasuredRun) -> str:
+    return readable(max(row.joules_above_idle, 0), "J")

@@ -101,8 +101,7 @@ def _draw(axes: Axes, points: list[dict[str, Any]], kind: str, *, wide: bool) ->
         if point["on_front"]:
             label = " ".join(f"{_short(key)}{point['settings'][key]}" for key in keys)
             # to the upper left, where a front has nothing
-            place = {"xytext": (-6, 5), "textcoords": "offset points", "ha": "right"}
-            axes.annotate(label, (mean, y), fontsize=7, color=colour, **place)
+            axes.annotate(label, (mean, y), (-6, 5), textcoords="offset points", ha="right", fontsize=7, color=colour)
     for colour, name in ((FRONT, "front"), (BEATEN, "beaten by another point of its column")):
         axes.plot([], [], "o", color=colour, label=name)
     axes.margins(x=0.2, y=0.12)

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from dalif_deploy.hw_models.energy.figures import Joules
 from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.reports.sweep_words import by_scope, energy_words, varied
 from dalif_deploy.reports.table_parts import add_row, energy_range, new_table, print_line, print_not_included
@@ -60,7 +61,7 @@ def _scope(scope: str, points: list[dict[str, Any]], data: str, console: Console
     if fitted:
         print_line(console, f"SANA-FE's: [{first['energy_sanafe']['status']}: {first['energy_sanafe']['title']}]")
     print_line(console, f"latency: of a sample alone [{first['latency']['status']}]")
-    print_not_included(first["energy"], console)
+    print_not_included(first["energy"]["not_included"], console)
 
 
 def _without_figures(points: list[dict[str, Any]], console: Console) -> None:
@@ -78,7 +79,7 @@ def _accuracy(point: dict[str, Any]) -> str:
 
 
 def _energy(energy: dict[str, Any]) -> str:
-    total = energy["total"]
-    if total["high"] is None or total["low"] == total["high"]:
-        return energy_range(total) if total["high"] is None else readable(total["mean"], "J")
-    return f"{readable(total['mean'], 'J')} ({energy_range(total)})"
+    total = Joules(**energy["total"])
+    if total.high is None or total.low == total.high:
+        return energy_range(total) if total.high is None else readable(total.mean, "J")
+    return f"{readable(total.mean, 'J')} ({energy_range(total)})"

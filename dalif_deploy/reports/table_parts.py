@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dalif_deploy.hw_models.energy.figures import Joules, OverSamples
+from dalif_deploy.hw_models.energy.opponents.break_even import Ends
 from dalif_deploy.hw_models.energy.units import readable
 
 
@@ -37,26 +37,31 @@ def shown_count(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
 
 
-def over_samples(figure: dict[str, float]) -> str:
+def over_samples(figure: OverSamples) -> str:
     """Mean, deviation and worst sample."""
-    return f"{shown_count(figure['mean'])} ± {shown_count(figure['std'])} ({shown_count(figure['worst'])})"
+    return f"{shown_count(figure.mean)} ± {shown_count(figure.std)} ({shown_count(figure.worst)})"
 
 
-def energy_range(joules: dict[str, Any]) -> str:
+def energy_range(joules: Joules) -> str:
     """The range of an energy by its constants."""
-    if joules["high"] is None:
-        return f"at least {readable(joules['low'], 'J')}"
-    if joules["low"] == joules["high"]:
+    if joules.high is None:
+        return f"at least {readable(joules.low, 'J')}"
+    if joules.low == joules.high:
         return "no spread known"
-    return f"{readable(joules['low'], 'J')} to {readable(joules['high'], 'J')}"
+    return f"{readable(joules.low, 'J')} to {readable(joules.high, 'J')}"
 
 
-def print_not_included(part: dict[str, Any], console: Console) -> None:
+def or_unbounded(value: float | None, unit: str) -> str:
+    """The upper end of a range."""
+    return "no upper bound" if value is None else readable(value, unit)
+
+
+def print_not_included(not_included: list[str], console: Console) -> None:
     """What a part of the report leaves out."""
-    print_line(console, "not included: " + "; ".join(part["not_included"]), style="dim")
+    print_line(console, "not included: " + "; ".join(not_included), style="dim")
 
 
-def shown_ends(ends: dict[str, float]) -> str:
+def shown_ends(ends: Ends) -> str:
     """A range of plain numbers, such as `0.12 to 0.3`."""
-    low, high = (f"{end:,.0f}" if end >= 999.5 else f"{end:.3g}" for end in (ends["low"], ends["high"]))
+    low, high = (f"{end:,.0f}" if end >= 999.5 else f"{end:.3g}" for end in (ends.low, ends.high))
     return low if low == high else f"{low} to {high}"

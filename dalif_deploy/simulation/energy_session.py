@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.hw_models.energy.counts import count_activity
-from dalif_deploy.hw_models.energy.cpu_measurement import find_cpu_counter, measured_cpu
-from dalif_deploy.hw_models.energy.gpu_measurement import find_counter, measured_gpu
-from dalif_deploy.hw_models.energy.histograms import sample_energy
-from dalif_deploy.hw_models.energy.report import energy_report
+from dalif_deploy.hw_models.energy.opponents.cpu_measurement import find_cpu_counter, measured_cpu
+from dalif_deploy.hw_models.energy.opponents.gpu_measurement import find_counter, measured_gpu
+from dalif_deploy.hw_models.energy.report import EnergyReport, energy_report
+from dalif_deploy.hw_models.energy.report.report import Sanafe, SanafeRow, Time
 from dalif_deploy.hw_models.mapping import DoesNotFit, map_or_refusal
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.samples.input_data import InputData
@@ -21,12 +20,15 @@ def report_on_samples(
     artefact: Artefact,
     inputs: InputData,
     *,
+    data: str = "",
+    name: str = "",
     batch_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[dict[str, Any], DoesNotFit | None]:
+) -> tuple[EnergyReport, DoesNotFit | None]:
     """The report of `dalif_deploy.hw_models.energy.report`, and the refusal of a network that no chip has room for.
 
     Args:
+        data, name: of the samples and of the exported network, for the reader.
         batch_size: samples simulated at a time.
         progress: called with the samples done by a batch, and all.
     """
@@ -52,12 +54,13 @@ def report_on_samples(
         measured_cpu=measured_cpu(network, encoded, cpu_counter) if cpu_counter else None,
         cpu_not_measured=cpu_reason,
         does_not_fit=does_not_fit,
+        data=data,
+        artefact=name,
     )
-    report["histograms"]["energy"] = sample_energy(counts, network.chip)
     return report, does_not_fit
 
 
-def compared_with_sanafe(artefact: Artefact, inputs: InputData) -> dict[str, Any]:
+def compared_with_sanafe(artefact: Artefact, inputs: InputData) -> Sanafe:
     """SANA-FE's counts beside this project's, means over samples; see `dalif_deploy.converters.sanafe.cost_comparison`.
 
     Raises:
@@ -67,22 +70,19 @@ def compared_with_sanafe(artefact: Artefact, inputs: InputData) -> dict[str, Any
 
     encoded = encode_input(artefact.network, inputs)
     rows, seconds = compare_costs(artefact.network, encoded)
-    return {
-        "samples": encoded.samples,
-        "rows": [
-            {
-                "name": row.name,
-                "unit": row.unit,
-                "ours": float(row.ours.mean()),
-                "sanafe": float(row.sanafe.mean()),
-                "largest_difference": float(abs(row.ours - row.sanafe).max()),
-            }
+    return Sanafe(
+        samples=encoded.samples,
+        rows=[
+            SanafeRow(
+                name=row.name,
+                unit=row.unit,
+                ours=float(row.ours.mean()),
+                sanafe=float(row.sanafe.mean()),
+                largest_difference=float(abs(row.ours - row.sanafe).max()),
+            )
             for row in rows
         ],
-        "sanafe_seconds": {
-            "mean": float(seconds.mean()),
-            "status": "modelled by SANA-FE, a sample alone in the pipeline",
-        },
-        "taken_off": "what running one sample at a time adds in SANA-FE: accesses while the pipeline fills and "
+        sanafe_seconds=Time(mean=float(seconds.mean()), status="modelled by SANA-FE, a sample alone in the pipeline"),
+        taken_off="what running one sample at a time adds in SANA-FE: accesses while the pipeline fills and "
         "empties, and the step in which a finished layer forgets its membrane",
-    }
+    )

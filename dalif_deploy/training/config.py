@@ -55,9 +55,9 @@ def with_defaults(options: dict[str, Any]) -> dict[str, Any]:
     for field in ("channels", "strides") if arch in NAMED else ("width",):  # what the architecture does not know
         defaults.pop(field, None)
     merged = {"dataset": "digits", **defaults, **options}
-    channels = options.get("channels")
-    if isinstance(channels, list) and channels and "strides" not in options and "strides" in defaults:
-        merged["strides"] = [defaults["strides"][0]] + [2] * (len(channels) - 1)
+    channels, strides = options.get("channels"), defaults.get("strides")
+    if isinstance(channels, list) and channels and "strides" not in options and isinstance(strides, list):
+        merged["strides"] = [strides[0]] + [2] * (len(channels) - 1)
     return merged
 
 
@@ -164,7 +164,7 @@ class TrainConfig(BaseModel):
             return self.epochs
         return self.epochs - (self.quantize_epochs or max(1, self.epochs // 2))
 
-    def network(self, input_shape: tuple[int, ...], classes: int) -> NetworkSpec:
+    def network(self, input_shape: tuple[int, int, int], classes: int) -> NetworkSpec:
         """The network that this configuration trains."""
         return NetworkSpec(
             arch=self.arch,

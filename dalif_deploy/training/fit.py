@@ -55,7 +55,7 @@ def fit(
         while len(state.epochs) < config.epochs:
             epoch, earlier, began = len(state.epochs) + 1, state.seconds, time.perf_counter()
             if state.permutation is None:
-                state.lr = state.schedule.get_last_lr()[0]
+                state.lr = float(state.schedule.get_last_lr()[0])
                 state.permutation = torch.from_numpy(state.rng.permutation(len(labels)))
             if state.chip is not None:
                 state.chip.active = epoch > config.float_epochs
@@ -82,7 +82,7 @@ def fit(
                     after_step()
             state.require_finite()
             accuracy = evaluate(trained, testing, processes=processes)
-            layers = state.network.layers.values()
+            layers = state.network.spiking_layers.values()
             metrics = {
                 "epoch": epoch,
                 "loss": state.loss,
@@ -102,7 +102,7 @@ def fit(
 
 def keep_betas_decays(network: SpikingNetwork) -> None:
     """Puts learned temporal decays back into [0, 1), where a step of the optimizer left it."""
-    for layer in network.layers.values():
+    for layer in network.spiking_layers.values():
         layer.neuron.keep_beta_a_decay()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from torch import nn
@@ -12,13 +14,13 @@ class _Total(torch.autograd.Function):
     """Sum over the processes; its gradient is the sum of theirs."""
 
     @staticmethod
-    def forward(ctx, x: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
         x = x.clone()
         dist.all_reduce(x)
         return x
 
     @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
         return _Total.forward(ctx, gradient)
 
 
@@ -39,9 +41,11 @@ class GlobalBatchNorm(_BatchNorm):
         shape = [1, -1, *[1] * (x.ndim - 2)]
         count = x.numel() // x.shape[1] * dist.get_world_size()
         # the mean first: the difference of E[x^2] and E[x]^2 would cancel digits
-        mean = _Total.apply(x.sum(others)) / count
+        mean: torch.Tensor = _Total.apply(x.sum(others)) / count
         centred = x - mean.view(shape)
-        variance = _Total.apply(centred.square().sum(others)) / count
+        variance: torch.Tensor = _Total.apply(centred.square().sum(others)) / count
+        assert self.running_mean is not None and self.running_var is not None  # of a network of ours
+        assert self.num_batches_tracked is not None and self.momentum is not None
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 import torch.nn.functional as F
 
@@ -27,8 +29,18 @@ def tet_loss(
     return (1 - regulariser) * entropy + regulariser * (logits - target).square().mean()
 
 
+class Classifier(Protocol):
+    """A network whose logits can be asked for each step, or averaged."""
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits [N, classes], averaged over time."""
+
+    def logits_per_step(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits [T, N, classes]."""
+
+
 def loss_and_logits(
-    network: torch.nn.Module, x: torch.Tensor, labels: torch.Tensor, config: TrainConfig
+    network: Classifier, x: torch.Tensor, labels: torch.Tensor, config: TrainConfig
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The configuration's loss, and logits [N, classes] averaged over time."""
     if config.loss == "tet":

@@ -50,7 +50,7 @@ class FabricProcesses:
     def __init__(self) -> None:
         try:
             from lightning_fabric import Fabric
-            from lightning_fabric.strategies import DDPStrategy
+            from lightning_fabric.strategies.ddp import DDPStrategy
         except ImportError as error:
             raise UserError(
                 "several processes need Lightning Fabric", remedy="pip install 'dalif-deploy[distributed]'"

@@ -104,6 +104,7 @@ def train(
 
 def chip_target(config: TrainConfig, data: LabelledData) -> ChipTarget:
     """How dalif-export compiles what this configuration trains."""
+    assert config.quantize is not None  # asked for by those only that train with a chip's arithmetic
     require_arithmetic(config.quantize, "lava", "training")
     mode = load_chip(config.quantize).formats.image_input
     return ChipTarget(config.quantize, mode, data.step, data.highest, config.weight_bits, config.scale_group)

@@ -83,7 +83,7 @@ def append_to_constant(constant: Constant, name: str, flat: FlatGraph, dt: float
     """The constant behind one more node (without that node's own bias): one for each delay of the node."""
     chains = append_node(identity(constant.value.shape), name, flat, dt)
     return [
-        Constant(_apply(chain, constant.value[None])[0], constant.start + chain.delay)
+        Constant(apply_linear_map(chain, constant.value[None])[0], constant.start + chain.delay)
         if chain.weight is not None
         else Constant(constant.value.reshape(chain.out_shape), constant.start + chain.delay)
         for chain in chains
@@ -178,7 +178,7 @@ def _composed(chain: LinearMap, step: LinearMap, name: str) -> LinearMap:
     else:
         # push a basis through both: exact, but dense
         merged = _written_out(chain, name)
-        rows = _apply(step, merged.matrix.T.reshape(-1, *chain.out_shape))
+        rows = apply_linear_map(step, merged.matrix.T.reshape(-1, *chain.out_shape))
         merged = replace(step, weight=rows.reshape(len(rows), -1).T.copy(), geometry=None)
     return replace(merged, in_shape=chain.in_shape, out_shape=step.out_shape, delay=chain.delay)
 
@@ -199,7 +199,8 @@ def _pulled_back(chain: LinearMap, rows: np.ndarray, name: str) -> np.ndarray:
     return pulled
 
 
-def _apply(step: LinearMap, x: np.ndarray) -> np.ndarray:
+def apply_linear_map(step: LinearMap, x: np.ndarray) -> np.ndarray:
+    """The map's weights over a batch, [N, *in_shape] to [N, *out_shape], in float64; without its delay."""
     out = apply_weight(
         torch.from_numpy(np.require(x, np.float64, ["C", "W"])),
         torch.from_numpy(step.weight),
@@ -224,7 +225,9 @@ def _written_out(chain: LinearMap, name: str) -> LinearMap:
     columns, rows = int(np.prod(chain.in_shape)), int(np.prod(chain.out_shape))
     _check_dense(rows, columns, name)
     basis = np.eye(columns).reshape(columns, *chain.in_shape)
-    weight = basis.reshape(columns, -1).T if chain.weight is None else _apply(chain, basis).reshape(columns, -1).T
+    weight = (
+        basis.reshape(columns, -1).T if chain.weight is None else apply_linear_map(chain, basis).reshape(columns, -1).T
+    )
     return replace(chain, weight=np.ascontiguousarray(weight), geometry=None)
 
 

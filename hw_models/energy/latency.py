@@ -7,8 +7,6 @@ alone takes T steps and the depth of the pipeline; in a stream, where samples fo
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -17,20 +15,30 @@ from ..chip_network.form import ChipNetwork
 from ..chips.description import load_chip
 from ..mapping import Mapping
 from ..samples.recording import EncodedInput, EncodedSamples
-from ..samples.statistics import over_samples
 from .constant_set import load_constants
+from .figures import Amount, Count, Joules, Part, Status, spread
 
 SAMPLES = 8  # whose steps are looked at one by one
 
 
-def latency_figures(network: ChipNetwork, encoded: EncodedSamples, mapping: Mapping | None) -> dict[str, Any] | None:
-    """Latency of the first `SAMPLES` samples; None without a mapping.
+class Latency(Part):
+    """Seconds a sample takes on the chip, alone and in a stream; the layer whose cores are the slowest most often.
 
-    Returns:
-        samples, seconds of a sample alone and in a stream (over samples, with `low` and `high` by the spread of the
-        barrier and of active and inactive updates), the busiest step, and the layer whose cores are the slowest most
-        often.
+    `low` and `high` are by the spread of the barrier and of active and inactive updates.
     """
+
+    status: Status
+    samples: Count
+    alone: Joules
+    streamed: Joules
+    longest_step: Amount
+    slowest_layer: str
+    steps_alone: Count
+    not_included: list[str]
+
+
+def latency_figures(network: ChipNetwork, encoded: EncodedSamples, mapping: Mapping | None) -> Latency | None:
+    """Latency of the first `SAMPLES` samples; None without a mapping."""
     if mapping is None:
         return None
     part = encoded.part(slice(SAMPLES))
@@ -55,19 +63,19 @@ def latency_figures(network: ChipNetwork, encoded: EncodedSamples, mapping: Mapp
     barrier = seconds["barrier"]
     low, high = busiest["low"] + barrier.low, busiest["high"] + (barrier.high or barrier.value)
     names = list(operations)
-    return {
-        "status": "assumed" if prices.assumed else "modelled from simulated times",
-        "samples": part.samples,
-        "alone": _spread(low.sum(axis=1), high.sum(axis=1)),
-        "streamed": _spread(low.mean(axis=1) * part.steps, high.mean(axis=1) * part.steps),
-        "longest_step": float(high.max()),
-        "slowest_layer": names[int(np.bincount(slowest.ravel(), minlength=len(names)).argmax())],
-        "steps_alone": total,
-        "not_included": [
+    return Latency(
+        status="assumed" if prices.assumed else "modelled from simulated times",
+        samples=part.samples,
+        alone=_range(low.sum(axis=1), high.sum(axis=1)),
+        streamed=_range(low.mean(axis=1) * part.steps, high.mean(axis=1) * part.steps),
+        longest_step=float(high.max()),
+        slowest_layer=names[int(np.bincount(slowest.ravel(), minlength=len(names)).argmax())],
+        steps_alone=total,
+        not_included=[
             "messages on their way and waiting for each other, input and output, the host",
             "learning and anything that keeps a core from working through its list",
         ],
-    }
+    )
 
 
 def _operations(network: ChipNetwork, encoded: EncodedInput, mapping: Mapping) -> dict[str, np.ndarray]:
@@ -103,5 +111,5 @@ def _cores(mapping: Mapping, name: str) -> np.ndarray:
     return own
 
 
-def _spread(low: np.ndarray, high: np.ndarray) -> dict[str, float]:
-    return {**over_samples((low + high) / 2), "low": float(low.mean()), "high": float(high.mean())}
+def _range(low: np.ndarray, high: np.ndarray) -> Joules:
+    return Joules(**spread((low + high) / 2), low=float(low.mean()), high=float(high.mean()))

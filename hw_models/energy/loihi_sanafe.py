@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -11,10 +10,10 @@ from ..chip_network.form import ChipNetwork
 from ..chips.description import load_chip, sanafe_chip
 from .constant_set import load_constants
 from .counts import ActivityCounts
-from .models import Term, add_terms
+from .models import Energy, PricedEvents, add_terms
 
 
-def sanafe_terms(network: ChipNetwork, counts: ActivityCounts) -> list[Term]:
+def sanafe_terms(network: ChipNetwork, counts: ActivityCounts) -> list[PricedEvents]:
     """Events of a sample, from real spikes on a mapped network (`counts.traffic`).
 
     As in SANA-FE (`LoihiLifModel::update`, `chip.cpp`): every neuron is accessed each step, the active ones are updated
@@ -49,27 +48,27 @@ def sanafe_terms(network: ChipNetwork, counts: ActivityCounts) -> list[Term]:
         ("hops, east-west", traffic["hops_east_west"], "hop_east_west"),
         ("hops, north-south", traffic["hops_north_south"], "hop_north_south"),
     )
-    return [Term(name, count, key, constants[key]) for name, count, key in prices]
+    return [PricedEvents(name, count, key, constants[key]) for name, count, key in prices]
 
 
-def sanafe_energy(network: ChipNetwork, counts: ActivityCounts) -> dict[str, Any] | None:
+def sanafe_energy(network: ChipNetwork, counts: ActivityCounts) -> Energy | None:
     """The terms and their sum, joules a sample; None for a chip that SANA-FE does not have, or without a mapping."""
     own = load_chip(network.chip).sanafe
     if own is None or counts.traffic is None:
         return None
     constants = load_constants(own.constants)
     terms = sanafe_terms(network, counts)
-    return {
-        "model": constants.name,
-        "title": constants.title,
-        "status": "modelled from terms fitted to measurements",
-        "terms": [term.figures() for term in terms],
-        "total": add_terms(terms),
-        "not_included": [
+    return Energy(
+        model=constants.name,
+        title=constants.title,
+        status="modelled from terms fitted to measurements",
+        terms=[term.figures() for term in terms],
+        total=add_terms(terms),
+        not_included=[
             "static energy, barrier, input and output, embedded x86 cores: SANA-FE has no terms for them",
             "synaptic operations and messages of what enters the chip from outside",
         ],
-    }
+    )
 
 
 def _sum(counts: ActivityCounts, arrays: Iterable[np.ndarray]) -> np.ndarray:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..chip_network.form import STATE_LIMIT
-from ..samples.statistics import over_samples
 from .counts import ActivityCounts
+from .figures import Count, Named, OverSamples, Part, Status
 
 STATE_BITS = 2 * STATE_LIMIT.bit_length()  # u and v, each with its sign
 NOT_COUNTED = [
@@ -26,7 +26,32 @@ NOT_COUNTED = [
 ]
 
 
-def memory_figures(counts: ActivityCounts) -> dict[str, Any]:
+class Accesses(Part):
+    """What a sample reads and writes; synapses null where the network is not mapped."""
+
+    synapse_words_read: OverSamples | None
+    synapse_bytes_read: OverSamples | None
+    state_bytes_read: OverSamples
+    state_bytes_written: OverSamples
+
+
+class LayerAccesses(Accesses, Named):
+    """Accesses on the cores of a layer."""
+
+
+class Memory(Part):
+    """Accesses a layer and in all; a word of synapse memory and a neuron's state in bits."""
+
+    status: Status
+    word_bits: Count | None
+    state_bits: Count
+    layers: list[LayerAccesses]
+    total: Accesses
+    no_words_because: str | None
+    not_counted: list[str]
+
+
+def memory_figures(counts: ActivityCounts) -> Memory:
     """Accesses of a sample, a layer and in all; synapses None without a mapping."""
     traffic = counts.traffic
     encoding = None if traffic is None else traffic.mapping.chip.synapse_encoding
@@ -34,32 +59,30 @@ def memory_figures(counts: ActivityCounts) -> dict[str, Any]:
     all_words = sum(words.values(), np.zeros(counts.samples, dtype=np.int64))
     word_bits = None if encoding is None else encoding.word_bits
     assumed = encoding is not None and encoding.assumed
-    return {
-        "status": "assumed encoding of synapses" if assumed else "modelled accesses, exactly counted",
-        "word_bits": word_bits,
-        "state_bits": STATE_BITS,
-        "layers": [
-            {
-                "name": name,
-                **_synapses(words.get(name), word_bits),
-                **_state(population.updates_active, population.updates_inactive),
-            }
+    return Memory(
+        status="assumed encoding of synapses" if assumed else "modelled accesses, exactly counted",
+        word_bits=word_bits,
+        state_bits=STATE_BITS,
+        layers=[
+            LayerAccesses(
+                name=name,
+                **_accesses(words.get(name), word_bits, population.updates_active, population.updates_inactive),
+            )
             for name, population in counts.populations.items()
         ],
-        "total": {**_synapses(all_words, word_bits), **_state(counts.updates_active(), counts.updates_inactive())},
-        "no_words_because": None if traffic else "synapses lie in words only where the network is mapped onto cores",
-        "not_counted": NOT_COUNTED,
-    }
+        total=Accesses(**_accesses(all_words, word_bits, counts.updates_active(), counts.updates_inactive())),
+        no_words_because=None if traffic else "synapses lie in words only where the network is mapped onto cores",
+        not_counted=NOT_COUNTED,
+    )
 
 
-def _synapses(words: np.ndarray | None, word_bits: int | None) -> dict[str, dict[str, float] | None]:
-    if words is None or word_bits is None:
-        return {"synapse_words_read": None, "synapse_bytes_read": None}
-    return {"synapse_words_read": over_samples(words), "synapse_bytes_read": over_samples(words * word_bits / 8)}
-
-
-def _state(active: np.ndarray, inactive: np.ndarray) -> dict[str, dict[str, float]]:
+def _accesses(
+    words: np.ndarray | None, word_bits: int | None, active: np.ndarray, inactive: np.ndarray
+) -> dict[str, Any]:
+    mapped = None if words is None or word_bits is None else (words, words * word_bits / 8)
     return {
-        "state_bytes_read": over_samples((active + inactive) * STATE_BITS / 8),
-        "state_bytes_written": over_samples(active * STATE_BITS / 8),
+        "synapse_words_read": None if mapped is None else OverSamples.of(mapped[0]),
+        "synapse_bytes_read": None if mapped is None else OverSamples.of(mapped[1]),
+        "state_bytes_read": OverSamples.of((active + inactive) * STATE_BITS / 8),
+        "state_bytes_written": OverSamples.of(active * STATE_BITS / 8),
     }

@@ -1,6 +1,7 @@
 """A ChipNetwork on the cores of a chip. What is modelled, with formulas and sources: docs/mapping.md.
 
 core_box.py               a core's share of a population
+core_limit.py             what limits a core
 synapse_memory.py         Loihi's encoding of synapse lists, in bits
 population_axons.py       axons of an image: a pixel each
 matrix_synapses.py        a dense projection, seen from a core
@@ -12,7 +13,6 @@ placement.py              cores onto chips and tiles
 mapping.py                all of it: map_network
 synapse_reads.py          words of synapse memory that messages read
 traffic.py                messages and hops of real spikes
-figures.py                the report's part
 does_not_fit.py           the refusal
 """
 

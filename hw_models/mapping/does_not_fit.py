@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from ..errors import CheckFailed
+from typing import Literal
 
-LIMIT_WORDS = {
+from ..errors import CheckFailed
+from .core_limit import CoreLimit
+
+Limit = CoreLimit | Literal["chips"]
+LIMIT_WORDS: dict[Limit, str] = {
     "neurons_per_core": "neurons",
     "synapse_memory_bits_per_core": "bits of synapse memory",
     "input_axons_per_core": "input axons",
     "output_axons_per_core": "output axons",
     "chips": "chips",
 }
-REMEDIES = {
+REMEDIES: dict[Limit, str] = {
     "synapse_memory_bits_per_core": "take fewer weight bits, source channels or kernel taps, or prune weights",
     "input_axons_per_core": "give the neuron fewer source neurons: pool before the layer, or prune weights",
     "output_axons_per_core": "give the layers that it leads to fewer channels or neurons, or prune weights",
@@ -27,7 +31,7 @@ class DoesNotFit(CheckFailed):
         needed, available: in the limit's own unit.
     """
 
-    def __init__(self, limit: str, needed: int, available: int, *, layer: str | None = None, chip: str = "the chip"):
+    def __init__(self, limit: Limit, needed: int, available: int, *, layer: str | None = None, chip: str = "the chip"):
         self.limit, self.needed, self.available, self.layer = limit, needed, available, layer
         words = LIMIT_WORDS[limit]
         if limit == "chips":

@@ -16,6 +16,7 @@ from ..samples.recording import EncodedSamples
 from .convolution_synapses import ConvolutionSynapses
 from .core_box import Box, box_numbers
 from .core_edges import INPUT, edges, reached_sources
+from .core_limit import CoreLimit
 from .does_not_fit import DoesNotFit
 from .matrix_synapses import MatrixSynapses
 from .output_axons import cut_by_output_axons, output_axons
@@ -40,7 +41,7 @@ class Core:
     chip: int
     tile: tuple[int, int]
 
-    def binding_limit(self, chip: ChipDescription) -> str:
+    def binding_limit(self, chip: ChipDescription) -> CoreLimit:
         """The limit that the core is nearest to."""
         return max((share, name) for name, share in self.use.shares(chip).items())[1]
 
@@ -72,7 +73,7 @@ class Mapping:
         """The cores of one population."""
         return [core for core in self.cores if core.population == population]
 
-    def binding_limit(self) -> str:
+    def binding_limit(self) -> CoreLimit:
         """The limit that most cores are nearest to."""
         return Counter(core.binding_limit(self.chip) for core in self.cores).most_common(1)[0][0]
 

@@ -10,12 +10,12 @@ from ..chip_network.form import Population
 from ..chips.description import ChipDescription
 from .convolution_synapses import ConvolutionSynapses
 from .core_box import Box, Tile, box_size, boxes, image_shape
+from .core_limit import CORE_LIMITS, CoreLimit
 from .does_not_fit import DoesNotFit
 from .matrix_synapses import MatrixSynapses
 
 Synapses = ConvolutionSynapses | MatrixSynapses
 Candidate = tuple[int, int, int, Tile]  # cores, axons that lead to them, minus the width, and the tile
-CORE_LIMITS = ("neurons_per_core", "synapse_memory_bits_per_core", "input_axons_per_core", "output_axons_per_core")
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class CoreUse:
     input_axons_per_core: int
     output_axons_per_core: int = 0
 
-    def exceeded(self, chip: ChipDescription) -> str | None:
+    def exceeded(self, chip: ChipDescription) -> CoreLimit | None:
         """The limit that is exceeded most, if any."""
         share, name = max((share, name) for name, share in self.shares(chip).items())
         return name if share > 1 else None
 
-    def shares(self, chip: ChipDescription) -> dict[str, float]:
+    def shares(self, chip: ChipDescription) -> dict[CoreLimit, float]:
         """Use over limit, for the limits that the chip's file gives."""
         limits = {name: getattr(chip.limits, name) for name in CORE_LIMITS}
         return {name: getattr(self, name) / limit.value for name, limit in limits.items() if limit is not None}
@@ -45,7 +45,7 @@ class PopulationCut:
         self.population, self.incoming, self.chip = population, incoming, chip
         self.shape = image_shape(population.shape)
         self._uses: dict[Box, CoreUse] = {}
-        self._alone: tuple[str, CoreUse] | None = None
+        self._alone: tuple[CoreLimit, CoreUse] | None = None
         self.tile = self._best_tile(self.shape[0], self.shape[1] * self.shape[2])
 
     @property
@@ -130,7 +130,7 @@ class PopulationCut:
         )
         return ((0, tile[0]), (rows[0], rows[0] + rows[1]), (columns[0], columns[0] + columns[1]))
 
-    def _refusal(self, limit: str, needed: int) -> DoesNotFit:
+    def _refusal(self, limit: CoreLimit, needed: int) -> DoesNotFit:
         available = getattr(self.chip.limits, limit).value
         return DoesNotFit(limit, needed, available, layer=self.population.name, chip=self.chip.title)
 

@@ -54,7 +54,7 @@ def simulate(
         UserError: a single sample does not fit in memory.
     """
     whole = empty_recording(network, wanted_records(network, record), encoded.samples, encoded.steps)
-    session = _Session(network, encoded.steps, torch.device(device))
+    session = Session(network, encoded.steps, torch.device(device))
 
     def run(samples: slice) -> None:
         session.run(encoded.part(samples), recording_part(whole, samples))
@@ -78,7 +78,7 @@ def simulate_chunks(
         (range of samples, their Recording). At least one, also without samples.
     """
     wanted = wanted_records(network, record)
-    session = _Session(network, encoded.steps, torch.device(device))
+    session = Session(network, encoded.steps, torch.device(device))
 
     def run(samples: slice) -> Recording:
         recording = empty_recording(network, wanted, samples.stop - samples.start, encoded.steps)
@@ -106,7 +106,7 @@ def _largest(network: ChipNetwork) -> int:
     return max((p.size for p in network.populations.values()), default=1)
 
 
-class _Session:
+class Session:
     """Weights and order of execution, prepared once for all batches."""
 
     def __init__(self, network: ChipNetwork, steps: int, device: torch.device):
@@ -143,7 +143,7 @@ class _Session:
 class _Batch:
     """State and messages of one batch of samples."""
 
-    def __init__(self, session: _Session, encoded: EncodedInput, recording: Recording):
+    def __init__(self, session: Session, encoded: EncodedInput, recording: Recording):
         self.session, self.encoded, self.recording = session, encoded, recording
         network, samples = session.network, encoded.samples
         self.block = max(1, min(session.steps, BLOCK_ELEMENTS // max(1, _largest(network) * max(samples, 1))))

@@ -5,14 +5,43 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Literal, Protocol
 
-from ..chip_network.form import ChipNetwork
-from ..samples.recording import EncodedInput, EncodedSamples
+from ...chip_network.form import ChipNetwork
+from ...samples.recording import EncodedInput, EncodedSamples
+from ..figures import Amount, Count, Part
 
 MEASURE_SECONDS = 5.0
 IDLE_SECONDS = 3.0
 SMALL_SAMPLES = 32  # that a run at batch 1 goes through
+
+
+class Measurement(Part):
+    """A sample's energy and time by a device's counter; joules above idle can come out negative.
+
+    Attributes:
+        joules: gross.
+        window_seconds, repeats: of the work that was measured.
+    """
+
+    joules: Amount
+    joules_above_idle: float
+    idle_watts: Amount
+    seconds: Amount
+    window_seconds: Amount
+    repeats: Count
+
+
+class Run(Part):
+    """What was measured."""
+
+    status: Literal["measured"]
+    precision: str
+    batch: Count
+
+
+class MeasuredRun(Measurement, Run):
+    """A measurement of the bit-exact simulator."""
 
 
 class EnergyCounter(Protocol):
@@ -26,14 +55,14 @@ class EnergyCounter(Protocol):
 
 def measured_rows(
     network: ChipNetwork, encoded: EncodedSamples, counter: EnergyCounter, *, device: str, large_batch: int
-) -> list[dict[str, Any]]:
+) -> list[MeasuredRun]:
     """Batch 1 and a large batch of the bit-exact simulator on the device, nothing recorded.
 
     A batch that does not fit in memory is measured, and named, as the largest that does.
     """
-    from ..simulator import simulate_chunks
+    from ...simulator import simulate_chunks
 
-    rows: list[dict[str, Any]] = []
+    rows: list[MeasuredRun] = []
     for batch in dict.fromkeys((1, min(large_batch, encoded.samples))):
         part = encoded.part(slice(0, min(encoded.samples, SMALL_SAMPLES if batch == 1 else batch)))
 
@@ -43,11 +72,16 @@ def measured_rows(
 
         # where memory does not suffice, batches are halved: neither those tries nor their name belong in the figures
         fits = max(run(part, batch))
-        if any(row["batch"] == fits for row in rows):
+        if any(row.batch == fits for row in rows):
             continue
         figures = measure(partial(run, part, fits), counter, part.samples)
         rows.append(
-            {"status": "measured", "precision": "bit-exact simulator (float32)", "batch": fits, **figures},
+            MeasuredRun(
+                status="measured",
+                precision="bit-exact simulator (float32)",
+                batch=fits,
+                **figures.model_dump(),
+            )
         )
     return rows
 
@@ -61,12 +95,8 @@ def measure(
     idle_seconds: float = IDLE_SECONDS,
     clock: Callable[[], float] = time.perf_counter,
     sleep: Callable[[float], None] = time.sleep,
-) -> dict[str, Any]:
-    """Energy of one sample: `run` is repeated until `seconds` have passed.
-
-    Returns:
-        joules (gross), joules_above_idle, idle_watts, seconds a sample, window_seconds and repeats.
-    """
+) -> Measurement:
+    """Energy of one sample: `run` is repeated until `seconds` have passed."""
     run()  # warm up: memory, kernels, clocks
     begin, energy = clock(), counter.joules()
     sleep(idle_seconds)
@@ -78,11 +108,11 @@ def measure(
     spent = counter.joules() - energy
     window = clock() - begin
     done = repeats * samples
-    return {
-        "joules": spent / done,
-        "joules_above_idle": (spent - idle_watts * window) / done,
-        "idle_watts": idle_watts,
-        "seconds": window / done,
-        "window_seconds": window,
-        "repeats": repeats,
-    }
+    return Measurement(
+        joules=spent / done,
+        joules_above_idle=(spent - idle_watts * window) / done,
+        idle_watts=idle_watts,
+        seconds=window / done,
+        window_seconds=window,
+        repeats=repeats,
+    )

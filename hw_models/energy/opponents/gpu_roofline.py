@@ -7,15 +7,31 @@ the time is a lower bound; board power is an upper bound of power. The result is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
-from ..chip_network.form import ChipNetwork, HostProjection, Projection
-from ..chip_network.geometry import spatial_output
-from .constant_set import ConstantSet, constant_names, load_constants
+from ...chip_network.form import ChipNetwork, HostProjection, Projection
+from ...chip_network.geometry import spatial_output
+from ..constant_set import ConstantSet, constant_names, load_constants
+from ..figures import Amount, Count, Part
 
 LARGE_BATCH = 1024  # weights are then fetched once for this many samples
 STATE_BYTES = 4  # membranes and currents stay fp32 or int32 in every precision
 PRECISIONS = {"fp32": 4, "int8": 1}  # bytes of a weight and of a message
+
+
+class ModelledGpu(Part):
+    """A roofline; seconds and joules a sample."""
+
+    status: Literal["modelled"]
+    gpu: str
+    constants: str
+    precision: str
+    batch: Count
+    flops: Count
+    bytes: Amount
+    bound_by: Literal["arithmetic", "memory"]
+    seconds: Amount
+    joules: Amount
 
 
 @dataclass
@@ -67,7 +83,7 @@ def dense_work(network: ChipNetwork, steps: int, *, static_input: bool) -> Work:
     return Work(flops, weights, messages, states)
 
 
-def gpu_energy(work: Work, gpu: ConstantSet, *, precision: str, batch: int) -> dict[str, Any]:
+def gpu_energy(work: Work, gpu: ConstantSet, *, precision: str, batch: int) -> ModelledGpu:
     """Energy of one sample, modelled.
 
     Raises:
@@ -78,21 +94,21 @@ def gpu_energy(work: Work, gpu: ConstantSet, *, precision: str, batch: int) -> d
     arithmetic = work.flops / gpu[f"peak_{precision}"].interval("1/s").value
     memory = traffic / gpu["memory_bandwidth"].interval("byte/s").value
     seconds = max(arithmetic, memory)
-    return {
-        "status": "modelled",
-        "gpu": gpu.title,
-        "constants": gpu.name,
-        "precision": precision,
-        "batch": batch,
-        "flops": work.flops,
-        "bytes": traffic,
-        "bound_by": "arithmetic" if arithmetic >= memory else "memory",
-        "seconds": seconds,
-        "joules": seconds * gpu["board_power"].interval("watt").value,
-    }
+    return ModelledGpu(
+        status="modelled",
+        gpu=gpu.title,
+        constants=gpu.name,
+        precision=precision,
+        batch=batch,
+        flops=work.flops,
+        bytes=traffic,
+        bound_by="arithmetic" if arithmetic >= memory else "memory",
+        seconds=seconds,
+        joules=seconds * gpu["board_power"].interval("watt").value,
+    )
 
 
-def modelled_gpus(network: ChipNetwork, steps: int, *, static_input: bool) -> list[dict[str, Any]]:
+def modelled_gpus(network: ChipNetwork, steps: int, *, static_input: bool) -> list[ModelledGpu]:
     """Every GPU on file, batch 1 and large, in each precision its data gives."""
     work = dense_work(network, steps, static_input=static_input)
     rows = []

@@ -14,21 +14,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from ..chip_network.form import ChipNetwork
+from ...chip_network.form import ChipNetwork
+from ..constant_set import load_constants
+from ..counts import ActivityCounts
+from ..figures import Amount, Part, Status
 from .arithmetic import (
+    PRECISIONS,
     WEIGHT_BITS,
     DensePass,
+    Precision,
     activation_bits,
     activation_constant,
     dense_pass,
     spiking_terms,
 )
-from .constant_set import load_constants
-from .counts import ActivityCounts
 
 ENDS = ("value", "low")  # a 32-bit and an 8-bit adder, see constants/cmos45_horowitz2014.toml; float has one price
 NOT_INCLUDED = [
@@ -37,7 +39,35 @@ NOT_INCLUDED = [
 ]
 
 
-def break_even(network: ChipNetwork, counts: ActivityCounts) -> dict[str, Any]:
+class Ends(Part):
+    """The ends of a range."""
+
+    low: Amount
+    high: Amount
+
+
+class BreakEvenRow(Part):
+    """How far all firing rates may grow until an opponent costs the same, and the mean rate then."""
+
+    opponent: str
+    precision: Precision
+    host_included: bool
+    factor: Ends
+    rate: Ends
+    verdict: str
+
+
+class BreakEven(Part):
+    """The rates at which the spiking network stops winning, beside the measured one."""
+
+    status: Status
+    spikes_a_neuron_and_step: Amount
+    rows: list[BreakEvenRow]
+    none_because: str | None
+    not_included: list[str]
+
+
+def break_even(network: ChipNetwork, counts: ActivityCounts) -> BreakEven:
     """A row an opponent: by how much all firing rates may grow, and the mean rate then; both a range."""
     firing = [name for name, population in network.populations.items() if population.fires]
     spikes = sum(float(np.mean(counts.populations[name].spikes)) for name in firing)
@@ -51,44 +81,44 @@ def break_even(network: ChipNetwork, counts: ActivityCounts) -> dict[str, Any]:
         reason = "a network with loops or delays has no feed-forward equal"
     elif not own:
         reason = "no spike of the network's own neurons reached a synapse"
-    rows: list[dict[str, Any]] = []
+    rows: list[BreakEvenRow] = []
     if dense is not None and reason is None:
         rows = _rows(dense, counts, own, rate)
         if dense.of_host:
             apart = _rows(replace(dense, of_host=0), replace(counts, host_macs={}), own, rate, host_included=False)
-            rows += [row for row in apart if row["precision"] != "fp32"]
-    return {
-        "status": "modelled, arithmetic only",
-        "spikes_a_neuron_and_step": rate,
-        "rows": rows,
-        "none_because": reason,
-        "not_included": NOT_INCLUDED,
-    }
+            rows += [row for row in apart if row.precision != "fp32"]
+    return BreakEven(
+        status="modelled, arithmetic only",
+        spikes_a_neuron_and_step=rate,
+        rows=rows,
+        none_because=reason,
+        not_included=NOT_INCLUDED,
+    )
 
 
 def _rows(
     dense: DensePass, counts: ActivityCounts, own: float, rate: float, *, host_included: bool = True
-) -> list[dict[str, Any]]:
+) -> list[BreakEvenRow]:
     rows = []
     for opponent, precision, pairs in _opponents(dense, counts.steps):
         factors = [_factor(counts, precision, end, own, joules) for end, joules in pairs]
         low, high = max(0.0, min(factors)), max(0.0, max(factors))
         rows.append(
-            {
-                "opponent": opponent,
-                "precision": precision,
-                "host_included": host_included,
-                "factor": {"low": low, "high": high},
-                "rate": {"low": low * rate, "high": high * rate},
-                "verdict": _verdict(low, high, rate, bool(counts.host_macs)),
-            }
+            BreakEvenRow(
+                opponent=opponent,
+                precision=precision,
+                host_included=host_included,
+                factor=Ends(low=low, high=high),
+                rate=Ends(low=low * rate, high=high * rate),
+                verdict=_verdict(low, high, rate, bool(counts.host_macs)),
+            )
         )
     return rows
 
 
-def _opponents(dense: DensePass, steps: int) -> Iterator[tuple[str, str, list[tuple[str, float]]]]:
+def _opponents(dense: DensePass, steps: int) -> Iterator[tuple[str, Precision, list[tuple[str, float]]]]:
     """(opponent, precision, [(end of the constants, joules of its dense pass at that end)])."""
-    for precision in ("fp32", "int8"):
+    for precision in PRECISIONS:
         yield "ReLU network", precision, [(end, dense.macs * _price(f"{precision}_mac", end)) for end in ENDS]
     key, bits = activation_constant(steps), activation_bits(steps)
     if key is None:

@@ -10,14 +10,25 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
-from typing import Any
 
-from ..chip_network.form import ChipNetwork
-from ..samples.recording import EncodedSamples
-from .measurement import EnergyCounter, measured_rows
+from ...chip_network.form import ChipNetwork
+from ...samples.recording import EncodedSamples
+from ..figures import Count, Part
+from .measurement import EnergyCounter, MeasuredRun, measured_rows
 
 POWERCAP = Path("/sys/class/powercap")
 LARGE_CPU_BATCH = 128  # keeps memory small: 64 MB for the membranes of 131,072 neurons
+
+
+class Processor(Part):
+    """Which processor, and how many threads torch used."""
+
+    processor: str
+    threads: Count
+
+
+class MeasuredCpu(MeasuredRun, Processor):
+    """A processor, by RAPL."""
 
 
 class _Zone:
@@ -67,12 +78,13 @@ def find_cpu_counter(powercap: Path = POWERCAP) -> tuple[EnergyCounter | None, s
         return None, f"RAPL can't be read ({error})"
 
 
-def measured_cpu(network: ChipNetwork, encoded: EncodedSamples, counter: EnergyCounter) -> list[dict[str, Any]]:
+def measured_cpu(network: ChipNetwork, encoded: EncodedSamples, counter: EnergyCounter) -> list[MeasuredCpu]:
     """Rows of `measured_rows`, each with the processor's name and the threads that torch uses."""
     import torch
 
     rows = measured_rows(network, encoded, counter, device="cpu", large_batch=LARGE_CPU_BATCH)
-    return [{"processor": counter.name, "threads": torch.get_num_threads(), **row} for row in rows]
+    threads = torch.get_num_threads()
+    return [MeasuredCpu(processor=counter.name, threads=threads, **row.model_dump()) for row in rows]
 
 
 def _processor() -> str:

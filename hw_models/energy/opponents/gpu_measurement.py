@@ -8,12 +8,21 @@ made-up counter.
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..chip_network.form import ChipNetwork
-from ..samples.recording import EncodedSamples
+from ...chip_network.form import ChipNetwork
+from ...samples.recording import EncodedSamples
+from ..figures import Part
 from .gpu_roofline import LARGE_BATCH
-from .measurement import EnergyCounter, measured_rows
+from .measurement import EnergyCounter, MeasuredRun, measured_rows
+
+
+class Gpu(Part):
+    """Which GPU."""
+
+    gpu: str
+
+
+class MeasuredGpu(MeasuredRun, Gpu):
+    """A GPU, by NVML."""
 
 
 class NvmlCounter:
@@ -55,7 +64,7 @@ def find_counter() -> tuple[EnergyCounter | None, str]:
 
 def measured_gpu(
     network: ChipNetwork, encoded: EncodedSamples, counter: EnergyCounter, *, device: str = "cuda"
-) -> list[dict[str, Any]]:
+) -> list[MeasuredGpu]:
     """Rows of `measured_rows`, each with the GPU's name."""
     rows = measured_rows(network, encoded, counter, device=device, large_batch=LARGE_BATCH)
-    return [{"gpu": counter.name, **row} for row in rows]
+    return [MeasuredGpu(gpu=counter.name, **row.model_dump()) for row in rows]

@@ -9,19 +9,43 @@ outside in 8 bits, or from the host, stays in 8 bits.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import networkx as nx
 import numpy as np
 
-from ..chip_network.form import ChipNetwork, HostProjection, Projection
-from .constant_set import load_constants
-from .counts import ActivityCounts
-from .fan_out import dense_macs
-from .models import Term, add_terms
+from ...chip_network.form import ChipNetwork, HostProjection, Projection
+from ..constant_set import load_constants
+from ..counts import ActivityCounts
+from ..fan_out import dense_macs
+from ..figures import Count, Joules, Part, Status, Term
+from ..models import PricedEvents, add_terms
 
 WEIGHT_BITS = 8
 Priced = tuple[str, np.ndarray, str]  # operations, how many a sample, name of the constant
+Precision = Literal["fp32", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
+
+
+class ArithmeticRow(Part):
+    """A network in bare arithmetic; `bounds_because`: only the ends of its range have a source."""
+
+    network: str
+    precision: Precision
+    activation_bits: Count | None
+    bounds_because: str | None
+    terms: list[Term]
+    total: Joules
+
+
+class Arithmetic(Part):
+    """The 45 nm convention."""
+
+    model: str
+    title: str
+    status: Status
+    rows: list[ArithmeticRow]
+    not_included: list[str]
 
 
 @dataclass
@@ -77,7 +101,7 @@ def activation_constant(steps: int) -> str | None:
     return {1: "int8_accumulate", WEIGHT_BITS: "int8_mac"}.get(bits, "int8_mac_fewer_bits")
 
 
-def arithmetic_45nm(network: ChipNetwork, counts: ActivityCounts) -> dict[str, Any]:
+def arithmetic_45nm(network: ChipNetwork, counts: ActivityCounts) -> Arithmetic:
     """Accumulates and multiply-accumulates of a sample, priced as bare 45 nm arithmetic.
 
     A synaptic operation of a binary spike is an accumulate; of a graded message, and of a host-computed layer, a
@@ -86,7 +110,7 @@ def arithmetic_45nm(network: ChipNetwork, counts: ActivityCounts) -> dict[str, A
     """
     dense = dense_pass(network)
     rows = []
-    for precision in ("fp32", "int8"):
+    for precision in PRECISIONS:
         rows.append(_row("spiking", precision, spiking_terms(counts, precision)))
         if dense is not None:
             macs: list[Priced] = [("MACs, dense", np.array([dense.macs]), f"{precision}_mac")]
@@ -98,18 +122,18 @@ def arithmetic_45nm(network: ChipNetwork, counts: ActivityCounts) -> dict[str, A
     elif dense is not None:
         without = [f"quantised ReLU network with {bits}-bit activations: no constant beyond {WEIGHT_BITS} bits"]
     constants = load_constants("cmos45_horowitz2014")
-    return {
-        "model": constants.name,
-        "title": constants.title,
-        "status": "modelled, arithmetic only",
-        "rows": rows,
-        "not_included": [
+    return Arithmetic(
+        model=constants.name,
+        title=constants.title,
+        status="modelled, arithmetic only",
+        rows=rows,
+        not_included=[
             "memory, control, routing, leakage",
             f"neuron updates ({float(np.mean(counts.updates_active())):,.0f} active a sample): the convention "
             "counts synapses only",
             *without,
         ],
-    }
+    )
 
 
 def spiking_terms(counts: ActivityCounts, precision: str) -> list[Priced]:
@@ -122,7 +146,7 @@ def spiking_terms(counts: ActivityCounts, precision: str) -> list[Priced]:
     ]
 
 
-def _quantised(dense: DensePass, bits: int, key: str) -> dict[str, Any]:
+def _quantised(dense: DensePass, bits: int, key: str) -> ArithmeticRow:
     what = "accumulates, dense" if bits == 1 else f"MACs, dense, {WEIGHT_BITS} by {bits} bits"
     terms: list[Priced] = [
         (what, np.array([dense.of_activations]), key),
@@ -131,17 +155,24 @@ def _quantised(dense: DensePass, bits: int, key: str) -> dict[str, Any]:
     bounds = None
     if key == "int8_mac_fewer_bits":
         bounds = f"no constant for {WEIGHT_BITS} by {bits} bits: at least its addition, at most an 8-bit MAC"
-    return {**_row("quantised ReLU network", "int8", terms), "activation_bits": bits, "bounds_because": bounds}
+    return _row("quantised ReLU network", "int8", terms, activation_bits=bits, bounds_because=bounds)
 
 
-def _row(who: str, precision: str, terms: list[Priced]) -> dict[str, Any]:
+def _row(
+    who: str,
+    precision: Precision,
+    terms: list[Priced],
+    *,
+    activation_bits: int | None = None,
+    bounds_because: str | None = None,
+) -> ArithmeticRow:
     constants = load_constants("cmos45_horowitz2014")
-    built = [Term(name, count, key, constants[key]) for name, count, key in terms if count.any()]
-    return {
-        "network": who,
-        "precision": precision,
-        "activation_bits": None,
-        "bounds_because": None,
-        "terms": [t.figures() for t in built],
-        "total": add_terms(built),
-    }
+    built = [PricedEvents(name, count, key, constants[key]) for name, count, key in terms if count.any()]
+    return ArithmeticRow(
+        network=who,
+        precision=precision,
+        activation_bits=activation_bits,
+        bounds_because=bounds_because,
+        terms=[t.figures() for t in built],
+        total=add_terms(built),
+    )
