@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network import DECAY_UNITY, NO_CURRENT_FILTER, ChipNetwork, Population
+from dalif_deploy.hw_models.chip_network import DECAY_UNITY, NO_CURRENT_FILTER, VTH_MAX, ChipNetwork, Population
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.mapping import Mapping, map_network
 from dalif_deploy.hw_models.synapse_list import synapse_list
 
 ROWS, CORES_A_TILE = 4, 4  # of SANA-FE's loihi.yaml, whose tiles are numbered column by column
 UNIT = 64  # integers of the membrane a unit of SANA-FE's potential
-NEVER = 1e30  # a threshold
+NEVER = 1e30  # threshold of a layer whose sample has not begun or is over
 MOST_SYNAPSES = 5_000_000  # SANA-FE holds an object for each
 
 
@@ -92,7 +92,7 @@ def _population(
         {"reset_mode": "hard" if population.reset == "zero" else "soft"},
         default_synapse_hw_name=synapse_unit,
         soma_hw_name="loihi_lif",
-        log_spikes=population.fires,
+        log_spikes=True,
         log_potential=True,
     )
     threshold, decay = registers(population)
@@ -116,7 +116,8 @@ def _population(
 
 def registers(population: Population) -> tuple[np.ndarray, np.ndarray]:
     """(threshold, leak_decay) of each neuron in SANA-FE's terms."""
-    threshold = np.broadcast_to(population.vth if population.fires else NEVER, population.shape)
+    # a readout has the largest threshold there is, and fires above it as on the chip
+    threshold = np.broadcast_to(population.vth if population.fires else VTH_MAX, population.shape)
     decay = np.broadcast_to((DECAY_UNITY - population.dv) / DECAY_UNITY, population.shape)
     return threshold.ravel(), decay.ravel()
 

@@ -1,0 +1,111 @@
+"""Random networks in Brian2Loihi, an emulator that its authors held against Loihi 1, and in this project's simulator.
+
+    nox -s brian2loihi                    # makes both environments and does what follows
+    python -m benchmarks.brian2loihi_check --python ENVIRONMENT/bin/python --networks 400
+
+Brian2Loihi 0.5.2 (Michaelis et al., Frontiers in Neuroinformatics 2022, 10.3389/fninf.2022.1015624) wants brian2 2.5.1
+and a numpy below 1.24, so it runs as a child in an environment of its own (benchmarks/brian2loihi_emulator.py). Every
+spike and membrane of every layer and step is compared. A quarter of the networks has refractory times, which no
+ChipNetwork has: these are compared with `refractory_chip.run` as well, and what differs from the simulator is counted.
+`--save` keeps networks and what Brian2Loihi gave, as in tests/data/brian2loihi.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.brian2loihi_job import job_arrays
+from dalif_deploy.hw_models.chip_network import ChipNetwork
+from dalif_deploy.hw_models.recording import EncodedInput
+from dalif_deploy.hw_models.simulator import simulate
+from tests import refractory_chip
+from tests.random_spiking_networks import Features, random_spiking_network
+
+FEATURES = (Features(), Features(delays=True), Features(filters=True), Features(delays=True, filters=True))
+LARGEST_REFRACTORY = 4
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--python", required=True, help="interpreter that has brian2-loihi")
+    parser.add_argument("--networks", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=16)
+    parser.add_argument("--samples", type=int, default=4)
+    parser.add_argument("--largest", type=int, default=60, help="neurons of a dense layer, at most")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--save", help="write the networks and what Brian2Loihi gave")
+    arguments = parser.parse_args()
+    rng = np.random.default_rng(arguments.seed)
+    sizes = {"steps": arguments.steps, "samples": arguments.samples, "largest": arguments.largest}
+    cases = [draw(rng, index, **sizes) for index in range(arguments.networks)]
+    arrays = {"networks": np.array(len(cases))}
+    for index, case in enumerate(cases):
+        arrays |= {f"{index}.{key}": value for key, value in job_arrays(*case).items()}
+    with tempfile.TemporaryDirectory() as folder:
+        job, out = Path(folder) / "job.npz", Path(folder) / "seen.npz"
+        np.savez_compressed(job, **arrays)
+        emulator = Path(__file__).with_name("brian2loihi_emulator.py")
+        subprocess.run([arguments.python, str(emulator), str(job), str(out)], check=True)
+        seen = dict(np.load(out))
+    if arguments.save:
+        np.savez_compressed(arguments.save, **arrays, **seen)
+    return compare(cases, seen)
+
+
+def draw(
+    rng: np.random.Generator, index: int, *, steps: int, samples: int, largest: int
+) -> tuple[ChipNetwork, EncodedInput, dict[str, int], set[str]]:
+    """(network, input, refractory time of each population, populations whose bias comes through synapses)."""
+    network, encoded = random_spiking_network(
+        rng, FEATURES[index % len(FEATURES)], steps=steps, samples=samples, largest=largest
+    )
+    refractory, synaptic = dict.fromkeys(network.populations, 1), set()
+    if rng.random() < 0.25:
+        refractory = {name: int(rng.integers(1, LARGEST_REFRACTORY + 1)) for name in network.populations}
+    for name, population in network.populations.items():
+        if refractory[name] > 1:
+            # no emulator says what a bias does in a refractory time
+            population.bias_mant = population.bias_exp = np.array(0)
+        elif (population.du == 4095).all() and population.bias.any() and rng.random() < 0.5:
+            # through a synapse a bias has the grid of weights: 64 w 2^2
+            population.bias_mant, population.bias_exp = population.bias_mant // 16 * 2, np.array(7)
+            if np.abs(population.bias).max() < 1 << 18:
+                synaptic.add(name)
+    return network, encoded, refractory, synaptic
+
+
+def compare(cases: list, seen: dict[str, np.ndarray]) -> int:
+    count: Counter[str] = Counter()
+    for index, (network, encoded, refractory, _) in enumerate(cases):
+        ours = simulate(network, encoded)
+        with_rest = any(period > 1 for period in refractory.values())
+        expected = refractory_chip.run(network, encoded, refractory) if with_rest else (ours.spikes, ours.membrane)
+        for kind, mine, simulated in zip(
+            ("spikes", "membrane"), expected, (ours.spikes, ours.membrane), strict=True
+        ):
+            for name in network.populations:
+                theirs = seen[f"{index}.{name}.{kind}"].reshape(mine[name].shape)
+                differ = int((theirs != mine[name]).sum())
+                if differ:
+                    at = tuple(int(i) for i in np.argwhere(theirs != mine[name])[0])
+                    print(f"network {index}, {kind} of {name} at {at}: {theirs[at]}, here {mine[name][at]} ({differ})")
+                where = "with refractory times" if with_rest else "as simulated"
+                count[f"{kind} {where}"] += theirs.size
+                count[f"{kind} not zero"] += int((theirs != 0).sum())
+                count["differ"] += differ
+                if with_rest:
+                    count[f"{kind} that a refractory time changed"] += int((theirs != simulated[name]).sum())
+    for key, value in sorted(count.items()):
+        print(f"{value:>12,} {key}")
+    return 1 if count["differ"] or not count["membrane as simulated"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
