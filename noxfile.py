@@ -98,6 +98,19 @@ def netx(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks.netx_check", "random", "--networks", "100")
 
 
+@nox.session(python="3.10")
+def brian2loihi(session: nox.Session) -> None:
+    """Random networks in Brian2Loihi, an emulator held against Loihi 1, which pins an old brian2 and numpy."""
+    session.install(".")
+    emulator = Path(session.create_tmp()) / "emulator"
+    python = str(emulator / "bin" / "python")
+    if not emulator.exists():
+        session.run("python", "-m", "venv", str(emulator))
+    pinned = ("brian2-loihi==0.5.2", "brian2==2.5.1", "numpy<1.24", "setuptools<70")
+    session.run(python, "-m", "pip", "install", "--quiet", *pinned, external=True)
+    session.run("python", "-m", "benchmarks.brian2loihi_check", "--python", python, *session.posargs, env=ONE_THREAD)
+
+
 @nox.session(python="3.11")
 def mutation(session: nox.Session) -> None:
     """Plants faults in hw_models and converters, in a clone, and counts those that the tests see: an hour or more."""

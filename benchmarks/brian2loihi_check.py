@@ -61,23 +61,25 @@ def main() -> int:
 
 def draw(
     rng: np.random.Generator, index: int, *, steps: int, samples: int, largest: int
-) -> tuple[ChipNetwork, EncodedInput, dict[str, int], set[str]]:
-    """(network, input, refractory time of each population, populations whose bias comes through synapses)."""
+) -> tuple[ChipNetwork, EncodedInput, dict[str, int], dict[str, int]]:
+    """(network, input, refractory time a population, weight exponent of biases that come through synapses)."""
     network, encoded = random_spiking_network(
         rng, FEATURES[index % len(FEATURES)], steps=steps, samples=samples, largest=largest
     )
-    refractory, synaptic = dict.fromkeys(network.populations, 1), set()
+    refractory, synaptic = dict.fromkeys(network.populations, 1), dict[str, int]()
     if rng.random() < 0.25:
         refractory = {name: int(rng.integers(1, LARGEST_REFRACTORY + 1)) for name in network.populations}
     for name, population in network.populations.items():
         if refractory[name] > 1:
             # no emulator says what a bias does in a refractory time
             population.bias_mant = population.bias_exp = np.array(0)
-        elif (population.du == 4095).all() and population.bias.any() and rng.random() < 0.5:
-            # through a synapse a bias has the grid of weights: 64 w 2^2
-            population.bias_mant, population.bias_exp = population.bias_mant // 16 * 2, np.array(7)
-            if np.abs(population.bias).max() < 1 << 18:
-                synaptic.add(name)
+        elif (population.du == 4095).all() and rng.random() < 0.5:
+            # synapses have the grid of weights; no larger than it was, so that no register overflows
+            exponents = [e for e in range(6) if 255 * 64 << e <= np.abs(population.bias).max()]
+            if exponents:
+                synaptic[name] = int(rng.choice(exponents))
+                population.bias_mant = rng.integers(-255, 256, population.shape) * 16
+                population.bias_exp = np.array(2 + synaptic[name])
     return network, encoded, refractory, synaptic
 
 
@@ -87,9 +89,7 @@ def compare(cases: list, seen: dict[str, np.ndarray]) -> int:
         ours = simulate(network, encoded)
         with_rest = any(period > 1 for period in refractory.values())
         expected = refractory_chip.run(network, encoded, refractory) if with_rest else (ours.spikes, ours.membrane)
-        for kind, mine, simulated in zip(
-            ("spikes", "membrane"), expected, (ours.spikes, ours.membrane), strict=True
-        ):
+        for kind, mine, simulated in zip(("spikes", "membrane"), expected, (ours.spikes, ours.membrane), strict=True):
             for name in network.populations:
                 theirs = seen[f"{index}.{name}.{kind}"].reshape(mine[name].shape)
                 differ = int((theirs != mine[name]).sum())

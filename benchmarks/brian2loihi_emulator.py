@@ -31,8 +31,6 @@ def main() -> int:
     for index in range(int(job["networks"])):
         for name, (spikes, membrane) in run(job, f"{index}.", json.loads(str(job[f"{index}.description"]))).items():
             seen[f"{index}.{name}.spikes"], seen[f"{index}.{name}.membrane"] = spikes, membrane
-        print(f"\r{index + 1} networks", end="", file=sys.stderr)
-    print(file=sys.stderr)
     np.savez_compressed(sys.argv[2], **seen)
     return 0
 
@@ -84,9 +82,7 @@ def run(job, at: str, network: dict) -> dict:
         )
         copies = np.arange(samples).repeat(len(source))
         sizes = len(groups[s["source"]]) // samples, len(groups[s["target"]]) // samples
-        synapses.connect(
-            i=np.tile(source, samples) + copies * sizes[0], j=np.tile(target, samples) + copies * sizes[1]
-        )
+        synapses.connect(i=np.tile(source, samples) + copies * sizes[0], j=np.tile(target, samples) + copies * sizes[1])
         synapses.w = np.tile(weight, samples).astype(int)
         objects.append(synapses)
     LoihiNetwork(list(groups.values()), [m for pair in monitors.values() for m in pair], objects).run(

@@ -15,13 +15,13 @@ MIXED, EXCITATORY, INHIBITORY = 1, 2, 3  # Loihi's sign modes
 
 
 def job_arrays(
-    network: ChipNetwork, encoded: EncodedInput, refractory: dict[str, int], synaptic: set[str]
+    network: ChipNetwork, encoded: EncodedInput, refractory: dict[str, int], synaptic: dict[str, int]
 ) -> dict[str, np.ndarray]:
     """Arrays by name; everything that is no array is in "description", JSON.
 
     Args:
         refractory: population -> steps; 1 is none.
-        synaptic: populations whose biases, multiples of 64 * 2^2, come through synapses.
+        synaptic: population whose biases come through synapses -> their weight exponent.
     """
     depths, arrays = network.depths(), {}
     for name, messages in encoded.messages.items():
@@ -34,7 +34,7 @@ def job_arrays(
                 **{"name": name, "size": p.size, "fires": p.fires, "depth": depths[name]},
                 **{key: int(getattr(p, key)) for key in ("du", "dv", "vth")},
                 "refractory": refractory[name],
-                "synaptic_bias": {"weight_exp": _exponent(p.bias)} if name in synaptic else None,
+                "synaptic_bias": {"weight_exp": synaptic[name]} if name in synaptic else None,
             }
         )
     projections = []
@@ -57,11 +57,6 @@ def job_arrays(
         "projections": projections,
     }
     return {"description": np.array(json.dumps(description)), **arrays}
-
-
-def _exponent(bias: np.ndarray) -> int:
-    """Smallest weight exponent, 2 at least, with which 8 bits of weight hold |bias| / 64."""
-    return next(e for e in range(2, 8) if np.abs(bias).max() <= 255 * 64 << e and not (bias % (64 << e)).any())
 
 
 def read_job(arrays: Mapping[str, np.ndarray], at: str) -> tuple[ChipNetwork, EncodedInput, dict[str, int]]:

@@ -114,7 +114,7 @@ def _population(
         shape,
         du=decay(4095, 0, 4000) if features.filters and rng.random() < 0.6 else np.array(4095),
         dv=decay(0, 400, 4095),
-        vth=np.array(VTH_MAX),
+        vth=np.array(0 if fires else VTH_MAX),
         bias_mant=mant,
         bias_exp=exp,
         reset="subtract" if features.soft_reset and rng.random() < 0.5 else "zero",
@@ -137,7 +137,10 @@ def _project(
 
 
 def _stay_inside(network: ChipNetwork, population: Population, steps: int, features: Features) -> None:
-    """Lowers exponents, then weights and biases, until no register that must not overflow can."""
+    """Lowers exponents, then weights and biases, until no register that must not overflow can.
+
+    Before thresholds are known: a membrane that one holds above the clip fires, and the reset hides what was clipped.
+    """
     while True:
         bounds = population_bounds(network, population, steps)
         if not bounds.wraps and (features.beyond_membrane or not bounds.clips):
