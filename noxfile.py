@@ -101,14 +101,24 @@ def netx(session: nox.Session) -> None:
 @nox.session(python="3.10")
 def brian2loihi(session: nox.Session) -> None:
     """Random networks in Brian2Loihi, an emulator held against Loihi 1, which pins an old brian2 and numpy."""
+    hold_against(session, "brian2loihi", "brian2-loihi==0.5.2", "brian2==2.5.1")
+
+
+@nox.session(python="3.10")
+def nengo_loihi(session: nox.Session) -> None:
+    """The same networks in the neurons of nengo-loihi's emulator, held against Loihi 1 too."""
+    hold_against(session, "nengo_loihi", "nengo-loihi==1.1.0", "nengo<4")
+
+
+def hold_against(session: nox.Session, emulator: str, *packages: str) -> None:
     session.install(".")
-    emulator = Path(session.create_tmp()) / "emulator"
-    python = str(emulator / "bin" / "python")
-    if not emulator.exists():
-        session.run("python", "-m", "venv", str(emulator))
-    pinned = ("brian2-loihi==0.5.2", "brian2==2.5.1", "numpy<1.24", "setuptools<70")
-    session.run(python, "-m", "pip", "install", "--quiet", *pinned, external=True)
-    session.run("python", "-m", "benchmarks.brian2loihi_check", "--python", python, *session.posargs, env=ONE_THREAD)
+    environment = Path(session.create_tmp()) / "emulator"
+    python = str(environment / "bin" / "python")
+    if not environment.exists():
+        session.run("python", "-m", "venv", str(environment))
+    session.run(python, "-m", "pip", "install", "--quiet", *packages, "numpy<1.24", "setuptools<70", external=True)
+    check = ("python", "-m", "benchmarks.brian2loihi_check", "--python", python, "--emulator", emulator)
+    session.run(*check, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session(python="3.11")

@@ -1,4 +1,4 @@
-"""Runs networks in Brian2Loihi: the child of benchmarks/brian2loihi_check.py, in an environment that has no dalif-deploy.
+"""Runs networks in Brian2Loihi: the child of benchmarks/brian2loihi_check.py, in an environment of its own.
 
     python benchmarks/brian2loihi_emulator.py JOB.npz SEEN.npz
 

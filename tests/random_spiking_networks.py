@@ -1,4 +1,4 @@
-"""Random ChipNetworks of binary spikes, such as an emulator of Loihi by others can hold, at every sign mode and exponent.
+"""Random ChipNetworks of binary spikes that emulators of Loihi by others can hold, at every sign mode and exponent.
 
 Three or four populations: convolutions where shapes allow, dense synapses elsewhere, on demand delayed skips and
 loops, filtered currents and soft resets. Thresholds are drawn near what arrives, so that most populations fire.

@@ -1,7 +1,8 @@
-"""The register equations with refractory times, which ChipNetworks do not have: plain loops over steps, for spikes only.
+"""The register equations with what ChipNetworks do not have: refractory times and a narrow synaptic accumulator.
 
-After a spike a membrane stays at 0 for `period - 1` steps, in which its current goes on: what Brian2Loihi computes.
-A period of 1 is no refractory time.
+Plain loops over steps. After a spike a membrane stays at 0 for `period - 1` steps, in which its current goes on, as in
+Brian2Loihi and nengo-loihi; a period of 1 is no refractory time. What arrives in a step wraps at `synaptic_bits`, the
+sign aside, as in nengo-loihi.
 """
 
 import numpy as np
@@ -9,8 +10,12 @@ import numpy as np
 from dalif_deploy.hw_models.synapse_list import synapse_list
 
 
-def run(network, encoded, periods):
-    """spikes, membranes: name -> [N, T, *shape] int arrays; `periods`: population -> steps."""
+def run(network, encoded, periods, synaptic_bits=31):
+    """(spikes, membranes, largest |synaptic sum of a step|, before it wraps); the first two name -> [N, T, *shape].
+
+    `periods`: population -> steps.
+    """
+    largest, half = 0, 1 << synaptic_bits
     n, steps, depths = encoded.samples, encoded.steps, network.depths()
     order = sorted(network.populations, key=depths.get)
     sent = {name: m.reshape(n, steps, -1).astype(np.int64) for name, m in encoded.messages.items()}
@@ -31,7 +36,9 @@ def run(network, encoded, periods):
             for q in network.incoming(name):
                 if t >= q.delay:
                     arriving += sent[q.source][:, t - q.delay] @ matrices[q.name]
-            u[name] = decayed(u[name], 4095 - p.du) + arriving * 64
+            largest = max(largest, int(np.abs(arriving * 64).max()))
+            arriving = (arriving * 64 + half) % (2 * half) - half
+            u[name] = decayed(u[name], 4095 - p.du) + arriving
             value = decayed(v[name], 4096 - p.dv) + u[name] + np.broadcast_to(p.bias, p.shape).ravel()
             value[waits[name] > 0] = 0
             fired = value > p.vth * 64
@@ -42,7 +49,7 @@ def run(network, encoded, periods):
         {name: each[name].reshape(n, steps, *p.shape) for name, p in network.populations.items()}
         for each in (sent, membranes)
     ]
-    return shaped[0], shaped[1]
+    return shaped[0], shaped[1], largest
 
 
 def decayed(x, keep):

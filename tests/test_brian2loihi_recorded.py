@@ -22,9 +22,11 @@ def recorded():
 
 def differences(at, arrays, network, spikes, membrane):
     """Values that Brian2Loihi has otherwise, over all populations and steps."""
-    kinds = (("spikes", spikes), ("membrane", membrane))
+    found = {"spikes": spikes, "membrane": membrane}
     return sum(
-        int((arrays[f"{at}{name}.{kind}"] != run[name]).sum()) for name in network.populations for kind, run in kinds
+        int((arrays[f"{at}{name}.{kind}"] != run[name]).sum())
+        for name in network.populations
+        for kind, run in found.items()
     )
 
 
@@ -45,7 +47,7 @@ def test_a_refractory_time_is_all_that_sets_the_others_apart(recorded):
         if max(refractory.values()) > 1:
             ours = simulate(network, encoded)
             differ += differences(at, arrays, network, ours.spikes, ours.membrane)
-            assert differences(at, arrays, network, *refractory_chip.run(network, encoded, refractory)) == 0, at
+            assert differences(at, arrays, network, *refractory_chip.run(network, encoded, refractory)[:2]) == 0, at
     assert differ > 1000
 
 

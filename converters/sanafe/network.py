@@ -51,20 +51,22 @@ def build_sanafe(
     cores = architecture.cores()
     made = sanafe.Network()
     groups = {}
+    taken = 0  # input units, of all inputs together
     for name, chip_input in network.inputs.items():
         if chip_input.mode == "bias":
             continue
         size = int(np.prod(chip_input.shape))
         groups[name] = made.create_neuron_group(name, size, {})
-        for neuron in range(size):
+        for neuron, unit_number in enumerate(range(taken, taken + size)):
             # SANA-FE's input units are 1024 a core; they cost nothing, but their messages do
-            core = cores[len(cores) - 1 - neuron // 1024]
+            core = cores[len(cores) - 1 - unit_number // 1024]
             groups[name][neuron].set_attributes(
-                soma_hw_name=f"loihi_inputs[{neuron % 1024}]",
+                soma_hw_name=f"loihi_inputs[{unit_number % 1024}]",
                 default_synapse_hw_name="loihi_dense_synapse",
                 model_attributes={"spikes": []},
             )
             groups[name][neuron].map_to_core(core)
+        taken += size
     for name, population in network.populations.items():
         dense = [p.geometry is None for p in network.incoming(name)]
         unit = "loihi_dense_synapse" if any(dense) else "loihi_conv_synapse"

@@ -69,8 +69,8 @@ class CurrentLimits:
             beyond = np.argwhere((current > STATE_LIMIT) | (current <= -STATE_LIMIT))
             if len(beyond):
                 raise UserError(
-                    f"in sample {sample}, step {int(beyond[0][0])}, a current leaves its 24 bits and wraps on the chip, "
-                    "in SANA-FE's Loihi not",
+                    f"a current beyond 24 bits in sample {sample}, step {int(beyond[0][0])}: the chip wraps it, "
+                    "SANA-FE does not",
                     where=name,
                     remedy="use --engine fast or lava",
                 )

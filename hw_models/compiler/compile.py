@@ -88,6 +88,7 @@ def compile_graph(
                 *_drives(population, inputs, weight_bits),
                 steps=steps,
                 host_range=max(abs(v) for v in input_range),
+                synaptic_bits=description.formats.synaptic_bits,
                 rule=rule,
                 calibration=observed,
             )
@@ -118,7 +119,7 @@ def compile_graph(
     layers = [each.report for each in made]
     delays = _delays(network, description)
     for report in layers:
-        report.update(_headroom(network, report["layer"]))
+        report.update(_headroom(network, report["layer"], description))
     return Compiled(network, layers, delays, rule)
 
 
@@ -236,10 +237,12 @@ def _delays(network: ChipNetwork, chip: ChipDescription) -> list[dict[str, Any]]
     return found
 
 
-def _headroom(network: ChipNetwork, name: str) -> dict[str, Any]:
+def _headroom(network: ChipNetwork, name: str, chip: ChipDescription) -> dict[str, Any]:
     bounds = population_bounds(network, network.populations[name], network.steps)
+    bits = chip.formats.synaptic_bits
     return {
         "current_bits": max(bounds.current, 1).bit_length() + 1,
+        "synaptic_may_wrap": bits is not None and bounds.synaptic << SYNAPSE_SHIFT >= 1 << bits,
         "current_may_wrap": bounds.wraps,
         "membrane_may_clip": bounds.clips,
         "synaptic_bound": bounds.synaptic << SYNAPSE_SHIFT,

@@ -58,6 +58,7 @@ def quantize_population(
     *,
     steps: int,
     host_range: float,
+    synaptic_bits: int | None,
     rule: ScaleRule,
     calibration: Calibration | None = None,
 ) -> QuantizedPopulation:
@@ -66,6 +67,7 @@ def quantize_population(
     Args:
         chip_drives: projections on the chip.
         host_drives: linear maps that the host computes from static data of at most `host_range` in magnitude.
+        synaptic_bits: of the chip, see `Formats`.
         calibration: needed by the rules "percentile" and "error".
 
     Raises:
@@ -93,6 +95,7 @@ def quantize_population(
         steps=steps,
         host_range=host_range,
         current_gain=1.0 if d.syn_beta is None else float(4096 / (du.min() + 1)),
+        synaptic_bits=synaptic_bits,
         decays=bool((dv != 0).any()),
         rule=rule,
         calibration=calibration,
