@@ -98,6 +98,29 @@ def netx(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks.netx_check", "random", "--networks", "100")
 
 
+@nox.session(python="3.10")
+def brian2loihi(session: nox.Session) -> None:
+    """Random networks in Brian2Loihi, an emulator held against Loihi 1, which pins an old brian2 and numpy."""
+    hold_against(session, "brian2loihi", "brian2-loihi==0.5.2", "brian2==2.5.1")
+
+
+@nox.session(python="3.10")
+def nengo_loihi(session: nox.Session) -> None:
+    """The same networks in the neurons of nengo-loihi's emulator, held against Loihi 1 too."""
+    hold_against(session, "nengo_loihi", "nengo-loihi==1.1.0", "nengo<4")
+
+
+def hold_against(session: nox.Session, emulator: str, *packages: str) -> None:
+    session.install(".")
+    environment = Path(session.create_tmp()) / "emulator"
+    python = str(environment / "bin" / "python")
+    if not environment.exists():
+        session.run("python", "-m", "venv", str(environment))
+    session.run(python, "-m", "pip", "install", "--quiet", *packages, "numpy<1.24", "setuptools<70", external=True)
+    check = ("python", "-m", "benchmarks.brian2loihi_check", "--python", python, "--emulator", emulator)
+    session.run(*check, *session.posargs, env=ONE_THREAD)
+
+
 @nox.session(python="3.11")
 def mutation(session: nox.Session) -> None:
     """Plants faults in hw_models and converters, in a clone, and counts those that the tests see: an hour or more."""

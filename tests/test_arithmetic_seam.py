@@ -8,14 +8,13 @@ import nir
 import numpy as np
 import pytest
 import torch
-from dalif_deploy.converters.netx.layers import chain_of
-from dalif_deploy.converters.sanafe.network import build_sanafe
-from dalif_deploy.training.train import chip_target
 
 from dalif_deploy.converters.export_network import export_network
 from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.converters.lava.checks import check_network
+from dalif_deploy.converters.netx.layer_chain import chain_of
 from dalif_deploy.converters.onnx.chip_model import chip_model
+from dalif_deploy.converters.sanafe.sanafe_network import build_sanafe
 from dalif_deploy.converters.source import source_of_graph
 from dalif_deploy.data import load_data
 from dalif_deploy.hw_models.arithmetic import ARITHMETICS, Arithmetic, Decays, arithmetic_of
@@ -24,6 +23,7 @@ from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.simulator import simulate
 from dalif_deploy.training import TrainConfig
+from dalif_deploy.training.training_run import chip_target
 from tests import nir_networks, scalar_chip
 
 LIMIT, MOST = 2047, 3  # of the membrane in units of 64, and of spikes a step
@@ -77,7 +77,7 @@ class Shifts(Arithmetic):
     def bounds(self, network, population, steps):
         return None
 
-    def headroom(self, network, population, steps):
+    def headroom(self, network, population, steps, synaptic_bits):
         return {"current_bits": 12, "current_may_wrap": False, "membrane_may_clip": True, "synaptic_bound": LIMIT}
 
     def synapses(self, population, projections, source_shapes, bounds, device):

@@ -201,3 +201,25 @@ def test_quantised_values_are_reported_a_layer():
     assert layers["b1"]["beta_quantised"] == pytest.approx(1 - round(4096 * 0.6) / 4096)
     assert 30 < layers["b1"]["weight_sqnr_db"] < 60
     assert layers["b1"]["weights_clipped"] == 0
+
+
+def test_on_loihi_1_no_synaptic_sum_of_a_step_leaves_its_21_bits():
+    """The chip wraps there (nengo-loihi's emulator, held against it); Lava does not, and Loihi 2 is not known to."""
+    rng = np.random.default_rng(9)
+    graph = chain(
+        ("input", nir.Input({"input": np.array([1500])})),
+        ("w", nir.Linear(rng.random((8, 1500)))),
+        ("n", lif((8,), 0.9, 900.0)),
+        ("output", nir.Output({"output": np.array([8])})),
+    )
+    first, second = (compile_graph(graph, chip=c, steps=4, dt=DT, input_mode="spikes") for c in ("loihi1", "loihi2"))
+    everything = encode_input(first.network, np.ones((1, 4, 1500)))
+    assert second.layers[0]["synaptic_bound"] > 1 << 21
+    assert 0.9 * (1 << 21) < first.layers[0]["synaptic_bound"] < 1 << 21
+    assert first.layers[0]["scale_bound_by"] == "synaptic sum of a step (21 bit)"
+    assert not first.layers[0]["synaptic_may_wrap"] and not second.layers[0]["synaptic_may_wrap"]
+    assert (simulate(first.network, everything).spikes["n"] == simulate(second.network, everything).spikes["n"]).all()
+    # on data that is known to be sparse the sum may be larger in theory, and the report says so
+    sparse = (rng.random((4, 4, 1500)) < 0.02).astype(float)
+    seen = compile_graph(graph, chip="loihi1", steps=4, dt=DT, input_mode="spikes", calibration=sparse)
+    assert seen.layers[0]["synaptic_may_wrap"]

@@ -56,7 +56,7 @@ def test_make_targets_scripts_and_sessions_exist():
         for path in re.findall(r"\b((?:benchmarks|tests|hw_models|converters|dalif_deploy)/[\w/.-]*\w\.\w+)", text):
             assert "NAME" in path or path in written or (ROOT / path).exists(), f"{page.name}: {path}"
             seen.add("path")
-        for names in re.findall(r"nox -s ([a-z ]+)", text):
+        for names in re.findall(r"nox -s ([a-z0-9_ ]+)", text):
             assert set(names.split()) <= set(sessions), f"{page.name}: nox -s {names}"
             seen.add("nox")
     assert seen == {"make", "path", "nox"}

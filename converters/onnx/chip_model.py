@@ -1,4 +1,4 @@
-"""The compiled network as an ONNX model of integers: the chip's bits, T steps in one."""
+"""The compiled network as an ONNX model of integers: the bits of `hw_models.chip_network`, T steps in one."""
 
 from __future__ import annotations
 

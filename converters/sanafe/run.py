@@ -1,12 +1,14 @@
 """Runs a ChipNetwork in SANA-FE, sample after sample, and gathers spikes, membranes and what SANA-FE says it cost.
 
 SANA-FE moves a spike one step a hop, as the chip does: a layer `depth` hops behind the input works that many steps
-later. Its bias and threshold are set just then and, when its sample is over, taken away again.
+later. Its bias and threshold are set just then and, when its sample is over, taken away again. What its registers
+hold beyond the chip's 24 bits is looked after by `register_limits`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from dalif_deploy.hw_models.chip_network.form import ChipNetwork, Population
 from dalif_deploy.hw_models.mapping import Mapping
 from dalif_deploy.hw_models.samples.recording import EncodedInput, Recording
 
+from .register_limits import CurrentLimits, clipped
 from .sanafe_network import NEVER, UNIT, bias_of, build_sanafe, registers
 
 PARTS = ("synapse", "dendrite", "soma", "network")
@@ -63,8 +66,10 @@ def run_sanafe(
 ) -> tuple[Recording, SanafeCounts]:
     """Spikes, membranes and outputs of every population, in logical time, and SANA-FE's counts.
 
+    Membranes that SANA-FE lets grow beyond 24 bits are clipped as the chip does, with a warning that counts them.
+
     Raises:
-        UserError: see `build_sanafe`.
+        UserError: see `build_sanafe`; a current that would wrap on the chip.
     """
     import sanafe
 
@@ -74,6 +79,12 @@ def run_sanafe(
         chip.load(made)
     run = _Run(network, encoded, chip)
     samples = [run.sample(n) for n in range(encoded.samples)]
+    for name, membranes in run.clipped.items():
+        logging.getLogger(__name__).warning(
+            "warning: %s: %d membranes grew beyond 24 bits in SANA-FE, which has no limit; set to the chip's",
+            name,
+            membranes,
+        )
     recording = Recording()
     for kind in ("spikes", "membrane"):
         kept = getattr(recording, kind)
@@ -111,6 +122,8 @@ class _Run:
         self.neurons = chip.mapped_neuron_groups
         # the order in which SANA-FE logs potentials: groups by name
         self.logged = sorted(network.populations)
+        self.currents = CurrentLimits(network, encoded.steps)
+        self.clipped: dict[str, int] = {}
 
     def sample(self, n: int) -> _Sample:
         """One sample from rest."""
@@ -138,6 +151,9 @@ class _Run:
                 if step == self.depths[name] + self.steps:
                     # what the last step left in a membrane is forgotten in the next, which SANA-FE counts as an update
                     kept.counts["tail_updates"] += int(np.count_nonzero(kept.membrane[name][-1]))
+        arrived = {name: m[n].reshape(m.shape[1], -1) for name, m in self.encoded.messages.items()}
+        arrived = {name: np.broadcast_to(m, (self.steps, m.shape[1])) for name, m in arrived.items()}
+        self.currents.check({**arrived, **kept.spikes}, n)
         for name, values in (*kept.spikes.items(), *kept.membrane.items()):
             values.shape = (self.steps, *populations[name].shape)
         return kept
@@ -178,7 +194,8 @@ class _Run:
         for name in self.logged:
             size, t = self.network.populations[name].size, step - self.depths[name]
             if 0 <= t < self.steps:
-                kept.membrane[name][t] = values[start : start + size] * UNIT
+                membrane = (values[start : start + size] * UNIT).astype(np.int64)
+                kept.membrane[name][t] = self._clip(name, membrane, kept.spikes[name][t])
             start += size
         for part in PARTS:
             kept.energy[part] += seen["energy"][part]
@@ -196,6 +213,16 @@ class _Run:
             kept.counts["hops_north_south"] += abs(message["src_y"] - message["dest_y"])
         kept.counts["accesses"] += sum(p.size for p in self.network.populations.values())
         kept.counts["updates"] += seen["neurons_updated"]
+
+    def _clip(self, name: str, membrane: np.ndarray, fired: np.ndarray) -> np.ndarray:
+        """The membranes as the chip holds them, in SANA-FE too."""
+        held = clipped(self.network.populations[name], membrane, fired)
+        beyond = np.flatnonzero(held != membrane)
+        for neuron in beyond.tolist():
+            self.neurons[name][neuron].set_attributes(model_attributes={"potential": float(held[neuron]) / UNIT})
+        if len(beyond):
+            self.clipped[name] = self.clipped.get(name, 0) + len(beyond)
+        return held
 
 
 @contextlib.contextmanager

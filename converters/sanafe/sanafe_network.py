@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from dalif_deploy.hw_models.arithmetic import require_arithmetic
-from dalif_deploy.hw_models.chip_network.form import DECAY_UNITY, NO_CURRENT_FILTER, ChipNetwork, Population
+from dalif_deploy.hw_models.chip_network.form import DECAY_UNITY, NO_CURRENT_FILTER, VTH_MAX, ChipNetwork, Population
 from dalif_deploy.hw_models.chip_network.synapse_list import synapse_list
 from dalif_deploy.hw_models.chips.description import sanafe_chip
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.mapping import Mapping, map_network
 
 UNIT = 64  # integers of the membrane a unit of SANA-FE's potential
-NEVER = 1e30  # a threshold
+NEVER = 1e30  # threshold of a layer whose sample has not begun or is over
 MOST_SYNAPSES = 5_000_000  # SANA-FE holds an object for each
 
 
@@ -52,20 +52,22 @@ def build_sanafe(
     cores = architecture.cores()
     made = sanafe.Network()
     groups = {}
+    taken = 0  # input units, of all inputs together
     for name, chip_input in network.inputs.items():
         if chip_input.mode == "bias":
             continue
         size = int(np.prod(chip_input.shape))
         groups[name] = made.create_neuron_group(name, size, {})
-        for neuron in range(size):
+        for neuron, unit_number in enumerate(range(taken, taken + size)):
             # SANA-FE's input units are 1024 a core; they cost nothing, but their messages do
-            core = cores[len(cores) - 1 - neuron // 1024]
+            core = cores[len(cores) - 1 - unit_number // 1024]
             groups[name][neuron].set_attributes(
-                soma_hw_name=f"{named.architecture}_inputs[{neuron % 1024}]",
+                soma_hw_name=f"{named.architecture}_inputs[{unit_number % 1024}]",
                 default_synapse_hw_name=f"{named.architecture}_dense_synapse",
                 model_attributes={"spikes": []},
             )
             groups[name][neuron].map_to_core(core)
+        taken += size
     for name, population in network.populations.items():
         dense = [p.geometry is None for p in network.incoming(name)]
         unit = f"{named.architecture}_{'dense' if any(dense) else 'conv'}_synapse"
@@ -94,7 +96,7 @@ def _population(
         {"reset_mode": "hard" if population.reset == "zero" else "soft"},
         default_synapse_hw_name=units[1],
         soma_hw_name=units[0],
-        log_spikes=population.fires,
+        log_spikes=True,
         log_potential=True,
     )
     threshold, decay = registers(population)
@@ -118,7 +120,8 @@ def _population(
 
 def registers(population: Population) -> tuple[np.ndarray, np.ndarray]:
     """(threshold, leak_decay) of each neuron in SANA-FE's terms."""
-    threshold = np.broadcast_to(population.vth if population.fires else NEVER, population.shape)
+    # a readout has the largest threshold there is, and fires above it as on the chip
+    threshold = np.broadcast_to(population.vth if population.fires else VTH_MAX, population.shape)
     decay = np.broadcast_to((DECAY_UNITY - population.dv) / DECAY_UNITY, population.shape)
     return threshold.ravel(), decay.ravel()
 

@@ -74,6 +74,8 @@ def _sqnr(layer: dict[str, Any]) -> str:
 
 def _range_check(layer: dict[str, Any]) -> str:
     faults = []
+    if layer["synaptic_may_wrap"]:
+        faults.append("SYNAPTIC SUM OF A STEP MAY WRAP")
     if layer["current_may_wrap"]:
         faults.append("CURRENT MAY WRAP")
     if layer["membrane_may_clip"]:

@@ -108,8 +108,14 @@ class Arithmetic(ABC):
         """
 
     @abstractmethod
-    def headroom(self, network: ChipNetwork, population: Population, steps: int) -> dict[str, Any]:
-        """The same as figures of the export: current_bits, current_may_wrap, membrane_may_clip, synaptic_bound."""
+    def headroom(
+        self, network: ChipNetwork, population: Population, steps: int, synaptic_bits: int | None
+    ) -> dict[str, Any]:
+        """The same as figures of the export: current_bits, synaptic_bound, and what may wrap or clip.
+
+        Args:
+            synaptic_bits: of the chip, see `chips.description.Formats`.
+        """
 
     @abstractmethod
     def synapses(

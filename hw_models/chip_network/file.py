@@ -1,7 +1,7 @@
 """ChipNetwork on disk: a NIR file in integer units, whose nodes carry the registers in their metadata.
 
 Any NIR reader can open it: at dt = 1, its LIF, CubaLIF and I nodes follow the chip's decays and its weights are the
-chip's integers times 2^(weight_exp + 6). What NIR has no word for (registers, exponents, delays, host layers, input
+registers' integers times 2^(weight_exp + 6). What NIR has no word for (registers, exponents, delays, host layers, input
 coding) stands in metadata; this module reads it back to the same ChipNetwork.
 """
 

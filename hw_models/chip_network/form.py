@@ -7,6 +7,8 @@ shared by the simulator, by Lava and by the chip):
     v = trunc(v * (4096 - dv) / 4096) + u + bias_mant * 2^bias_exp
     spike where v > vth * 64, and there v = 0  (reset "subtract": v = v - vth * 64)
 
+Emulators that their authors held against Loihi 1 compute the same: docs/arithmetic-held-against.md.
+
 u wraps at +-2^23, v clips at +-(2^23 - 1). `du = 4095` makes u forget at each step (no synaptic current).
 
 Time here is logical: a projection with `delay` 0 hands over a spike in the step in which it was fired, as in

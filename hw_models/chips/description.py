@@ -28,6 +28,8 @@ class Formats(_Strict):
 
     Attributes:
         image_input: how a still image enters where nobody says how; one of `inputs`.
+        synaptic_bits: of what synapses bring to a neuron in one step, in the membrane's units, the sign aside; beyond
+            them the chip wraps, which neither Lava nor the simulator does. None: as wide as the current.
     """
 
     inputs: tuple[Literal["spikes", "bias", "graded"], ...]
@@ -37,6 +39,7 @@ class Formats(_Strict):
     max_weight_exp: int = Field(ge=0, le=7)
     max_delay: int = Field(ge=0)
     max_message_bits: int = Field(default=1, ge=1, le=24)
+    synaptic_bits: int | None = Field(default=None, ge=8, le=23)
 
     @model_validator(mode="after")
     def _consistent(self) -> Formats:

@@ -59,6 +59,8 @@ class ScaleProblem:
         threshold: [G] largest threshold, None for a readout.
         bias: [G] largest |constant bias|, host-computed currents included.
         current: [G] largest |synaptic current|, filter included.
+        arriving: [G] largest |sum| that synapses bring in one step, in membrane units as `current`.
+        synaptic_bits: of that sum on the chip, see `Formats`.
         membrane: [G] largest |membrane| of a readout over all steps.
         even_threshold: True where each group has one threshold, which can be put on its grid.
         lattice: True if the membrane only ever sums inputs (no decay, no filter, no bias).
@@ -72,6 +74,8 @@ class ScaleProblem:
     threshold: np.ndarray | None
     bias: np.ndarray
     current: np.ndarray
+    arriving: np.ndarray
+    synaptic_bits: int | None
     membrane: np.ndarray
     even_threshold: bool
     lattice: bool
@@ -112,6 +116,9 @@ def _bounds(problem: ScaleProblem, clip: float) -> dict[str, np.ndarray]:
         bounds[name] = _bound(registers.largest_threshold * UNIT / 2, problem.threshold)
     bounds["bias register"] = _bound(largest_bias * ROUNDING_MARGIN, problem.bias)
     bounds["current register (24 bit)"] = _bound((STATE_LIMIT - 1) * ROUNDING_MARGIN, problem.current)
+    if problem.synaptic_bits is not None:
+        limit = ((1 << problem.synaptic_bits) - 1) * ROUNDING_MARGIN
+        bounds[f"synaptic sum of a step ({problem.synaptic_bits} bit)"] = _bound(limit, problem.arriving)
     if problem.threshold is None:
         # a readout must never reach the largest threshold, else it would spike
         bounds["readout membrane over all steps"] = _bound(

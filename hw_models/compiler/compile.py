@@ -123,7 +123,8 @@ def compile_graph(
     layers = [each.report for each in made]
     delays = _delays(network, description)
     for report in layers:
-        report.update(arithmetic.headroom(network, network.populations[report["layer"]], steps))
+        population = network.populations[report["layer"]]
+        report.update(arithmetic.headroom(network, population, steps, description.formats.synaptic_bits))
     return Compiled(network, layers, delays, rule)
 
 

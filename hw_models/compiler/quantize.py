@@ -97,6 +97,7 @@ def quantize_population(
         steps=steps,
         host_range=host_range,
         current_gain=decays.current_gain,
+        synaptic_bits=chip.formats.synaptic_bits,
         decays=bool((decays.dv != 0).any()),
         rule=rule,
         calibration=calibration,

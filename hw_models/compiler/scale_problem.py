@@ -74,6 +74,7 @@ def scale_problem(
     steps: int,
     host_range: float,
     current_gain: float,
+    synaptic_bits: int | None,
     decays: bool,
     rule: ScaleRule,
     calibration: Calibration | None,
@@ -84,13 +85,14 @@ def scale_problem(
         threshold: above the reset value, None for a readout.
         host_range: largest |value| of static data that the host computes `host_drives` from.
         current_gain: how much the synaptic filter can accumulate, 1 without one.
+        synaptic_bits: of the chip, see `Formats`.
         decays: True if the membrane decays.
     """
     # a bias carried by synapses takes a weight exponent where it is large, and does not set the scale
     shared = [c for c in chip_drives if not c.drive.constant]
     percentile = rule.name == "percentile"
-    current = sum((groups.largest_row(_largest_sums(c.weight)) * c.message for c in chip_drives), _zeros(groups))
-    current = current * current_gain
+    arriving = sum((groups.largest_row(_largest_sums(c.weight)) * c.message for c in chip_drives), _zeros(groups))
+    current = arriving * current_gain
     host = sum((groups.largest_row(_largest_sums(h.map.matrix)) * host_range for h in host_drives), _zeros(groups))
     bias = groups.largest(np.abs(source.bias))
     membrane = (current + host + bias) * steps
@@ -99,6 +101,8 @@ def scale_problem(
         total = calibration.reach(calibration.membrane, source.name, groups=groups.count, percentile=percentile)
         if seen is not None and total is not None:
             current, host = np.minimum(current, HEADROOM * seen), np.minimum(host, HEADROOM * seen)
+            # what arrives is the difference of two currents
+            arriving = np.minimum(arriving, HEADROOM * seen)
             membrane = np.minimum(membrane, HEADROOM * total)
     return ScaleProblem(
         registers=registers,
@@ -109,6 +113,8 @@ def scale_problem(
         threshold=None if threshold is None else groups.largest(threshold),
         bias=bias + host,
         current=current,
+        arriving=arriving,
+        synaptic_bits=synaptic_bits,
         membrane=membrane,
         even_threshold=threshold is not None and groups.uniform(threshold),
         lattice=current_gain == 1.0 and not decays and not (bias + host).any() and len(shared) == len(chip_drives),

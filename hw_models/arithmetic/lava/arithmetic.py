@@ -42,11 +42,14 @@ class LavaArithmetic(Arithmetic):
         """See `population_bounds`."""
         return population_bounds(network, population, steps)
 
-    def headroom(self, network: ChipNetwork, population: Population, steps: int) -> dict[str, Any]:
+    def headroom(
+        self, network: ChipNetwork, population: Population, steps: int, synaptic_bits: int | None
+    ) -> dict[str, Any]:
         """See `Arithmetic.headroom`."""
         bounds = population_bounds(network, population, steps)
         return {
             "current_bits": max(bounds.current, 1).bit_length() + 1,
+            "synaptic_may_wrap": synaptic_bits is not None and bounds.synaptic << SYNAPSE_SHIFT >= 1 << synaptic_bits,
             "current_may_wrap": bounds.wraps,
             "membrane_may_clip": bounds.clips,
             "synaptic_bound": bounds.synaptic << SYNAPSE_SHIFT,
