@@ -123,8 +123,8 @@ def compile_graph(
     layers = [each.report for each in made]
     delays = _delays(network, description)
     for report in layers:
-        population = network.populations[report["layer"]]
-        report.update(arithmetic.headroom(network, population, steps, description.formats.synaptic_bits))
+        layer = network.populations[report["layer"]]
+        report.update(arithmetic.headroom(network, layer, steps, description.formats.synaptic_bits))
     return Compiled(network, layers, delays, rule)
 
 
