@@ -3,8 +3,8 @@
     import dalif_deploy as dd
 
     net = dd.export(model, images[:8], out="exported", chip="loihi2", steps=20)
-    dd.simulate(net, (images, labels))["accuracy"]
-    dd.check(net, (images[:100], labels[:100]))["bit_exact"]
+    dd.simulate(net, (images, labels)).accuracy
+    dd.check(net, (images[:100], labels[:100])).bit_exact
     dd.energy_report(net, images).energy.total
 
 `data` is always what the commands take ("digits:test", a .npz file), an array [N, *shape] or [N, T, *shape], a dict of
@@ -14,7 +14,6 @@ arrays by input, or a pair (inputs, labels).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import nir
 import numpy as np
@@ -29,7 +28,9 @@ from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hw_models.compiler import ScaleRule
 from dalif_deploy.hw_models.energy.report import EnergyReport
 from dalif_deploy.hw_models.samples.input_data import InputData, take_samples
+from dalif_deploy.simulation.agreement import Agreement
 from dalif_deploy.simulation.energy_session import report_on_samples
+from dalif_deploy.simulation.one_engine import SimulationResult
 from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
 
 Samples = str | Path | np.ndarray | dict[str, np.ndarray] | tuple[InputData, np.ndarray]
@@ -84,14 +85,18 @@ def load(folder: str | Path) -> Artefact:
 
 def simulate(
     network: Artefact, data: Samples, *, engine: str = "fast", limit: int | None = None, steps: int | None = None
-) -> dict[str, Any]:
-    """Runs an exported network in one engine: accuracy, predicted classes, firing rates; see `SimulationResult`."""
-    return _simulate(network, data, SimulationRequest(engine, None, limit, steps))
+) -> SimulationResult:
+    """Runs an exported network in one engine: accuracy, predicted classes, firing rates."""
+    result = _simulate(network, data, SimulationRequest(engine, None, limit, steps))
+    assert isinstance(result, SimulationResult)
+    return result
 
 
-def check(network: Artefact, data: Samples, *, limit: int | None = None, steps: int | None = None) -> dict[str, Any]:
-    """Runs every engine at hand on the same samples, as `dalif-simulate --check all` does; see `Agreement`."""
-    return _simulate(network, data, SimulationRequest("fast", "all", limit, steps))
+def check(network: Artefact, data: Samples, *, limit: int | None = None, steps: int | None = None) -> Agreement:
+    """Runs every engine at hand on the same samples, as `dalif-simulate --check all` does."""
+    result = _simulate(network, data, SimulationRequest("fast", "all", limit, steps))
+    assert isinstance(result, Agreement)
+    return result
 
 
 def energy_report(network: Artefact, data: Samples, *, limit: int | None = None) -> EnergyReport:
@@ -107,11 +112,10 @@ def energy_report(network: Artefact, data: Samples, *, limit: int | None = None)
     return report
 
 
-def _simulate(network: Artefact, data: Samples, request: SimulationRequest) -> dict[str, Any]:
+def _simulate(network: Artefact, data: Samples, request: SimulationRequest) -> SimulationResult | Agreement:
     loaded = _labelled(data, request.steps or network.steps)
     labels = None if loaded.labels is None else loaded.labels[: request.limit]
-    result = simulate_samples(network, take_samples(loaded.inputs, slice(request.limit)), labels, request)
-    return {"data": loaded.name, **result.to_dict()}
+    return simulate_samples(network, take_samples(loaded.inputs, slice(request.limit)), labels, request)
 
 
 def _labelled(data: Samples, steps: int | None) -> LabelledData:

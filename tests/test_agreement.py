@@ -105,8 +105,8 @@ def test_predicted_classes_come_with_labels_too(artefact, data):
     images, labels = data
     found = dalif_deploy.simulate(artefact, (images, labels), limit=20)
     without = dalif_deploy.simulate(artefact, images, limit=20)
-    assert found["predicted"] == without["predicted"] and len(found["predicted"]) == 20
-    assert found["accuracy"] == np.mean(found["predicted"] == labels[:20]) and without["accuracy"] is None
+    assert found.predicted == without.predicted and len(found.predicted) == 20
+    assert found.accuracy == np.mean(found.predicted == labels[:20]) and without.accuracy is None
 
 
 def test_an_option_goes_to_the_engine_that_declares_it(artefact, data):

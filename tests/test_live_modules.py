@@ -140,7 +140,7 @@ def test_module_exports_and_its_integers_stay_near(x, tmp_path):
     net = dalif_deploy.export(model, spikes, out=tmp_path / "out", steps=STEPS)
     labels = own.sum(1).argmax(1)
     figures = dalif_deploy.simulate(net, (spikes.numpy(), labels))
-    assert figures["samples"] == 4 and figures["accuracy"] >= 0.75
+    assert figures.samples == 4 and figures.accuracy >= 0.75
     assert net.export["verification"]["layers"][0]["spikes"] > 0 and net.export["verification"]["ties"] == []
     assert net.export["source"]["file"] == "Sequential" and net.export["dt_from"] == "snntorch"
 
@@ -194,5 +194,5 @@ def test_graphs_in_memory_and_labels(tmp_path):
     again = dalif_deploy.load(tmp_path / "out")
     images = rng.random((5, 1, 8, 8))
     one, two = (dalif_deploy.simulate(net, images, engine=engine) for engine in ("fast", "nir"))
-    assert sum(a == b for a, b in zip(one["predicted"], two["predicted"], strict=True)) >= 4  # of 5
+    assert sum(a == b for a, b in zip(one.predicted, two.predicted, strict=True)) >= 4  # of 5
     assert again.network.chip == "loihi2"

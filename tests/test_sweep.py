@@ -82,7 +82,7 @@ def test_each_point_is_the_single_run(folder, swept, tmp_path):
         net = dd.export(folder / "model.pt", out=out, weight_bits=asked["weight-bits"], **options)
         data = str(folder / "data.npz")
         report = dd.energy_report(net, data, limit=10).to_dict()
-        assert point["accuracy"] == dd.simulate(net, data, limit=10)["accuracy"]
+        assert point["accuracy"] == dd.simulate(net, data, limit=10).accuracy
         assert point["counts"] == report["counts"]["total"] and point["counts"]["spikes"]["best"] > 0
         for part in ("energy", "energy_sanafe"):
             assert (point[part] is None) == (report[part] is None)

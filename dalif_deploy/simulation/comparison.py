@@ -59,6 +59,10 @@ class Comparison:
     mismatches: dict[str, int] = field(default_factory=dict)
     first: Mismatch | None = None
 
+    def __str__(self) -> str:
+        compared = sum(self.compared.values())
+        return f"{self.total_mismatches:,} of {compared:,} values differ from {self.engines[1]}'s"
+
     @property
     def total_mismatches(self) -> int:
         """Differences over all layers."""
