@@ -94,7 +94,12 @@ def _over_time(value: Value, signatures: Signatures) -> tuple[str, list[Value]]:
         if how == "last":
             return "last", [value]
         p = value.parameters
-        if value.kind == "affine" and not np.any(p["shift"]) and np.size(p["scale"]) == 1 and float(np.ravel(p["scale"])[0]) > 0:
+        if (
+            value.kind == "affine"
+            and not np.any(p["shift"])
+            and np.size(p["scale"]) == 1
+            and float(np.ravel(p["scale"])[0]) > 0
+        ):
             total = float(np.ravel(p["scale"])[0]) * len(terms)
             return ("mean" if how == "sum" and abs(total - 1) < 1e-6 else how), terms
         if how == "max":
