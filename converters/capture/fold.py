@@ -72,6 +72,7 @@ def fold(populations: list[Population], signatures: Signatures) -> int:
             )
     last = steps - 1
     for p in populations:
+        _refuse_products(p.inputs[last])
         template = signatures(p.inputs[last], last)
         for step in range(1, last):
             if signatures(p.inputs[step], step) != template:
@@ -87,6 +88,18 @@ def fold(populations: list[Population], signatures: Signatures) -> int:
                 remedy="let each time step do the same",
             )
     return last
+
+
+def _refuse_products(value: Value) -> None:
+    if isinstance(value, Operation):
+        if value.kind == "product":
+            raise UserError(
+                "a product of two signals; neurons on the chip add",
+                where=value.name,
+                remedy="multiply by constants only",
+            )
+        for v in value.inputs:
+            _refuse_products(v)
 
 
 def difference(p: Population, step: int, last: int) -> str:

@@ -19,6 +19,7 @@ from torch import nn
 
 from dalif_deploy.hw_models.errors import UserError
 
+from .arithmetic import affine
 from .layout import LayoutError, Tracked, with_features
 from .neuron_nodes import below, late_subtraction, leaky
 from .population import Neuron, NeuronCall, NeuronNodes, Population
@@ -36,9 +37,26 @@ class Comparison:
     """A population of comparisons, an entry a step."""
 
     population: Population
+    signals: list[Value] = field(default_factory=list)
+    constant: Any = None
+    strict: bool = True
+    latest: Value | None = None
     membranes: list[Value] = field(default_factory=list)
     threshold: Any = None
-    strict: bool = True
+
+    def settle(self) -> None:
+        """Takes scale and shift of the last step's comparison, (v - threshold) > 0, off every step's."""
+        last = self.signals[-1]
+        scale, shift = np.asarray(1.0), np.asarray(0.0)
+        if isinstance(last, Operation) and last.kind == "affine":
+            scale, shift = (np.asarray(last.parameters[key], dtype=np.float64) for key in ("scale", "shift"))
+        self.threshold = (self.constant - shift) / scale
+        for signal in self.signals:
+            own = signal.parameters if isinstance(signal, Operation) and signal.kind == "affine" else {}
+            if own and np.array_equal(own["scale"], scale) and np.array_equal(own["shift"], shift):
+                self.membranes.append(signal.inputs[0])  # type: ignore[attr-defined]
+            else:
+                self.membranes.append(affine(self.population.name, signal, 1 / scale, -shift / scale))
 
 
 class InlineNeurons:
@@ -46,7 +64,7 @@ class InlineNeurons:
 
     def __init__(self) -> None:
         self.found: list[Comparison] = []
-        self._of_membrane: dict[int, Comparison] = {}
+        self._of_base: dict[int, Comparison] = {}
 
     def compared(self, recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Tracked:
         """gt and ge of a signal and a constant.
@@ -63,31 +81,30 @@ class InlineNeurons:
             raise LayoutError  # over time at once: no neuron remembers then
         signal: Value = tidy.values[()]
         constant = np.asarray(torch.as_tensor(args[1]).detach().double().numpy())
-        membrane, threshold = signal, constant
+        base = signal
         if isinstance(signal, Operation) and signal.kind == "affine":
-            scale = np.asarray(signal.parameters["scale"])
-            if (scale <= 0).any():
+            if (np.asarray(signal.parameters["scale"]) <= 0).any():
                 raise LayoutError
-            membrane, threshold = signal.inputs[0], (constant - signal.parameters["shift"]) / scale
-        one = self._of(recorder, name, membrane)
-        step = len(one.membranes)
+            base = signal.inputs[0]
+        one = self._of(recorder, name, base)
+        step = len(one.signals)
         strict = func.overloadpacket.__name__.startswith("gt")
-        if step and not (np.array_equal(one.threshold, threshold) and one.strict == strict):
+        if step and not (np.array_equal(one.constant, constant) and one.strict == strict):
             raise LayoutError
-        one.threshold, one.strict = threshold, strict
-        one.membranes.append(membrane)
-        self._of_membrane[id(membrane)] = one
+        one.constant, one.strict, one.latest = constant, strict, base
+        one.signals.append(signal)
+        self._of_base[id(base)] = one
         population = one.population
         population.shape = tidy.features
-        population.inputs.append(membrane)
+        population.inputs.append(signal)
         population.spikes.append(out.detach().double().clone())
         population.membranes.append(None)
         return tidy.mapped(lambda _: NeuronValue(population.shape, population, step, "spikes"))
 
-    def _of(self, recorder: Recorder, name: str, membrane: Value) -> Comparison:
-        for value in _inside(membrane):
-            one = self._of_membrane.get(id(value))
-            if one is not None and one.membranes[-1] is value:
+    def _of(self, recorder: Recorder, name: str, base: Value) -> Comparison:
+        for value in _inside(base):
+            one = self._of_base.get(id(value))
+            if one is not None and one.latest is value:
                 return one
         taken = {p.name for p in recorder.populations}
         label, number = name, 1
@@ -106,6 +123,7 @@ class InlineNeurons:
             UserError: a membrane that does something else.
         """
         for one in self.found:
+            one.settle()
             _resolve(one)
 
 
@@ -152,16 +170,28 @@ def _resolve(one: Comparison) -> None:
         return made
 
     p.neuron = Neuron(_call, nodes)
-    inputs = []
-    for step, membrane in enumerate(one.membranes):
-        left = _polynomial(membrane, one, step) if step else {("value", id(membrane)): 1.0}
+    inputs: list[Value] = []
+    known: list[Any] = [np.asarray(1.0)]
+    for step in reversed(range(last + 1)):
+        membrane = one.membranes[step]
+        left = _polynomial(membrane, one, step) if step else _expanded(membrane)
         values = {id(v): v for v in _inside(membrane)}
         if step:
             before = one.membranes[step - 1]
-            left = _minus(left, kept, id(before))
-            values[id(before)] = before
-        inputs.append(_sum(left, values, p))
+            left = _minus(left, kept, before)
+            values |= {id(v): v for v in _inside(before)}
+        left = {atom: _snapped(np.asarray(factor), known) for atom, factor in left.items()}
+        known += list(left.values())
+        inputs.insert(0, _sum(left, values, p))
     p.inputs = inputs
+
+
+def _snapped(factor: np.ndarray, known: list[Any]) -> np.ndarray:
+    """A coefficient as other steps have it, if rounding alone tells them apart."""
+    for other in known:
+        if np.shape(other) == factor.shape and np.allclose(factor, other, rtol=1e-12, atol=1e-14):
+            return np.asarray(other)
+    return factor
 
 
 def _reset(a: Any, b: Any, c: Any, threshold: Any) -> str | None:
@@ -199,8 +229,8 @@ def _polynomial(value: Value, one: Comparison, step: int) -> Polynomial:
             scaled[("one", 0)] = scaled.get(("one", 0), 0.0) + value.parameters["shift"]
         return scaled
     if isinstance(value, Operation) and value.kind in ("product", "both"):
-        first, second = (_polynomial(v, one, step) for v in value.inputs)
-        return _product(first, second, value)
+        x, y = (_polynomial(v, one, step) for v in value.inputs)
+        return _product(x, y, value)
     return {("value", id(value)): 1.0}
 
 
@@ -221,28 +251,44 @@ def _product(x: Polynomial, y: Polynomial, value: Operation) -> Polynomial:
     return total
 
 
-def _minus(left: Polynomial, kept: Polynomial, before: int) -> Polynomial:
-    """Without the membrane's own terms; where the step before's membrane was its input as well, that stays."""
+def _minus(left: Polynomial, kept: Polynomial, before: Value) -> Polynomial:
+    """Without the membrane's own terms; where the step before's membrane came in as what it was made of, of that."""
     rest = dict(left)
-    for atom, factor in kept.items():
-        rest[atom] = rest.get(atom, 0.0) - factor
-    own = rest.pop(("v", 0), 0.0)
-    if np.any(np.abs(own) > 1e-12):
-        rest[("value", before)] = rest.get(("value", before), 0.0) + own
+    for key, gate in (("v", False), ("sv", True)):
+        missing = kept[(key, 0)] - rest.pop((key, 0), 0.0)
+        if np.any(np.abs(missing) > 1e-12):
+            for (kind, name), factor in _expanded(before).items():
+                atom = (kind, name)
+                if gate:
+                    atom = ("s", 0) if kind == "one" else ("gated value", name)
+                rest[atom] = rest.get(atom, 0.0) - missing * factor
+    rest[("s", 0)] = rest.get(("s", 0), 0.0) - kept[("s", 0)]
     return {atom: factor for atom, factor in rest.items() if np.any(np.abs(factor) > 1e-12)}
 
 
-def _sum(terms: Polynomial, values: dict[int, Value], p: Population) -> Value:
-    from .arithmetic import affine
+def _expanded(value: Value) -> Polynomial:
+    """A membrane of the first step as what it is made of."""
+    if isinstance(value, Operation) and value.kind == "affine":
+        scale, shift = value.parameters["scale"], value.parameters["shift"]
+        found = {atom: factor * scale for atom, factor in _expanded(value.inputs[0]).items()}
+        return {**found, ("one", 0): found.get(("one", 0), 0.0) + shift} if np.any(shift) else found
+    if isinstance(value, Operation) and value.kind == "add":
+        total: Polynomial = {}
+        for v in value.inputs:
+            for atom, factor in _expanded(v).items():
+                total[atom] = total.get(atom, 0.0) + factor
+        return total
+    return {("value", id(value)): 1.0}
 
+
+def _sum(terms: Polynomial, values: dict[int, Value], p: Population) -> Value:
     parts: list[Value] = []
     shift = np.asarray(0.0)
     for (kind, key), factor in terms.items():
         if kind == "one":
             shift = np.asarray(factor)
         elif kind == "value":
-            exact = np.asarray(np.where(np.abs(factor - 1.0) < 1e-12, 1.0, factor))
-            parts.append(affine(p.name, values[key], exact, np.asarray(0.0)))
+            parts.append(affine(p.name, values[key], np.asarray(factor), np.asarray(0.0)))
         else:
             raise UserError(
                 "a spike wipes the input of a step; the chip's reset keeps it",

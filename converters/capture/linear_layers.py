@@ -73,6 +73,11 @@ def linear(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Ten
     known = recorder.of(x)
     if known is None or weight.dim() != 2:
         raise LayoutError
+    return linear_of(recorder, known, weight, bias, int(out.shape[-1]))
+
+
+def linear_of(recorder: Recorder, known: Tracked, weight: Any, bias: Any, size: int) -> Tracked:
+    """x @ weight + bias along the last axis, where all before it is batch and time."""
     lead = len(known.dims) - 1
     inner = [dim for dim in known.dims[:-1] if any(a.kind == "feature" for a in dim)]
     if inner:
@@ -80,7 +85,6 @@ def linear(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Ten
     t = with_features(known, lead, recorder.where)
     where = recorder.where or "linear"
     parameters = {"weight": _shared(recorder, weight.t()), "bias": _shared(recorder, bias)}
-    size = int(out.shape[-1])
 
     def applied(value: Value) -> Value:
         return Operation((size,), "linear", where, (value,), parameters)
@@ -103,6 +107,18 @@ def rows(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tenso
         if known is None or weight.dim() != 2:
             raise
         return _along_last(recorder, known, weight, bias, int(out.shape[-1]))
+
+
+def batched(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Tracked:
+    """bmm with one matrix for all, which einsum comes down to."""
+    x, weight = args[:2]
+    _constant(recorder, weight)
+    known = recorder.of(x)
+    if known is None or weight.shape[0] != 1 or known.dims[0]:
+        raise LayoutError
+    inner = Tracked(known.dims[1:], known.values, known.lists)
+    plain = linear_of(recorder, inner, weight[0], None, int(out.shape[-1]))
+    return Tracked(((), *plain.dims), plain.values, plain.lists)
 
 
 def _along_last(recorder: Recorder, known: Tracked, weight: Any, bias: Any, size: int) -> Tracked:
@@ -205,6 +221,7 @@ def _shared(recorder: Recorder, tensor: Any) -> Any:
 
 LAYERS = {
     "convolution": convolved,
+    "bmm": batched,
     "mm": rows,
     "addmm": rows,
     "matmul": linear,

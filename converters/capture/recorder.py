@@ -19,7 +19,7 @@ from dalif_deploy.hw_models.errors import UserError
 from .circular_padding import pad
 from .frameworks.handwritten import Tried
 from .inline_neurons import InlineNeurons
-from .layout import LayoutError, Tracked, aligned, single
+from .layout import LayoutError, Tracked, single
 from .neuron_calls import NeuronCalls
 from .operations import HANDLERS, UNTRACKED
 from .population import Neuron, Population, UnknownNeuronError
@@ -196,6 +196,3 @@ def fail_if_untold(tracked: Tracked) -> None:
     for value in tracked.all():
         if isinstance(value, Untold):
             raise UserError(value.what, where=value.name, remedy=value.remedy)
-
-
-__all__ = ["Recorder", "aligned", "fail_if_untold"]

@@ -19,7 +19,7 @@ from dalif_deploy.hw_models.errors import UserError
 from .frameworks import table
 from .layout import Tracked, listed, single
 from .population import Population
-from .recorder import Recorder
+from .recorder import Recorder, fail_if_untold
 from .values import InputValue, Value
 
 DEFAULT_STEPS = 16  # of a module that leaves them to its caller, where nobody says how many
@@ -171,6 +171,8 @@ class _Attempt:
             else:
                 outputs = [self._whole(way, x, moving, count)]
         if not recorder.populations:
+            for known, _ in (_first(recorder, out) for out in outputs):
+                fail_if_untold(known)
             raise UserError(
                 "the module has no neurons of a framework that is known here",
                 where=type(self.model).__name__,

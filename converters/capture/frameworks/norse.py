@@ -8,6 +8,8 @@ from typing import Any
 import nir
 import torch
 
+from dalif_deploy.hw_models.errors import UserError
+
 from ..neuron_nodes import leaky, numbers
 from ..population import Neuron, NeuronCall, NeuronNodes, UnknownNeuronError
 
@@ -42,7 +44,7 @@ def neuron(name: str, module: Any) -> Neuron | None:
     kind = CELLS.get(type(module).__name__)
     if kind is None:
         raise UnknownNeuronError(
-            f"Norse's {type(module).__name__} is no neuron of the LIF family that NIR can say",
+            f"Norse's {type(module).__name__} has states or a reset that a neuron of the chip does not have",
             where=name,
             remedy=f"use one of {', '.join(CELLS)}",
         )
@@ -91,12 +93,23 @@ def _tensors(state: Any) -> dict[str, torch.Tensor]:
     return {names[k]: v for k, v in state._asdict().items() if k in names and isinstance(v, torch.Tensor)}
 
 
-def _nodes(module: Any, kind: str, shape: tuple[int, ...]) -> NeuronNodes:
+def subtracts(p: Any) -> bool:
+    """True if a spike takes the threshold off the membrane."""
     from norse.torch.functional.reset import reset_subtract
 
+    return getattr(p, "reset_method", None) is reset_subtract
+
+
+def _nodes(module: Any, kind: str, shape: tuple[int, ...]) -> NeuronNodes:
     p, dt = module.p, float(module.dt)
+    if kind in ("lif", "box") and not subtracts(p) and bool((torch.as_tensor(p.v_leak) != p.v_reset).any()):
+        raise UserError(
+            "starts at v_leak and resets to v_reset, which differ; a neuron of the chip starts where it resets to",
+            where=type(module).__name__,
+            remedy="train with v_reset equal to v_leak",
+        )
     recurrent = hasattr(module, "recurrent_weights")
-    subtract = getattr(p, "reset_method", None) is reset_subtract
+    subtract = subtracts(p)
     options: dict[str, Any] = {
         "threshold": None if kind in ("li", "libox") else p.v_th,
         "reset": "subtract" if subtract else "zero",

@@ -27,7 +27,7 @@ def neuron(name: str, module: nn.Module) -> Neuron | None:
     kind = type(module).__name__
     if kind not in KNOWN:
         raise UnknownNeuronError(
-            f"sinabs' {kind} is no neuron of the LIF family that NIR can say",
+            f"sinabs' {kind} has states or a reset that a neuron of the chip does not have",
             where=name,
             remedy=f"use one of {', '.join(KNOWN)}",
         )

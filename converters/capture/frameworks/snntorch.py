@@ -34,7 +34,7 @@ def neuron(name: str, module: nn.Module) -> Neuron | None:
     kind = next((c.__name__ for c in type(module).__mro__ if c.__name__ in STATES), None)
     if kind is None:
         raise UnknownNeuronError(
-            f"snnTorch's {type(module).__name__} is no neuron of the LIF family that NIR can say",
+            f"snnTorch's {type(module).__name__} has states or a reset that a neuron of the chip does not have",
             where=name,
             remedy=f"use one of {', '.join(STATES)}",
         )

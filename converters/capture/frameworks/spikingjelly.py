@@ -23,7 +23,9 @@ def neuron(name: str, module: nn.Module) -> Neuron | None:
     kind = type(module).__name__
     if kind not in KNOWN:
         raise UnknownNeuronError(
-            f"SpikingJelly's {kind} is no neuron that NIR can say", where=name, remedy=f"use one of {', '.join(KNOWN)}"
+            f"SpikingJelly's {kind} has states or a reset that a neuron of the chip does not have",
+            where=name,
+            remedy=f"use one of {', '.join(KNOWN)}",
         )
     multi = getattr(module, "step_mode", "m") == "m"
     return Neuron(_call(module, multi), lambda shape: _nodes(module, kind, shape), time_axis=0 if multi else None)
