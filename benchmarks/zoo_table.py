@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import subprocess
+import multiprocessing
 import sys
 import tempfile
 import warnings
@@ -30,15 +30,11 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="file to write; printed without it")
     parser.add_argument("--keep", type=Path, help="figures so far, JSON")
     parser.add_argument("--timeout", type=float, default=900, help="seconds for a network")
-    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)  # what a network's own process writes
     arguments = parser.parse_args()
     networks, missing = all_networks()
     if unknown := set(arguments.names) - {network.name for network in networks}:
         parser.error(f"no network named {', '.join(sorted(unknown))}")
     chosen = [network for network in networks if not arguments.names or network.name in arguments.names]
-    if arguments.measure:
-        measure_here(chosen[0], arguments.measure)
-        return
     kept = arguments.keep
     figures: dict[str, Any] = json.loads(kept.read_text()) if kept and kept.exists() else {}
     for network in chosen:
@@ -63,16 +59,18 @@ def measure_here(network: ZooNetwork, path: Path) -> None:
 
 
 def in_own_process(network: ZooNetwork, timeout: float) -> dict[str, Any]:
+    """Forked, so that the frameworks are imported once."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "figures.json"
-        command = [sys.executable, __file__, network.name, "--measure", str(path)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
-        except subprocess.TimeoutExpired:
+        process = multiprocessing.get_context("fork").Process(target=measure_here, args=(network, path))
+        process.start()
+        process.join(timeout)
+        if process.is_alive():
+            process.kill()
+            process.join()
             return {"outcome": "failed", "line": f"not done after {timeout:.0f} s"}
         if not path.exists():
-            last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-            return {"outcome": "failed", "line": last}
+            return {"outcome": "failed", "line": f"exit code {process.exitcode}"}
         found: dict[str, Any] = json.loads(path.read_text())
         return found
 
