@@ -118,6 +118,11 @@ def page(networks: list[ZooNetwork], figures: dict[str, Any], missing: list[str]
     lines = [header, ["---"] * len(header), *(row(network, figures[network.name]) for network in networks)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     outcomes = Counter(figures[network.name]["outcome"] for network in networks)
+    exported = [found for found in figures.values() if found["outcome"] == "exported"]
+    values = sum(compared(found)[0] for found in exported)
+    in_lava = [found["lava"] for found in exported if "why" not in found["lava"]]
+    lava_values, lava_differ = (sum(found[key] for found in in_lava) for key in ("compared", "mismatches"))
+    samples = "one sample" if LAVA_SAMPLES == 1 else f"{LAVA_SAMPLES} samples"
     refusals = "\n".join(
         f"- {network.name}: {network.refused_for}" for network in networks if network.refused_for
     )  # fmt: skip
@@ -133,12 +138,14 @@ Written by `python benchmarks/zoo_table.py --write docs/zoo.md`; do not edit.
 
 {len(networks)} networks after the frameworks' own tutorials and model zoos (`benchmarks/zoo/`), with random weights
 under which every layer fires: {outcomes["exported"]} exported for {CHIP}, {outcomes["refused"]} refused,
-{outcomes["failed"]} failed. Each was handed to `dalif_deploy.export` as it is, with real samples.
+{outcomes["failed"]} failed. Each was handed to `dalif_deploy.export` as it is, with real samples; a ReLU network through
+`dalif_deploy.convert`. In all {values:,} values of running modules were equal to their graphs', and of {lava_values:,} of
+{len(in_lava)} networks in Lava {lava_differ:,} differed from the simulator's.
 
 - *compared with the module*: spikes (and membranes that are read) of every layer, of the running module and of the
   graph that was captured from it, all equal but for ties, which the note counts: membranes so near their threshold that
   the rounding of floats decides.
-- *Lava against the simulator*: spikes and membranes of the exported integers, {LAVA_SAMPLES} samples, for networks of
+- *Lava against the simulator*: spikes and membranes of the exported integers, {samples}, for networks of
   up to {LAVA_NEURONS:,} neurons.
 {absent}
 {table}

@@ -19,7 +19,7 @@ from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
 from .entry import ZooNetwork
 
 CHIP = "loihi2"
-LAVA_NEURONS, LAVA_SAMPLES = 600, 1  # Lava takes milliseconds a step for each layer
+LAVA_NEURONS, LAVA_SAMPLES = 2000, 1  # Lava takes milliseconds a step for each layer
 
 
 def measure(network: ZooNetwork, folder: Path) -> dict[str, Any]:
@@ -62,8 +62,14 @@ def exported(network: ZooNetwork, out: Path) -> tuple[Any, torch.Tensor]:
         options["steps"] = network.steps
     moving = time_axis is not None
     spikes = moving and bool(((example == 0) | (example == 1)).all())
-    mode = "spikes" if spikes else "graded" if moving else "bias"
-    artefact = dalif_deploy.export(model, example, out=out, chip=CHIP, input_mode=mode, **options)
+    options["input_mode"] = "spikes" if spikes else "graded" if moving else "bias"
+    try:
+        artefact = dalif_deploy.export(model, example, out=out, chip=CHIP, **options)
+    except UserError as error:
+        if error.remedy is None or "--input graded" not in error.remedy:
+            raise
+        options["input_mode"] = "graded"
+        artefact = dalif_deploy.export(model, example, out=out, chip=CHIP, **options)
     return artefact, example.transpose(0, 1) if time_axis == 0 else example
 
 
