@@ -138,9 +138,9 @@ Written by `python benchmarks/zoo_table.py --write docs/zoo.md`; do not edit.
 
 {len(networks)} networks after the frameworks' own tutorials and model zoos (`benchmarks/zoo/`), with random weights
 under which every layer fires: {outcomes["exported"]} exported for {CHIP}, {outcomes["refused"]} refused,
-{outcomes["failed"]} failed. Each was handed to `dalif_deploy.export` as it is, with real samples; a ReLU network through
-`dalif_deploy.convert`. In all {values:,} values of running modules were equal to their graphs', and of {lava_values:,} of
-{len(in_lava)} networks in Lava {lava_differ:,} differed from the simulator's.
+{outcomes["failed"]} failed. Each was handed to `dalif_deploy.export` as it is, with real samples; a ReLU network
+went through `dalif_deploy.convert` first. In all {values:,} values of running modules were compared with their graphs';
+of {lava_values:,} values of {len(in_lava)} networks in Lava {lava_differ:,} differed from the simulator's.
 
 - *compared with the module*: spikes (and membranes that are read) of every layer, of the running module and of the
   graph that was captured from it, all equal but for ties, which the note counts: membranes so near their threshold that

@@ -52,8 +52,8 @@ def test_readme_s_python(capfd):
     (block,) = [step for step in steps("../README.md") if isinstance(step, str)]
     names = {}
     exec(compile(block, "README.md", "exec"), names)
-    accuracy, bit_exact, _ = capfd.readouterr().out.strip().splitlines()[-3:]
-    assert float(accuracy) > 0.8 and bit_exact == "True"
+    printed = capfd.readouterr().out.splitlines()  # SANA-FE's own lines among them
+    assert float(printed[0]) > 0.8 and "True" in printed and printed[-1].startswith("mean=")
     assert names["net"].steps == 25 and len(names["net"].export["verification"]["layers"]) == 2
 
 
