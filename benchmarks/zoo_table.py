@@ -118,8 +118,8 @@ def page(networks: list[ZooNetwork], figures: dict[str, Any], missing: list[str]
     lines = [header, ["---"] * len(header), *(row(network, figures[network.name]) for network in networks)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     outcomes = Counter(figures[network.name]["outcome"] for network in networks)
-    exported = [found for found in figures.values() if found["outcome"] == "exported"]
-    values = sum(compared(found)[0] for found in exported)
+    exported = [found for found in (figures[network.name] for network in networks) if found["outcome"] == "exported"]
+    values, ties, after = (sum(each) for each in zip(*map(compared, exported), strict=True))
     in_lava = [found["lava"] for found in exported if "why" not in found["lava"]]
     lava_values, lava_differ = (sum(found[key] for found in in_lava) for key in ("compared", "mismatches"))
     samples = "one sample" if LAVA_SAMPLES == 1 else f"{LAVA_SAMPLES} samples"
@@ -139,8 +139,9 @@ Written by `python benchmarks/zoo_table.py --write docs/zoo.md`; do not edit.
 {len(networks)} networks after the frameworks' own tutorials and model zoos (`benchmarks/zoo/`), with random weights
 under which every layer fires: {outcomes["exported"]} exported for {CHIP}, {outcomes["refused"]} refused,
 {outcomes["failed"]} failed. Each was handed to `dalif_deploy.export` as it is, with real samples; a ReLU network
-went through `dalif_deploy.convert` first. In all {values:,} values of running modules were compared with their graphs';
-of {lava_values:,} values of {len(in_lava)} networks in Lava {lava_differ:,} differed from the simulator's.
+went through `dalif_deploy.convert` first. In all {values:,} values of running modules were compared with their graphs':
+{ties} ties of rounding, {after} differences after these, no others (any other stops an export).
+Of {lava_values:,} values of {len(in_lava)} networks in Lava {lava_differ:,} differed from the simulator's.
 
 - *compared with the module*: spikes (and membranes that are read) of every layer, of the running module and of the
   graph that was captured from it, all equal but for ties, which the note counts: membranes so near their threshold that

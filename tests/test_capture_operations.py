@@ -81,6 +81,7 @@ IMAGE_OPERATIONS = {
     "mean of pixels": lambda: lambda x: x.mean((2, 3)) * 0.4,
     "max pool of spikes": lambda: nn.MaxPool2d(2),
     "max pool, padded": lambda: nn.MaxPool2d(3, 2, 1),
+    "max pool of scaled spikes": lambda: lambda x: F.max_pool2d(x * 0.7, 2),
     "max pool, dilated": lambda: nn.MaxPool2d(2, 1, dilation=2),
     "flatten, linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(96, 7)),
     "view, linear": lambda: nn.Sequential(Viewed(), nn.Linear(96, 7)),
@@ -163,6 +164,9 @@ def test_max_pool_over_currents_is_refused_and_rewritten():
     x = torch.rand(4, 2, 6, 8, generator=torch.Generator().manual_seed(1))
     with pytest.raises(UserError, match=r"operation\.1: max pooling over currents.*--rewrite max-pool=after-spikes"):
         source_of_module(pooled(), x)
+    turned = Net(lambda x: F.max_pool2d(x * -0.7, 2))  # the largest is then the one that did not fire
+    with pytest.raises(UserError, match="max pooling over currents"):
+        source_of_module(turned, x)
     average = source_of_module(pooled(), x, rewrite={"max-pool": "average"})
     by_hand = pooled()
     by_hand.operation[1] = nn.AvgPool2d(2)

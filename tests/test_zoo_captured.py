@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import dalif_deploy
 from benchmarks.zoo.all_networks import all_networks
 from dalif_deploy.converters.capture.source import source_of_module
 from dalif_deploy.hw_models.errors import UserError
+from tests.docs_pages import DOCS
 
 NETWORKS = {network.name: network for network in all_networks()[0]}
 CAPTURED = [
     "snntorch-fully-connected", "snntorch-functional", "snntorch-residual", "snntorch-rleaky",
     "spikingjelly-multi-step", "spikingjelly-concatenated", "spikingjelly-feedback", "norse-lifted-recurrent",
-    "norse-integrate-and-fire", "sinabs-quickstart", "sinabs-recurrent", "plain-neuron-module", "plain-relu-mlp", "dalif-residual",
+    "norse-integrate-and-fire", "sinabs-quickstart", "sinabs-recurrent", "plain-neuron-module", "plain-relu-mlp",
+    "dalif-residual",
 ]  # fmt: skip
 REFUSED = {
     "snntorch-conv-class": "max pooling over currents: the chip's neurons add",
@@ -55,3 +59,17 @@ def test_a_refusal_names_what_the_chip_can_not_do(name: str):
     with pytest.raises(UserError) as refused:
         captured(name)
     assert REFUSED[name] in str(refused.value)
+
+
+def test_the_page_has_every_network_as_the_zoo_says():
+    """A row each, refused where the zoo says what the chip can't do, and exported, whole in Lava, elsewhere."""
+    page = (DOCS / "zoo.md").read_text(encoding="utf-8")
+    assert "Written by `python benchmarks/zoo_table.py --write docs/zoo.md`" in page
+    rows = {row[0]: row for row in (line.strip("| \n").split(" | ") for line in re.findall(r"^\| .*$", page, re.M))}
+    assert set(NETWORKS) <= set(rows)
+    for name, network in NETWORKS.items():
+        assert rows[name][3] == ("refused" if network.refused_for else "yes"), name
+        if rows[name][3] == "yes":
+            assert re.match(r"0 of [\d,]+ differ$|not run: over", rows[name][7]), name
+        else:
+            assert f"- {name}: {network.refused_for}" in page
