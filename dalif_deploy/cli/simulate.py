@@ -73,6 +73,7 @@ def simulate(
     from dalif_deploy.hw_models.errors import CheckFailed
     from dalif_deploy.reports.agreement_table import print_agreement
     from dalif_deploy.reports.simulation_table import print_simulation
+    from dalif_deploy.simulation.coverage import REMEDY as COVERAGE_REMEDY
 
     figures = run_simulation(folder, data, request)
     # the file first: it must not be lost when the tables' reader (head, less) goes away
@@ -92,6 +93,8 @@ def simulate(
         raise CheckFailed(
             f"{figures['check']['mismatches']} mismatches; first: {figures['check']['first']}", where=str(folder)
         )
+    if check is not None and (nothing := figures["coverage"]["proves_nothing"]):
+        raise CheckFailed(f"the check proves nothing: {nothing}", where=str(folder), remedy=COVERAGE_REMEDY)
 
 
 def main() -> None:

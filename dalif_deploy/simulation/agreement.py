@@ -14,6 +14,7 @@ import numpy as np
 from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.samples.input_data import InputData, sample_count
+from dalif_deploy.simulation.coverage import CoverageRecord
 from dalif_deploy.simulation.engines import ENGINES, Engine, EngineRun, make_engine
 
 # Samples that all engines run before their spikes are compared and dropped; starting Lava costs seconds a time
@@ -48,7 +49,8 @@ def run_agreement(
         spikes equal to engine nir's) and `against`, `compared`, `mismatches` (values that differ from the reference of
         its kind, spikes and, for integers, membranes). `not_run`: engine -> reason. `causes`: arithmetic -> why it may
         differ from the float reference. `bit_exact`: integer engines agree; None if none was compared. `checked`: some
-        engine was compared with another, an integer one if any ran.
+        engine was compared with another, an integer one if any ran. `coverage`: `Coverage.to_dict()`, of the integers
+        where they ran.
 
     Raises:
         UserError: no engine can run.
@@ -56,6 +58,8 @@ def run_agreement(
     engines, not_run = _at_hand(artefact, inputs, options)
     rows = {name: _Row(engine) for name, engine in engines.items()}
     samples = sample_count(inputs)
+    coverage = CoverageRecord(engines.values())
+    looked_at = engines.get("fast") or next(iter(engines.values()))
     for start in range(0, samples, CHUNK):
         chunk = slice(start, min(start + CHUNK, samples))
         runs: dict[str, EngineRun] = {}
@@ -65,6 +69,7 @@ def run_agreement(
                 progress(name, chunk.stop - chunk.start)
         for name, row in rows.items():
             row.add(runs[name], runs)
+        coverage.add(runs[looked_at.name], looked_at.compares)
     figures = {name: row.figures(labels) for name, row in rows.items()}
     integer = [f for f in figures.values() if f["arithmetic"] == "integer"]
     compared = [f for f in (integer or figures.values()) if f["against"]]
@@ -75,6 +80,7 @@ def run_agreement(
         "causes": CAUSES,
         "bit_exact": not any(sum(f["mismatches"].values()) for f in compared) if integer and compared else None,
         "checked": bool(compared),
+        "coverage": coverage.coverage().to_dict(),
     }
 
 

@@ -20,6 +20,7 @@ from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.hw_models.samples.input_data import InputData, sample_count, take_samples
 from dalif_deploy.simulation.agreement import run_agreement
 from dalif_deploy.simulation.comparison import Comparison
+from dalif_deploy.simulation.coverage import CoverageRecord
 from dalif_deploy.simulation.engines import Engine, EngineRun, make_engine
 
 
@@ -45,7 +46,8 @@ def run_simulation(folder: str | Path, data_spec: str, request: SimulationReques
 
     Returns:
         Plain figures: accuracy (None without labels; `predicted` then has the class of each sample), mean firing rate a
-        layer (spikes a neuron and step), seconds, and the result of the check. With check "all", what
+        layer (spikes a neuron and step), seconds, and the result of the check with its
+        coverage (`Coverage.to_dict()`). With check "all", what
         `run_agreement` returns.
     """
     artefact = load_artefact(folder)
@@ -137,6 +139,7 @@ def _run(
             else samples_given
         )
     comparison = Comparison()
+    coverage = CoverageRecord([engine, other]) if other is not None else None
     scores, rates, kept = [], _Rates(), []
     seconds = {engine.name: 0.0}
     bar = progress.add_task(f"{engine.name}, samples", total=samples_given)
@@ -150,6 +153,8 @@ def _run(
         if other is not None:
             against = _timed(other, samples, record, seconds)
             comparison.add(start, run, against, (engine.name, other.name), engine.compares)
+        if coverage is not None:
+            coverage.add(run, engine.compares)
         progress.update(bar, completed=samples.stop)
     if request.record is not None:
         _write_record(request.record, kept, request.force)
@@ -170,6 +175,7 @@ def _run(
             "mismatches_by_layer": comparison.mismatches,
             "first": comparison.first,
         },
+        "coverage": None if coverage is None else coverage.coverage().to_dict(),
     }
 
 
