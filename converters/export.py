@@ -24,6 +24,7 @@ def export_network(
     *,
     request: ExportRequest | None = None,
     dt: float | None = None,
+    reset: str | None = None,
     force: bool = False,
     command: str | None = None,
 ) -> Artefact:
@@ -35,6 +36,7 @@ def export_network(
     Args:
         request: the rest of what is asked for.
         dt: overrides the source's time step (seconds).
+        reset: "zero" or "subtract", where the source does not say it.
         force: replaces what stands at `out`.
         command: how a person asked for it, for `provenance`.
 
@@ -45,7 +47,7 @@ def export_network(
         raise UserError(f"unknown target {target!r}", remedy=f"choose one of {', '.join(TARGETS)}")
     request = request or ExportRequest()
     if not isinstance(source, Source):
-        source = load_source(source, dt=dt)
+        source = load_source(source, dt=dt, reset=reset)
     with atomic_directory(out, force=force) as folder:
         figures = TARGETS[target](source, request, folder)
         export = {

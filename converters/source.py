@@ -17,6 +17,7 @@ from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph.neuron_dynamics import DT_DEFAULT
 
 from .nir_file import graph_metadata, read_nir, write_nir
+from .reset import reset_origin, with_reset
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Source:
         input_highest: largest value of the data.
         trained_for: `quantize` (a chip), `weight_bits` and `scale_group` of hardware-aware training; empty without it.
         checkpoint: True if `path` is a checkpoint of dalif-train.
+        reset_from: "trained", "given", "graph", or "assumed" where the graph does not say how its neurons reset.
         network: integers that are there already (a .net file); None where the graph has to be compiled.
     """
 
@@ -45,17 +47,23 @@ class Source:
     input_highest: float = 1.0
     trained_for: dict[str, Any] = field(default_factory=dict)
     network: ChipNetwork | None = None
+    reset_from: str = "trained"
 
 
-def load_source(path: str | Path, *, dt: float | None = None) -> Source:
+def load_source(path: str | Path, *, dt: float | None = None, reset: str | None = None) -> Source:
     """Reads `path` and lowers a checkpoint to NIR.
 
     Args:
         dt: overrides the graph's own time step (seconds).
+        reset: "zero" or "subtract", where the graph does not say what a spike does to the membrane.
 
     Raises:
-        UserError: missing, damaged or foreign file; a dt that is not positive.
+        UserError: missing, damaged or foreign file; a dt that is not positive; a reset that is not the network's.
     """
+    return with_reset(_load(path, dt), reset)
+
+
+def _load(path: str | Path, dt: float | None) -> Source:
     path = Path(path)
     if dt is not None and not dt > 0:
         raise UserError(f"dt must be above 0, got {dt}", remedy="give seconds, for example --dt 1e-4")
@@ -74,7 +82,7 @@ def load_source(path: str | Path, *, dt: float | None = None) -> Source:
     return _checkpoint_source(path, dt, digest)
 
 
-def source_of_graph(graph: nir.NIRGraph, *, dt: float | None = None) -> Source:
+def source_of_graph(graph: nir.NIRGraph, *, dt: float | None = None, reset: str | None = None) -> Source:
     """A NIR graph in memory; it is written and read once, so that it is checked as a file is.
 
     Raises:
@@ -83,7 +91,7 @@ def source_of_graph(graph: nir.NIRGraph, *, dt: float | None = None) -> Source:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.nir"
         write_nir(path, graph)
-        return load_source(path, dt=dt)
+        return load_source(path, dt=dt, reset=reset)
 
 
 def _nir_source(path: Path, dt: float | None, digest: str) -> Source:
@@ -107,7 +115,18 @@ def _nir_source(path: Path, dt: float | None, digest: str) -> Source:
             remedy="repair dt, steps, input_step and input_highest",
         ) from error
     origin = "given" if dt is not None else "graph" if stated is not None else "assumed"
-    return Source(path, graph, dt or stated or DT_DEFAULT, origin, steps, step, False, digest, highest)
+    return Source(
+        path,
+        graph,
+        dt or stated or DT_DEFAULT,
+        origin,
+        steps,
+        step,
+        False,
+        digest,
+        highest,
+        reset_from=reset_origin(graph),
+    )
 
 
 def _net_source(path: Path, dt: float | None, digest: str) -> Source:

@@ -45,6 +45,7 @@ def export(
     chip: str | None = None,
     steps: int | None = None,
     dt: float | None = None,
+    reset: str | None = None,
     input_mode: str | None = None,
     weight_bits: int | None = None,
     scale_rule: ScaleRule | None = None,
@@ -59,6 +60,7 @@ def export(
         target: see `dalif_deploy.converters.targets.TARGETS`.
         steps: steps of a sample, where the model does not say.
         dt: time step in seconds, where it is not the graph's own.
+        reset: "zero" or "subtract", where a file or graph does not say it; a module says it itself.
         input_mode: "spikes", "graded" or "bias".
         calibrate: samples that scales are chosen by.
 
@@ -69,7 +71,7 @@ def export(
     if calibrate is not None:
         data = _labelled(calibrate, steps)
         request.calibration = CalibrationData(data.name, data.inputs)
-    return export_network(_source(model, example_input, steps, dt), target, out, request=request, force=force)
+    return export_network(_source(model, example_input, steps, dt, reset), target, out, request=request, force=force)
 
 
 def load(folder: str | Path) -> Artefact:
@@ -106,13 +108,21 @@ def _simulate(network: Artefact, data: Samples, request: SimulationRequest) -> d
     return {"data": loaded.name, **figures}
 
 
-def _source(model: object, example: torch.Tensor | np.ndarray | None, steps: int | None, dt: float | None) -> Source:
+def _source(
+    model: object,
+    example: torch.Tensor | np.ndarray | None,
+    steps: int | None,
+    dt: float | None,
+    reset: str | None,
+) -> Source:
     if isinstance(model, str | Path):
-        return load_source(model, dt=dt)
+        return load_source(model, dt=dt, reset=reset)
     if isinstance(model, nir.NIRGraph):
-        return source_of_graph(model, dt=dt)
+        return source_of_graph(model, dt=dt, reset=reset)
     if not isinstance(model, nn.Module):
         raise UserError(f"can't export a {type(model).__name__}", remedy="give a file, a NIR graph or a torch module")
+    if reset is not None:
+        raise UserError("reset is given for a module, which says it itself", remedy="leave it away")
     if example is None:
         raise UserError("a module needs an example of its input", remedy="give example_input, [N, *shape]")
     return source_of_module(model, torch.as_tensor(example, dtype=torch.float32), steps=steps)

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from dalif_deploy.hw_models.chip_network.file import write_chip_network
-from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
+from dalif_deploy.hw_models.compiler import Compiled, ScaleRule, compile_graph
+from dalif_deploy.hw_models.compiler.plausibility import add_plausibility
 from dalif_deploy.hw_models.compiler.quantize import FULL_WEIGHT_BITS
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.samples.input_data import sample_count
 
+from ..advice import Advice
 from ..artefact import NETWORK_FILE
 from ..source import Source
 from .nir import write_nir_target
@@ -34,18 +36,25 @@ def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> d
     if rule is None and request.calibration is None:
         rule = ScaleRule(group=trained_for.get("scale_group") or "layer")
     mode = request.input_mode or (default_input_mode(chip) if source.checkpoint else "spikes")
-    compiled = compile_graph(
-        source.graph,
-        chip=chip,
-        steps=steps,
-        dt=source.dt,
-        input_mode=mode,
-        input_step=source.input_step,
-        input_range=(0.0, source.input_highest),
-        weight_bits=weight_bits,
-        scale_rule=rule,
-        calibration=None if request.calibration is None else request.calibration.inputs,
-    )
+
+    def compile_at(dt: float) -> Compiled:
+        made = compile_graph(
+            source.graph,
+            chip=chip,
+            steps=steps,
+            dt=dt,
+            input_mode=mode,
+            input_step=source.input_step,
+            input_range=(0.0, source.input_highest),
+            weight_bits=weight_bits,
+            scale_rule=rule,
+            calibration=None if request.calibration is None else request.calibration.inputs,
+        )
+        add_plausibility(made.layers, made.network, (0.0, source.input_highest))
+        return made
+
+    advice = Advice(source, compile_at)
+    compiled = advice.compiled()
     write_nir_target(source, request, folder)
     write_chip_network(folder / NETWORK_FILE, compiled.network)
     return {
@@ -60,6 +69,7 @@ def write_lava_target(source: Source, request: ExportRequest, folder: Path) -> d
         else {"data": request.calibration.name, "samples": sample_count(request.calibration.inputs)},
         "layers": compiled.layers,
         "delays": compiled.delays,
+        **advice.figures(compiled, chip),
     }
 
 

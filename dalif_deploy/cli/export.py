@@ -28,6 +28,10 @@ def export(
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of a sample, where the model does not say.")] = None,
     dt: Annotated[float | None, typer.Option(help="Time step in seconds; overrides the graph's own.")] = None,
+    reset: Annotated[
+        str | None,
+        typer.Option(help="zero or subtract: what a spike does to the membrane, where the graph does not say."),
+    ] = None,
     calibrate: Annotated[
         str | None, typer.Option(metavar="NAME:SPLIT|FILE.npz", help="Choose scales by these samples (training data).")
     ] = None,
@@ -65,7 +69,7 @@ def export(
         chip=chip, steps=steps, input_mode=input_mode, weight_bits=weight_bits, scale_rule=rule, calibration=data
     )
     command = shlex.join(["dalif-export", *sys.argv[1:]])
-    artefact = export_network(model, target, out, request=request, dt=dt, force=force, command=command)
+    artefact = export_network(model, target, out, request=request, dt=dt, reset=reset, force=force, command=command)
     # the file first: it must not be lost when the tables' reader (head, less) goes away
     write_json(artefact.export, json_file, force=force)
     print_export(artefact, stream=sys.stderr if json_file == "-" else sys.stdout)
