@@ -30,6 +30,7 @@ from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hw_models.compiler import ScaleRule
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.samples.input_data import InputData, take_samples
+from dalif_deploy.simulation.coverage import require_proof
 from dalif_deploy.simulation.energy_session import report_on_samples
 from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
 
@@ -83,12 +84,23 @@ def simulate(
     network: Artefact, data: Samples, *, engine: str = "fast", limit: int | None = None, steps: int | None = None
 ) -> dict[str, Any]:
     """Runs an exported network in one engine: accuracy, predicted classes, firing rates, as `dalif-simulate` does."""
-    return _simulate(network, data, SimulationRequest(engine, None, limit, steps))
+    return _simulate(network, data, SimulationRequest(engine, limit=limit, steps=steps))
 
 
-def check(network: Artefact, data: Samples, *, limit: int | None = None, steps: int | None = None) -> dict[str, Any]:
-    """Runs every engine at hand on the same samples, as `dalif-simulate --check all` does, see `run_agreement`."""
-    return _simulate(network, data, SimulationRequest("fast", "all", limit, steps))
+def check(
+    network: Artefact, data: Samples, *, limit: int | None = None, steps: int | None = None, stress: int = 0
+) -> dict[str, Any]:
+    """Runs every engine at hand on the same samples, as `dalif-simulate --check all` does, see `run_agreement`.
+
+    Args:
+        stress: more samples, searched to exercise what the data leaves out.
+
+    Raises:
+        CheckFailed: nothing fired, so that agreement proves nothing.
+    """
+    figures = _simulate(network, data, SimulationRequest("fast", "all", stress, limit, steps))
+    require_proof(figures["coverage"], str(network.folder))
+    return figures
 
 
 def energy_report(network: Artefact, data: Samples, *, limit: int | None = None) -> dict[str, Any]:

@@ -134,3 +134,27 @@ def test_a_check_in_which_nothing_fired_fails(artefact, tmp_path, capfd, check):
     )
     assert code == 1
     assert "layer block1 never fired" in printed and "the check proves nothing" in printed and "--stress" in printed
+
+
+@pytest.mark.parametrize("check", [["--check", "all"], ["--check", "--engine", "onnx"]])
+def test_stress_reaches_what_black_images_do_not(artefact, tmp_path, capfd, check, monkeypatch):
+    folder = artefact.folder
+    if "onnx" in check:
+        folder = export_network(folder / "model.pt", "onnx", tmp_path / "onnx").folder
+    np.savez(tmp_path / "black.npz", input=np.zeros((3, 1, 8, 8)))
+    command = ["dalif-simulate", str(folder), "--data", str(tmp_path / "black.npz"), *check, "--stress", "96"]
+    code, printed = docs_pages.run([*command, "--json", str(tmp_path / "f.json")], capfd)
+    assert code == 0, printed
+    figures = json.loads((tmp_path / "f.json").read_text())
+    can_fire = {layer["layer"]: layer["can_fire"] for layer in artefact.export["layers"] if layer["can_fire"]}
+    assert can_fire
+    for name, neurons in can_fire.items():
+        assert figures["coverage"]["layers"][name]["fired"] >= 0.99 * neurons
+    if "all" in check:
+        assert figures["stress_samples"] == 96 and figures["samples"] == 3
+
+
+def test_stress_without_a_check_is_refused(artefact, capfd):
+    command = ["dalif-simulate", str(artefact.folder), "--data", "digits:test", "--limit", "2", "--stress", "4"]
+    code, printed = docs_pages.run(command, capfd)
+    assert code == 2 and "--check" in printed

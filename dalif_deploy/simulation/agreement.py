@@ -34,6 +34,7 @@ def run_agreement(
     inputs: InputData,
     labels: np.ndarray | None,
     *,
+    stress: InputData | None = None,
     options: Callable[[str], dict[str, Any]],
     progress: Callable[[str, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -41,6 +42,7 @@ def run_agreement(
 
     Args:
         labels: [N] classes, or None.
+        stress: samples that integer engines alone are compared on, too; accuracy and agreement are of `inputs`.
         options: engine name -> keyword arguments of the engine.
         progress: called with an engine and the number of samples that it has just done.
 
@@ -58,8 +60,9 @@ def run_agreement(
     engines, not_run = _at_hand(artefact, inputs, options)
     rows = {name: _Row(engine) for name, engine in engines.items()}
     samples = sample_count(inputs)
-    coverage = CoverageRecord(engines.values())
-    looked_at = engines.get("fast") or next(iter(engines.values()))
+    coverage = CoverageRecord()
+    coverage.watch(engines.values())
+    looked_at = (engines.get("fast") or next(iter(engines.values()))).name
     for start in range(0, samples, CHUNK):
         chunk = slice(start, min(start + CHUNK, samples))
         runs: dict[str, EngineRun] = {}
@@ -69,12 +72,15 @@ def run_agreement(
                 progress(name, chunk.stop - chunk.start)
         for name, row in rows.items():
             row.add(runs[name], runs)
-        coverage.add(runs[looked_at.name], looked_at.compares)
+        coverage.add(runs[looked_at], engines[looked_at].compares)
+    if stress is not None:
+        _run_stress(artefact, stress, rows, coverage, options)
     figures = {name: row.figures(labels) for name, row in rows.items()}
     integer = [f for f in figures.values() if f["arithmetic"] == "integer"]
     compared = [f for f in (integer or figures.values()) if f["against"]]
     return {
         "samples": samples,
+        "stress_samples": 0 if stress is None else sample_count(stress),
         "engines": figures,
         "not_run": not_run,
         "causes": CAUSES,
@@ -82,6 +88,26 @@ def run_agreement(
         "checked": bool(compared),
         "coverage": coverage.coverage().to_dict(),
     }
+
+
+def _run_stress(
+    artefact: Artefact,
+    inputs: InputData,
+    rows: dict[str, _Row],
+    coverage: CoverageRecord,
+    options: Callable[[str], dict[str, Any]],
+) -> None:
+    names = [name for name, row in rows.items() if row.engine.arithmetic == "integer"]
+    engines = {name: make_engine(name, artefact, inputs, **options(name)) for name in names}
+    coverage.watch(engines.values())
+    samples = sample_count(inputs)
+    for start in range(0, samples, CHUNK):
+        chunk = slice(start, min(start + CHUNK, samples))
+        runs = {name: _run(engine, chunk) for name, engine in engines.items()}
+        for name in names:
+            rows[name].compare(runs[name], runs)
+        if "fast" in runs:
+            coverage.add(runs["fast"], engines["fast"].compares)
 
 
 def _at_hand(
@@ -132,6 +158,10 @@ class _Row:
             for layer, equal in _equal(run, runs["nir"], "spikes"):
                 self.equal[layer] = self.equal.get(layer, 0) + int(equal.sum())
                 self.seen[layer] = self.seen.get(layer, 0) + equal.size
+        self.compare(run, runs)
+
+    def compare(self, run: EngineRun, runs: dict[str, EngineRun]) -> None:
+        """Differences alone."""
         if self.against in runs and self.against != self.engine.name:
             for kind in self.engine.compares:
                 for layer, equal in _equal(run, runs[self.against], kind):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from dalif_deploy.hw_models.chip_network.form import ChipNetwork
+from dalif_deploy.hw_models.errors import CheckFailed
 from dalif_deploy.hw_models.simulator.observation import Observation, arithmetic_paths
 from dalif_deploy.simulation.engines.engine import Engine, EngineRun
 from dalif_deploy.simulation.engines.fast import FastEngine
@@ -86,24 +87,30 @@ class Coverage:
 REMEDY = "check on samples that make the network fire, or add --stress 64; see dalif-export's warnings, is --dt right?"
 
 
+def require_proof(coverage: dict[str, Any], where: str) -> None:
+    """Raises CheckFailed where a check (`Coverage.to_dict()`) proved nothing."""
+    if coverage["proves_nothing"]:
+        raise CheckFailed(f"the check proves nothing: {coverage['proves_nothing']}", where=where, remedy=REMEDY)
+
+
 class CoverageRecord:
-    """Gathers a `Coverage` chunk by chunk.
+    """Gathers a `Coverage` chunk by chunk."""
 
-    Args:
-        engines: those that are compared; the exact simulator among them is made to count.
-    """
-
-    def __init__(self, engines: Iterable[Engine]):
+    def __init__(self) -> None:
         self._network: ChipNetwork | None = None
         self._observation: Observation | None = None
-        for engine in engines:
-            if isinstance(engine, FastEngine):
-                self._network, self._observation = engine.network, Observation.empty(engine.network)
-                engine.observation = self._observation
         self._fired: dict[str, np.ndarray] = {}
         self._neurons: dict[str, int] = {}
         self._compared: dict[str, int] = {}
         self._nonzero: dict[str, int] = {}
+
+    def watch(self, engines: Iterable[Engine]) -> None:
+        """Makes the exact simulator, if it is one of the engines that are compared, count what its arithmetic does."""
+        for engine in engines:
+            if isinstance(engine, FastEngine):
+                if self._observation is None:
+                    self._network, self._observation = engine.network, Observation.empty(engine.network)
+                engine.observation = self._observation
 
     def add(self, run: EngineRun, kinds: tuple[str, ...]) -> None:
         """A chunk of the engine that is checked: records [N, T, *shape] of `kinds`, which are compared."""

@@ -22,6 +22,7 @@ from dalif_deploy.simulation.agreement import run_agreement
 from dalif_deploy.simulation.comparison import Comparison
 from dalif_deploy.simulation.coverage import CoverageRecord
 from dalif_deploy.simulation.engines import Engine, EngineRun, make_engine
+from dalif_deploy.simulation.stress import stress_data
 
 
 @dataclass
@@ -30,6 +31,7 @@ class SimulationRequest:
 
     engine: str = "fast"
     check: Literal["counterpart", "all"] | None = None
+    stress: int = 0  # samples of `dalif_deploy.hw_models.stress` that a check takes in addition
     limit: int | None = None
     steps: int | None = None
     record: Path | None = None
@@ -68,6 +70,9 @@ def simulate_samples(
     show_progress: bool = True,
 ) -> dict[str, Any]:
     """As `run_simulation`, on samples at hand; with check "all" also `agreement`, see `run_agreement`."""
+    if request.stress and not request.check:
+        raise UserError("--stress adds samples to a check", remedy="add --check or --check all")
+    stress = stress_data(artefact, request.stress, request.steps) if request.stress else None
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not (show_progress and console.is_terminal)) as progress:
         if request.check == "all":
@@ -76,12 +81,31 @@ def simulate_samples(
                 artefact,
                 inputs,
                 labels,
+                stress=stress,
                 options=lambda name: _options(name, request, progress),
                 progress=lambda name, done: progress.update(bar, advance=done, description=name),
             )
         engine = _engine(request.engine, artefact, inputs, request, progress)
         other = _engine(engine.counterpart, artefact, inputs, request, progress) if request.check else None
-        return _run(engine, other, inputs, labels, request, progress)
+        figures, comparison, coverage = _run(engine, other, inputs, labels, request, progress)
+        if other is None:
+            return {**figures, "check": None, "coverage": None}
+        if stress is not None:
+            pair = [_engine(each.name, artefact, stress, request, progress) for each in (engine, other)]
+            coverage.watch(pair)
+            _compare(*pair, slice(0, request.stress), comparison, coverage, {})
+        return {
+            **figures,
+            "check": {
+                "against": other.name,
+                "compared": comparison.compared,
+                "mismatches": comparison.total_mismatches,
+                "mismatches_by_layer": comparison.mismatches,
+                "first": comparison.first,
+                "stress_samples": request.stress,
+            },
+            "coverage": coverage.coverage().to_dict(),
+        }
 
 
 def _load(artefact: Artefact, data_spec: str, request: SimulationRequest) -> LabelledData:
@@ -128,7 +152,7 @@ def _run(
     labels: np.ndarray | None,
     request: SimulationRequest,
     progress: Progress,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Comparison, CoverageRecord]:
     record = ("spikes", "membrane") if other is not None or request.record is not None else ("spikes",)
     samples_given = sample_count(inputs)
     size = max(1, engine.chunk_size(samples_given))
@@ -138,45 +162,50 @@ def _run(
             if "lava" not in (engine.name, other.name)
             else samples_given
         )
-    comparison = Comparison()
-    coverage = CoverageRecord([engine, other]) if other is not None else None
+    comparison, coverage = Comparison(), CoverageRecord()
+    if other is not None:
+        coverage.watch([engine, other])
     scores, rates, kept = [], _Rates(), []
     seconds = {engine.name: 0.0}
     bar = progress.add_task(f"{engine.name}, samples", total=samples_given)
     for start in range(0, samples_given, size):
         samples = slice(start, min(start + size, samples_given))
-        run = _timed(engine, samples, record, seconds)
+        if other is None:
+            run = _timed(engine, samples, record, seconds)
+        else:
+            run = _compare(engine, other, samples, comparison, coverage, seconds)
         scores.append(_scores(run))
         rates.add(run)
         if request.record is not None:
             kept.append(run)
-        if other is not None:
-            against = _timed(other, samples, record, seconds)
-            comparison.add(start, run, against, (engine.name, other.name), engine.compares)
-        if coverage is not None:
-            coverage.add(run, engine.compares)
         progress.update(bar, completed=samples.stop)
     if request.record is not None:
         _write_record(request.record, kept, request.force)
     predicted = None if scores[0] is None else np.concatenate(scores).argmax(axis=1)
-    return {
+    figures = {
         "engine": engine.name,
         "samples": samples_given,
         "accuracy": None if labels is None or predicted is None else float((predicted == labels).mean()),
         "predicted": None if labels is not None or predicted is None else predicted.tolist(),
         "firing_rate": rates.mean(),
         "seconds": seconds,
-        "check": None
-        if other is None
-        else {
-            "against": other.name,
-            "compared": comparison.compared,
-            "mismatches": comparison.total_mismatches,
-            "mismatches_by_layer": comparison.mismatches,
-            "first": comparison.first,
-        },
-        "coverage": None if coverage is None else coverage.coverage().to_dict(),
     }
+    return figures, comparison, coverage
+
+
+def _compare(
+    engine: Engine,
+    other: Engine,
+    samples: slice,
+    comparison: Comparison,
+    coverage: CoverageRecord,
+    seconds: dict[str, float],
+) -> EngineRun:
+    """Both engines on a range of samples; gives the first one's run."""
+    run, against = (_timed(each, samples, ("spikes", "membrane"), seconds) for each in (engine, other))
+    comparison.add(samples.start, run, against, (engine.name, other.name), engine.compares)
+    coverage.add(run, engine.compares)
+    return run
 
 
 def _scores(run: EngineRun) -> np.ndarray | None:

@@ -193,13 +193,29 @@ def _weighted(projection: Projection, message: _Interval, shape: tuple[int, ...]
     return total(message.low, message.high), total(message.high, message.low)
 
 
+def host_bias_fits(network: ChipNetwork, input_range: tuple[float, float]) -> bool:
+    """Whether the bias registers hold what the host computes from any data of the range."""
+    lowest, highest = BIAS_MANT_MIN << BIAS_EXP_MAX, BIAS_MANT_MAX << BIAS_EXP_MAX
+    for target in {host.target for host in network.host_projections.values()}:
+        wanted = _host_interval(network, network.populations[target], input_range)
+        if float(wanted.low.min()) < lowest or float(wanted.high.max()) > highest:
+            return False
+    return True
+
+
 def _bias_interval(network: ChipNetwork, population: Population, input_range: tuple[float, float]) -> _Interval:
-    hosts = [h for h in network.host_projections.values() if h.target == population.name]
-    own = torch.as_tensor(np.broadcast_to(population.bias, population.shape).astype(np.float64))
-    if not hosts:
+    if not any(host.target == population.name for host in network.host_projections.values()):
+        own = torch.as_tensor(np.broadcast_to(population.bias, population.shape).astype(np.float64))
         return _Interval(own, own)
-    low, high = torch.zeros_like(own), torch.zeros_like(own)
-    for host in hosts:
+    wanted = _host_interval(network, population, input_range)
+    return _Interval(_register_value(wanted.low), _register_value(wanted.high))
+
+
+def _host_interval(network: ChipNetwork, population: Population, input_range: tuple[float, float]) -> _Interval:
+    low, high = (torch.zeros(population.shape, dtype=torch.float64) for _ in range(2))
+    for host in network.host_projections.values():
+        if host.target != population.name:
+            continue
         pixels = torch.ones((1, *network.inputs[host.source].shape), dtype=torch.float64)
         weight, bias = torch.from_numpy(host.weight), torch.from_numpy(host.bias)
         ends = [
@@ -207,8 +223,8 @@ def _bias_interval(network: ChipNetwork, population: Population, input_range: tu
             + apply_weight(pixels * below, weight.clamp(max=0), host.geometry)
             for above, below in (input_range, input_range[::-1])
         ]
-        low, high = low + ends[0].reshape(own.shape), high + ends[1].reshape(own.shape)
-    return _Interval(_register_value(low), _register_value(high))
+        low, high = low + ends[0].reshape(low.shape), high + ends[1].reshape(high.shape)
+    return _Interval(low, high)
 
 
 def _register_value(bias: torch.Tensor) -> torch.Tensor:
