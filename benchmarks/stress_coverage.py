@@ -3,9 +3,9 @@
     python benchmarks/stress_coverage.py [--networks 200] [--write docs/checks.md]
 
 Networks are the fuzzer's (`tests/random_graphs.py`, through the compiler, and `tests/random_chip_networks.py`, at the
-limits of the registers). Which neurons can fire is known in two ways: for networks with few inputs and steps every input is
-run; for all, intervals prove that some neurons can't fire (`hw_models/compiler/plausibility.py`), and the rest counts as
-"can fire", though some of it may not.
+limits of the registers). Which neurons can fire is known in two ways: for networks with few inputs and steps every
+input is run; for all, intervals prove that some neurons can't fire (`hw_models/compiler/plausibility.py`), and the rest
+counts as "can fire", though some of it may not.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Tally:
             (
                 "of their neurons that any input makes fire, fired by `--stress`",
                 _share(self.small_fired, self.small_can_fire),
-            ),  # noqa: E501 # fmt: skip
+            ),
         ]
         return "\n".join(["| | |", "|---|---|", *(f"| {what} | {figure} |" for what, figure in rows)])
 

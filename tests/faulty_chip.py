@@ -237,11 +237,11 @@ FAULTS = {
     "membrane decay rounds to nearest": Fault("plain", "decay_v", lambda s, v, dv: _nearest(v, 4096 - dv)),
     "membrane decay rounds away from 0": Fault(
         "plain", "decay_v", lambda s, v, dv: -((-np.abs(v) * (4096 - dv)) >> 12) * np.sign(v)
-    ),  # noqa: E501 # fmt: skip
+    ),
     "membrane decay one too strong": Fault("plain", "decay_v", lambda s, v, dv: decayed(v, 4095 - dv)),
     "membrane decays by 12 bits instead of 4096": Fault(
         "plain", "decay_v", lambda s, v, dv: np.sign(v) * (np.abs(v) * (4096 - dv) // 4095)
-    ),  # noqa: E501 # fmt: skip
+    ),
     "input added before the decay": Fault("plain", "membrane", lambda s, v, dv, u, b: s.decay_v(v + u, dv) + b),
     "bias added before the decay": Fault("plain", "membrane", lambda s, v, dv, u, b: s.decay_v(v + b, dv) + u),
     "fires on the threshold": Fault("plain", "fires", lambda s, v, threshold: v >= threshold),
@@ -253,7 +253,7 @@ FAULTS = {
     "reset by subtraction goes to zero": Fault("filtered", "reset", lambda s, v, threshold, how: v * 0),
     "reset subtracts one too much": Fault(
         "filtered", "reset", lambda s, v, threshold, how: v * 0 if how == "zero" else v - threshold - 1
-    ),  # noqa: E501 # fmt: skip
+    ),
     "no reset": Fault("plain", "reset", lambda s, v, threshold, how: v),
     "a spike clears the current": Fault("filtered", "after_spike", lambda s, u, fired: np.where(fired, 0, u)),
     "bias exponent one too large": Fault("plain", "bias", lambda s, mant, exp: mant << (exp + 1)),
@@ -264,21 +264,21 @@ FAULTS = {
     "weight exponent ignored": Fault("plain", "weights", lambda s, dense, exponent: dense),
     "weight exponent one too large": Fault(
         "plain", "weights", lambda s, dense, exponent: dense << (exponent + (exponent > 0))
-    ),  # noqa: E501 # fmt: skip
+    ),
     "weights lose a bit": Fault("plain", "dense", lambda s, matrix, projection: matrix & ~3),
     "weight -256 held at -255": Fault("limits", "dense", lambda s, matrix, projection: np.maximum(matrix, -255)),
     "synaptic sum shifted by 5": Fault("plain", "shifted", lambda s, total: wrap(total << 5, 32)),
-    "convolution sums wrap at 16 bits": Fault("plain", "conv", lambda s, total: wrap(total, 13)),
+    "convolution sums of 13 bits": Fault("plain", "conv", lambda s, total: wrap(total, 13)),
     "messages of 4 bits": Fault("plain", "message", lambda s, values: values & 15),
     "messages of 8 bits": Fault("limits", "message", lambda s, values: values & 255),
     "kernel turned round": Fault(
         "plain", "kernel", lambda s, q: q if q.geometry is None else replace(q, weight=q.weight[..., ::-1, ::-1])
-    ),  # noqa: E501 # fmt: skip
+    ),
     "padding on one side": Fault(
         "plain",
         "kernel",
         lambda s, q: q if q.geometry is None else replace(q, geometry=replace(q.geometry, padding=(1, 0))),
-    ),  # noqa: E501 # fmt: skip
+    ),
     "last neuron silent": Fault("plain", "fires", _never_last),
     "negative membranes held at 0": Fault("plain", "clipped", _rectified),
     "current decay rounds down": Fault("filtered", "decay_u", lambda s, u, du: u * (4095 - du) >> 12),
@@ -292,7 +292,7 @@ FAULTS = {
     "the first step is lost": Fault("plain", "source_step", lambda s, t, delay, recurrent: t - delay - 1),
     "recurrent spikes lost": Fault(
         "filtered", "source_step", lambda s, t, delay, recurrent: -1 if recurrent else t - delay
-    ),  # noqa: E501 # fmt: skip
+    ),
     "membrane clips one too high": Fault("limits", "clipped", lambda s, v: np.clip(v, -LIMIT, LIMIT)),
     "membrane clips at the top alone": Fault("limits", "clipped", lambda s, v: np.minimum(v, LIMIT - 1)),
     "membrane clips at the bottom alone": Fault("limits", "clipped", lambda s, v: np.maximum(v, -LIMIT + 1)),
