@@ -126,7 +126,7 @@ class _Search:
             least = int(moving.min(initial=FAR))
             if least == 0 and name not in self.met_by:
                 self.met_by[name] = one
-            if least <= self.nearest.get(name, (FAR, one))[0]:  # one as near as the last: on to others
+            if least < self.nearest.get(name, (FAR, one))[0]:
                 self.nearest[name] = (least, one)
 
     def aim(self) -> bool:
@@ -147,7 +147,7 @@ class _Search:
                 owners += [(name, int(n)) for n in fresh] * (len(next(iter(made.values()))) // len(fresh))
             for neuron in (n for layer, n in aims if layer == name and (layer, n) in self.best):
                 start = self.best[name, neuron][1]
-                parts.append(mutated(self.space, joined([start] * TRIES), self.rng))
+                parts.append(mutated(joined([start] * TRIES), self.rng))
                 owners += [(name, neuron)] * TRIES
         trains = joined(parts)
         for index, (gaps, owner) in enumerate(zip(self.try_out(trains), owners, strict=True)):
@@ -179,9 +179,7 @@ class _Search:
         left = [name for name in self.nearest if name not in self.met_by and self.fired[name].any()]
         if not left:
             return False
-        self.try_out(
-            joined([mutated(self.space, joined([self.nearest[name][1]] * NEAR_TRIES), self.rng) for name in left])
-        )
+        self.try_out(joined([mutated(joined([self.nearest[name][1]] * NEAR_TRIES), self.rng) for name in left]))
         return True
 
     def chosen(self, count: int) -> Trains:

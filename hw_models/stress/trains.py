@@ -45,11 +45,6 @@ class TrainSpace:
         """Of one sample."""
         return (1 if item.mode == "bias" else self.steps, *item.shape)
 
-    def finest(self, name: str) -> float:
-        """Logarithm (base 10) of the smallest change of an input that makes a difference."""
-        item = self.network.inputs[name]
-        return -6.0 if item.mode == "bias" else float(-np.log10(max(2, item.max_level - item.min_level)))
-
     def data(self, trains: Trains) -> dict[str, np.ndarray]:
         """Real data, as an engine takes it: float64 [N, T, *shape], or [N, *shape] of a bias."""
         return {name: self._values(self.network.inputs[name], array) for name, array in trains.items()}
@@ -108,7 +103,7 @@ def random_trains(space: TrainSpace, count: int, rng: np.random.Generator) -> Tr
     return found
 
 
-def mutated(space: TrainSpace, trains: Trains, rng: np.random.Generator) -> Trains:
+def mutated(trains: Trains, rng: np.random.Generator) -> Trains:
     """Each sample changed a little: some values, within some steps."""
     found = {}
     for name, array in trains.items():
@@ -124,9 +119,7 @@ def mutated(space: TrainSpace, trains: Trains, rng: np.random.Generator) -> Trai
         flat[np.arange(count), rng.integers(0, flat.shape[1], count)] = True
         ends = rng.random(array.shape) < 0.5
         values = np.where(ends, rng.integers(0, 2, array.shape), rng.random(array.shape))
-        near = np.clip(
-            array + rng.normal(0, 1, array.shape) * 10.0 ** rng.uniform(space.finest(name), -0.5, lead), 0, 1
-        )
+        near = np.clip(array + rng.normal(0, 1, array.shape) * 10.0 ** rng.uniform(-6, -1, lead), 0, 1)
         values = np.where(rng.random(lead) < 0.4, near, values)
         found[name] = np.where(chosen, values, array).astype(np.float32)
     return found
