@@ -55,9 +55,13 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
         UserError: no number of steps; a network that the chip can't hold; options for integers that are there already.
     """
     from dalif_deploy.hw_models.chips.description import load_chip
+    from dalif_deploy.hw_models.compiler import Compiled as CompiledGraph
     from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
+    from dalif_deploy.hw_models.compiler.plausibility import add_plausibility
     from dalif_deploy.hw_models.compiler.quantize import FULL_WEIGHT_BITS
     from dalif_deploy.hw_models.samples.input_data import sample_count
+
+    from .advice.export_advice import Advice
 
     steps = request.steps or source.steps
     if steps is None:
@@ -73,18 +77,26 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
     if rule is None and calibration is None:
         rule = ScaleRule(group=trained_for.get("scale_group") or "layer")
     mode = request.input_mode or (load_chip(chip).formats.image_input if source.checkpoint else "spikes")
-    made = compile_graph(
-        source.graph,
-        chip=chip,
-        steps=steps,
-        dt=source.dt,
-        input_mode=mode,
-        input_step=source.input_step,
-        input_range=(0.0, source.input_highest),
-        weight_bits=weight_bits,
-        scale_rule=rule,
-        calibration=None if calibration is None else calibration.inputs,
-    )
+    input_range = (0.0, source.input_highest)
+
+    def compile_at(dt: float) -> CompiledGraph:
+        made = compile_graph(
+            source.graph,
+            chip=chip,
+            steps=steps,
+            dt=dt,
+            input_mode=mode,
+            input_step=source.input_step,
+            input_range=input_range,
+            weight_bits=weight_bits,
+            scale_rule=rule,
+            calibration=None if calibration is None else calibration.inputs,
+        )
+        add_plausibility(made.layers, made.network, input_range)
+        return made
+
+    advice = Advice(source, compile_at)
+    made = advice.compiled()
     figures = {
         "chip": chip,
         "steps": steps,
@@ -97,6 +109,7 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
         else {"data": calibration.name, "samples": sample_count(calibration.inputs)},
         "layers": made.layers,
         "delays": made.delays,
+        **advice.figures(made, chip),
     }
     return Compiled(source, steps, made.network, figures)
 

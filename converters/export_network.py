@@ -31,6 +31,7 @@ def export_network(
     *,
     request: ExportRequest | None = None,
     dt: float | None = None,
+    reset: str | None = None,
     force: bool = False,
     command: str | None = None,
 ) -> Artefact:
@@ -44,6 +45,7 @@ def export_network(
         target: a name in `TARGETS`.
         request: the rest of what is asked for.
         dt: overrides the source's time step (seconds).
+        reset: "zero" or "subtract", where the source does not say it.
         force: replaces what stands at `out`.
         command: how a person asked for it, for `provenance`.
 
@@ -56,7 +58,7 @@ def export_network(
     writer = chosen(TARGETS, target, "target")
     request = request or ExportRequest()
     if not isinstance(source, Source):
-        source = load_source(source, ReadRequest(dt))
+        source = load_source(source, ReadRequest(dt, reset=reset))
     with atomic_directory(out, force=force) as folder:
         writer.require()
         made = compile_source(source, request) if writer.compiles else as_it_is(source, request)

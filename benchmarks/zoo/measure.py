@@ -76,7 +76,7 @@ def synapses(network: Any) -> int:
 
 def in_lava(artefact: Any, samples: torch.Tensor) -> dict[str, Any]:
     """Spikes and membranes of Lava against the simulator's."""
-    request = SimulationRequest("lava", check="counterpart", total_limit=300.0)
+    request = SimulationRequest("lava", check="counterpart", options={"total_limit": 300.0})
     inputs = samples[:LAVA_SAMPLES].contiguous().numpy()
     try:
         found = simulate_samples(artefact, inputs, None, request, show_progress=False)

@@ -87,6 +87,7 @@ def source_of_module(
         path=Path(type(model).__name__),
         graph=graph,
         dt=dt,
+        reset_from="trained",
         dt_from=", ".join(table.framework_of(model)) or "the module",
         steps=run.steps if run.own_loop or run.moving else steps,
         input_step=None,

@@ -42,6 +42,10 @@ def export(
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of a sample, where the model does not say.")] = None,
     dt: Annotated[float | None, typer.Option(help="Time step in seconds; overrides the graph's own.")] = None,
+    reset: Annotated[
+        str | None,
+        typer.Option(help="zero or subtract: what a spike does to the membrane, where the graph does not say."),
+    ] = None,
     calibrate: Annotated[
         str | None, typer.Option(metavar="NAME:SPLIT|FILE.npz", help="Choose scales by these samples (training data).")
     ] = None,
@@ -93,7 +97,7 @@ def export(
             rewrite=rewrite or [],
         )  # fmt: skip
     else:
-        source = load_source(model, ReadRequest(dt))
+        source = load_source(model, ReadRequest(dt, reset=reset))
     data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root, steps or source.steps)
     rule = None
     if scale is not None or scale_group is not None:

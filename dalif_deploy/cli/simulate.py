@@ -45,6 +45,15 @@ def simulate(
             "--check all, run all engines at hand against each other.",
         ),
     ] = None,
+    stress: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Of a check: N more samples, searched to make silent neurons fire and to exercise thresholds, "
+            "limits and decays that the data leaves out.",
+            min=0,
+        ),
+    ] = 0,
     limit: Annotated[int | None, typer.Option(help="Use the first N samples.", min=1)] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of a sample, if not the exported ones.", min=1)] = None,
     record: Annotated[Path | None, typer.Option(help="Write spikes and membranes of every layer to this .npz.")] = None,
@@ -64,12 +73,14 @@ def simulate(
     from dalif_deploy.reports.agreement_table import print_agreement
     from dalif_deploy.reports.simulation_table import print_simulation
     from dalif_deploy.simulation.agreement import Agreement
+    from dalif_deploy.simulation.coverage import require_proof
     from dalif_deploy.simulation.one_engine import SimulationResult
     from dalif_deploy.simulation.session import SimulationRequest, run_simulation
 
     request = SimulationRequest(
         engine=engine,
         check=None if check is None else check.value,
+        stress=stress,
         limit=limit,
         steps=steps,
         record=record,
@@ -90,6 +101,8 @@ def simulate(
         if result.check is not None and result.check.first is not None:
             what = f"{result.check.total_mismatches} mismatches; first: {result.check.first}"
             raise CheckFailed(what, where=str(folder))
+        if result.coverage is not None:
+            require_proof(result.coverage, str(folder))
         return
     if result.bit_exact is False:
         raise CheckFailed(
@@ -101,6 +114,7 @@ def simulate(
             where=str(folder),
             remedy="see above why the others did not run",
         )
+    require_proof(result.coverage, str(folder))
 
 
 def main() -> None:

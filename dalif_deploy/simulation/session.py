@@ -21,6 +21,7 @@ from dalif_deploy.hw_models.samples.input_data import InputData, sample_count, t
 from dalif_deploy.simulation.agreement import Agreement, run_agreement
 from dalif_deploy.simulation.engines import Engine, EngineRun, check_options, make_engine
 from dalif_deploy.simulation.one_engine import SimulationResult, run_engine
+from dalif_deploy.simulation.stress import stress_data
 
 
 @dataclass
@@ -30,12 +31,14 @@ class SimulationRequest:
     Attributes:
         engine: in `ENGINES`.
         check: against the engine's counterpart, or all engines against each other.
+        stress: samples that a check takes in addition, see `dalif_deploy.hw_models.stress`.
         options: of engines, by name; each engine takes its own, see `engine_options`.
         window_ms: of a recording: a sample of N-MNIST, and of the simulated motion after it.
     """
 
     engine: str = "fast"
     check: Literal["counterpart", "all"] | None = None
+    stress: int = 0
     limit: int | None = None
     steps: int | None = None
     record: Path | None = None
@@ -70,12 +73,15 @@ def simulate_samples(
 ) -> SimulationResult | Agreement:
     """As `run_simulation`, on samples at hand."""
     check_options(request.options)
+    if request.stress and not request.check:
+        raise UserError("--stress adds samples to a check", remedy="add --check or --check all")
+    stress = stress_data(artefact, request.stress, request.steps) if request.stress else None
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
 
-        def make(name: str) -> Engine:
+        def make(name: str, data: InputData) -> Engine:
             bar = _steps_bar(progress, name)
-            return make_engine(name, artefact, inputs, steps=request.steps, options=request.options, progress=bar)
+            return make_engine(name, artefact, data, steps=request.steps, options=request.options, progress=bar)
 
         if request.check == "all":
             task = progress.add_task("engines", total=None)
@@ -84,15 +90,20 @@ def simulate_samples(
                 inputs,
                 labels,
                 make=make,
+                stress=stress,
                 progress=lambda name, done: progress.update(task, advance=done, description=name),
             )
-        engine = make(request.engine)
-        other = make(engine.counterpart) if request.check else None
+        engine = make(request.engine, inputs)
+        other = make(engine.counterpart, inputs) if request.check else None
+        pair = None
+        if stress is not None and other is not None:
+            pair = make(engine.name, stress), make(other.name, stress)
         task = progress.add_task(f"{engine.name}, samples", total=sample_count(inputs))
         result = run_engine(
             engine,
             other,
             labels,
+            stress=pair,
             keep=request.record is not None,
             progress=lambda done: progress.update(task, completed=done),
         )
