@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..source import Source
+from .c import write_c_target
 from .lava import write_lava_target
 from .netx import write_netx_target
 from .nir import write_nir_target
@@ -27,4 +28,5 @@ TARGETS: dict[str, Callable[[Source, ExportRequest, Path], dict[str, Any]]] = {
     "netx": write_netx_target,
     "sanafe": write_sanafe_target,
     "onnx": write_onnx_target,
+    "c": write_c_target,
 }

@@ -14,7 +14,7 @@ from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_c
 
 def export(
     model: Annotated[Path, typer.Argument(help="A checkpoint of dalif-train, a NIR graph, or a .net file of lava-dl.")],
-    target: Annotated[str, typer.Option(help="nir, lava, onnx, norse, netx or sanafe.")],
+    target: Annotated[str, typer.Option(help="nir, lava, c, onnx, norse, netx or sanafe.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
     chip: Annotated[
         str | None, typer.Option(help="loihi1 or loihi2 (default, but for a network trained with --quantize).")

@@ -31,7 +31,7 @@ def simulate(
             "(.aedat4, .es, .raw, .dat).",
         ),
     ],
-    engine: Annotated[str, typer.Option(help="fast, lava, torch, nir, norse, onnx, onnx-float or sanafe.")] = "fast",
+    engine: Annotated[str, typer.Option(help="fast, lava, c, torch, nir, norse, onnx, onnx-float or sanafe.")] = "fast",
     check: Annotated[
         CheckKind | None,
         typer.Option(

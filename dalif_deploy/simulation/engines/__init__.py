@@ -5,6 +5,7 @@ from __future__ import annotations
 from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.input_data import InputData
+from dalif_deploy.simulation.engines.c import CEngine
 from dalif_deploy.simulation.engines.engine import Engine, EngineRun
 from dalif_deploy.simulation.engines.fast import FastEngine
 from dalif_deploy.simulation.engines.lava import LavaEngine
@@ -18,7 +19,17 @@ __all__ = ["ENGINES", "Engine", "EngineRun", "make_engine"]
 
 ENGINES: dict[str, type] = {
     e.name: e
-    for e in (FastEngine, LavaEngine, TorchEngine, NirEngine, NorseEngine, SanafeEngine, OnnxEngine, OnnxFloatEngine)
+    for e in (
+        FastEngine,
+        LavaEngine,
+        CEngine,
+        TorchEngine,
+        NirEngine,
+        NorseEngine,
+        SanafeEngine,
+        OnnxEngine,
+        OnnxFloatEngine,
+    )
 }
 
 

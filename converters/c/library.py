@@ -1,0 +1,66 @@
+"""A network built as a shared library, kept for the next time."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from dalif_deploy.hw_models.atomic_files import atomic_file
+from dalif_deploy.hw_models.errors import UserError
+
+from .compiler import find_compiler
+from .generate import SOURCES, write_sources
+from .plan import Plan
+
+ENGINE_SOURCES = (*SOURCES, "engine.c")
+
+
+def load_library(plan: Plan, flags: tuple[str, ...], *, cache: bool = True) -> ctypes.CDLL:
+    """Builds the library of a network, or takes the one that was built of the same sources by the same compiler.
+
+    Built libraries lie in a folder that nobody else can write to; where there is no such folder, the network is built
+    each time.
+
+    Raises:
+        UserError: no compiler, or it fails.
+    """
+    compiler = find_compiler()
+    with tempfile.TemporaryDirectory(prefix="dalif-deploy-c-") as name:
+        folder = Path(name)
+        write_sources(plan, folder, ENGINE_SOURCES, title="")
+        digest = hashlib.sha256(repr((compiler, flags)).encode())
+        for source in ENGINE_SOURCES:
+            digest.update((folder / source).read_bytes())
+        kept = cache_folder() if cache else None
+        target = None if kept is None else kept / f"{digest.hexdigest()}.so"
+        if target is not None and target.is_file():
+            try:
+                return ctypes.CDLL(str(target))
+            except OSError:  # damaged: built again
+                pass
+        built = folder / "network.so"
+        compiler.build_library([folder / s for s in ENGINE_SOURCES if s.endswith(".c")], built, flags)
+        if target is not None:
+            try:
+                with atomic_file(target, force=True) as temporary:
+                    temporary.write_bytes(built.read_bytes())
+            except UserError:  # a full disk: without a cache, then
+                pass
+        return ctypes.CDLL(str(built))
+
+
+def cache_folder() -> Path | None:
+    """`$XDG_CACHE_HOME/dalif-deploy/c`, private to the user; None where that can't be had."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = (Path(base) if base else Path.home() / ".cache") / "dalif-deploy" / "c"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.stat()
+    except (OSError, RuntimeError):
+        return None
+    private = found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return folder if private and os.access(folder, os.W_OK) else None
