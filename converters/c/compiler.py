@@ -12,58 +12,66 @@ from pathlib import Path
 from dalif_deploy.hw_models.errors import UserError
 
 WARNINGS = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion")
-FAST = ("-O3", "-march=native")
+# The first set that the compiler knows. Measured with gcc 12: -O3 takes half as long again as -O2 with every loop
+# vectorised, for it unrolls the short loops over the events.
+FAST = (
+    ("-O2", "-march=native", "-ftree-vectorize", "-fno-vect-cost-model", "-mprefer-vector-width=512"),
+    ("-O3", "-march=native"),
+    ("-O2",),
+)
 TIME_LIMIT = 600  # seconds
 
 
 @dataclass(frozen=True)
 class Compiler:
-    """A command and what it says about itself, which a cache of what it built depends on."""
+    """A command, its flags for speed, and what it says about itself, which a cache of what it built depends on."""
 
     command: tuple[str, ...]
+    flags: tuple[str, ...]
     version: str
 
-    def build_library(self, sources: list[Path], library: Path, flags: tuple[str, ...]) -> None:
+    def build_library(self, sources: list[Path], library: Path) -> None:
         """A shared library.
 
         Raises:
             UserError: the compiler fails.
         """
-        run_compiler([*self.command, "-std=c99", *flags, "-fPIC", "-shared", *map(str, sources), "-o", str(library)])
+        call = [*self.command, "-std=c99", *self.flags, "-fPIC", "-shared", *map(str, sources), "-o", str(library)]
+        done = _run(call)
+        if done.returncode:
+            said = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
+            raise UserError(f"the C compiler failed: {said}", where=call[0], remedy="set CC to another compiler")
 
 
-def find_compiler() -> Compiler:
+def find_compiler(flags: tuple[str, ...] | None = None) -> Compiler:
     """`$CC`, else cc, gcc or clang.
+
+    Args:
+        flags: instead of those for speed.
 
     Raises:
         UserError: there is none.
     """
     asked = shlex.split(os.environ.get("CC", ""))
     for command in [asked] if asked else [["cc"], ["gcc"], ["clang"]]:
-        if shutil.which(command[0]):
+        if not shutil.which(command[0]):
+            continue
+        for each in FAST if flags is None else (flags,):
             # what -march=native stands for here is part of what it says
-            told = run_compiler([*command, "-march=native", "-v", "-E", "-x", "c", os.devnull])
-            return Compiler(tuple(command), told)
+            told = _run([*command, *each, "-v", "-E", "-x", "c", os.devnull])
+            if not told.returncode:
+                return Compiler(tuple(command), each, told.stderr)
     raise UserError(
         f"no C compiler ({shlex.join(asked) or 'cc, gcc, clang'})", remedy="install gcc or clang, or set CC to yours"
     )
 
 
-def run_compiler(command: list[str]) -> str:
-    """What the compiler writes to standard error.
-
-    Raises:
-        UserError: it fails, or takes too long.
-    """
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     try:
-        done = subprocess.run(
+        return subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=TIME_LIMIT, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UserError(
             f"the C compiler can't be run ({error})", where=command[0], remedy="set CC to another"
         ) from error
-    if done.returncode:
-        said = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
-        raise UserError(f"the C compiler failed: {said}", where=command[0], remedy="set CC to another compiler")
-    return done.stderr

@@ -13,21 +13,26 @@ import numpy as np
 from dalif_deploy.hw_models.chip_network import ChipNetwork
 
 from . import wording
+from .footprint import Footprint, footprint
 from .plan import Plan, plan_c
+from .registers import Register
+from .state import state_fields
 
 if TYPE_CHECKING:
     import jinja2
 
 TEMPLATES = Path(__file__).parent / "templates"
 SOURCES = ("network.h", "network.c", "constants.h", "constants.c")
+EXPORTED = (*SOURCES, "main.c", "Makefile", "CMakeLists.txt", "README.md")
 COLUMNS = 110  # of a line of numbers
 
 
-def generate_c(network: ChipNetwork, folder: Path, *, title: str = "") -> Plan:
+def generate_c(network: ChipNetwork, folder: Path, *, title: str = "network", fast: bool = False) -> Plan:
     """Writes the C code of `network` into `folder`, which exists.
 
     Args:
-        title: first line of the header.
+        title: what the header and the README are headed with.
+        fast: see `plan_c`.
 
     Returns:
         What the code consists of.
@@ -35,8 +40,8 @@ def generate_c(network: ChipNetwork, folder: Path, *, title: str = "") -> Plan:
     Raises:
         UserError: a loop without delay, neurons numbered in two ways.
     """
-    plan = plan_c(network)
-    write_sources(plan, folder, SOURCES, title=title)
+    plan = plan_c(network, fast=fast)
+    write_sources(plan, folder, EXPORTED, title=title, memory=memory_text(footprint(plan)))
     return plan
 
 
@@ -60,7 +65,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"numbers": _numbers, "comment": _comment}
+    environment.filters |= {"numbers": _numbers, "comment": _comment, "register": _register}
     for function in (
         wording.part_window,
         wording.constants_of,
@@ -82,16 +87,20 @@ def _context(plan: Plan) -> dict[str, Any]:
     # inputs' `fires` is not asked for
     return {
         "plan": plan,
+        "network": plan.network,
+        "sample_words": _sample_words(plan),
         "steps": plan.steps,
         "address_type": plan.address_type,
         "inputs": plan.inputs,
         "layers": layers,
         "outputs": plan.outputs,
+        "state_fields": state_fields(plan),
         "parts": plan.parts,
         "kernels": plan.kernels,
         "registers": plan.registers,
         "sources": [*plan.inputs, *(layer.source for layer in layers)],
         "listed": [*plan.inputs, *(layer.source for layer in layers if layer.fires)],
+        "any_listed": any(layer.fires for layer in layers) or any(i.level_type is None for i in plan.inputs),
         "any_decays": any(r is not None for r in registers),
         "any_wraps": any(layer.wraps for layer in layers),
         "any_wraps24": any(part.wraps24 for part in plan.parts),
@@ -108,6 +117,33 @@ def _numbers(values: np.ndarray) -> str:
 def _comment(text: str) -> str:
     """A name as a comment may hold it."""
     return re.sub(r"[^\x20-\x7e]|\*/|/\*|\\", "?", text)
+
+
+def _register(register: Register | None) -> str:
+    """A cell of the README."""
+    if register is None or (register.shared and register.always_zero):
+        return "-"
+    if register.shared:
+        return str(register.value)
+    return f"{register.values.min()} to {register.values.max()}, one a {register.per}"
+
+
+def _sample_words(plan: Plan) -> str:
+    biases = [f"the bias of {layer.id} (int32_t)" for layer in plan.layers if layer.bias is None]
+    frames = [f"a frame of {source.id} ({source.level_type or 'uint8_t'})" for source in plan.inputs]
+    return ", then ".join([*biases, *frames]) or "a byte that is not looked at"
+
+
+def memory_text(needs: Footprint) -> str:
+    """For people."""
+    return "\n".join(
+        [
+            f"- flash: {needs.constants:,} bytes of weights and registers, and the code",
+            f"- RAM: {needs.state:,} bytes a state (32-bit processor)",
+            f"- stack: {needs.stack:,} bytes at most",
+            f"- a step: {needs.neurons:,} neurons updated; {needs.additions:,} weights added if every neuron fires",
+        ]
+    )
 
 
 def _tidy(text: str) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from dalif_deploy.hw_models.atomic_files import atomic_file
@@ -17,39 +18,42 @@ from .generate import SOURCES, write_sources
 from .plan import Plan
 
 ENGINE_SOURCES = (*SOURCES, "engine.c")
+MOST_KEPT = 64  # libraries
 
 
-def load_library(plan: Plan, flags: tuple[str, ...], *, cache: bool = True) -> ctypes.CDLL:
+def load_library(plan: Plan, flags: tuple[str, ...] | None = None, *, cache: bool = True) -> ctypes.CDLL:
     """Builds the library of a network, or takes the one that was built of the same sources by the same compiler.
 
     Built libraries lie in a folder that nobody else can write to; where there is no such folder, the network is built
     each time.
 
+    Args:
+        flags: of the compiler, instead of those for speed.
+
     Raises:
         UserError: no compiler, or it fails.
     """
-    compiler = find_compiler()
+    compiler = find_compiler(flags)
     with tempfile.TemporaryDirectory(prefix="dalif-deploy-c-") as name:
         folder = Path(name)
         write_sources(plan, folder, ENGINE_SOURCES, title="")
-        digest = hashlib.sha256(repr((compiler, flags)).encode())
+        digest = hashlib.sha256(repr(compiler).encode())
         for source in ENGINE_SOURCES:
             digest.update((folder / source).read_bytes())
         kept = cache_folder() if cache else None
         target = None if kept is None else kept / f"{digest.hexdigest()}.so"
         if target is not None and target.is_file():
-            try:
-                return ctypes.CDLL(str(target))
-            except OSError:  # damaged: built again
-                pass
+            with suppress(OSError):  # damaged: built again
+                library = ctypes.CDLL(str(target))
+                target.touch()
+                return library
         built = folder / "network.so"
-        compiler.build_library([folder / s for s in ENGINE_SOURCES if s.endswith(".c")], built, flags)
+        compiler.build_library([folder / s for s in ENGINE_SOURCES if s.endswith(".c")], built)
         if target is not None:
-            try:
+            with suppress(UserError, OSError):  # a full disk: without a cache, then
                 with atomic_file(target, force=True) as temporary:
                     temporary.write_bytes(built.read_bytes())
-            except UserError:  # a full disk: without a cache, then
-                pass
+                _forget_the_oldest(target.parent)
         return ctypes.CDLL(str(built))
 
 
@@ -64,3 +68,9 @@ def cache_folder() -> Path | None:
         return None
     private = found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return folder if private and os.access(folder, os.W_OK) else None
+
+
+def _forget_the_oldest(folder: Path) -> None:
+    by_age = sorted(folder.glob("*.so"), key=lambda path: path.stat().st_mtime)
+    for path in by_age[:-MOST_KEPT]:
+        path.unlink(missing_ok=True)

@@ -39,6 +39,7 @@ class Source:
         id: identifier.
         name: in the network.
         slots: steps of which the events are kept, this one included.
+        stands: True if sums over it are kept until it changes.
         level_type: C type of a graded input's messages; None for spikes.
     """
 
@@ -49,9 +50,10 @@ class Source:
     level_type: str | None = None
     lowest: int = 0
     highest: int = 1
+    stands: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """A projection and the way it is summed.
 
@@ -69,7 +71,7 @@ class Part:
     wraps24: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layer:
     """A population.
 
@@ -80,6 +82,7 @@ class Layer:
         clips: True if the membrane can reach the ends of its register.
         fires: False if no neuron of it can ever spike.
         counted: True if an output counts its spikes.
+        scale: integer units a unit of the source graph's membrane, for people.
     """
 
     id: str
@@ -98,10 +101,32 @@ class Layer:
     clips: bool
     fires: bool
     counted: bool
+    scale: str
+    fast: bool
     bounds: Bounds
 
+    @property
+    def standing(self) -> list[Part]:
+        """Parts whose sum is kept while the input stays."""
+        return [] if self.wraps else [p for p in self.parts if p.source.stands]
 
-@dataclass(frozen=True)
+    @property
+    def standing_inputs(self) -> list[Source]:
+        """What they come from."""
+        return list({part.source.id: part.source for part in self.standing}.values())
+
+    @property
+    def moving(self) -> list[Part]:
+        """Parts that are summed at each step."""
+        return [p for p in self.parts if p not in self.standing]
+
+    @property
+    def only_standing(self) -> bool:
+        """True if nothing moves."""
+        return bool(self.standing) and not self.moving
+
+
+@dataclass(frozen=True, eq=False)
 class Output:
     """What is read."""
 
@@ -111,12 +136,13 @@ class Output:
     counts: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """The whole network, layers in the order in which they are stepped."""
 
     network: ChipNetwork
     steps: int
+    fast: bool
     address_type: str
     inputs: list[Source]
     layers: list[Layer]
@@ -142,12 +168,15 @@ class Plan:
         return [r for r in found if not (r.shared and r.always_zero)]
 
 
-def plan_c(network: ChipNetwork, steps: int | None = None, bias_inputs: Iterable[str] | None = None) -> Plan:
+def plan_c(
+    network: ChipNetwork, steps: int | None = None, bias_inputs: Iterable[str] | None = None, *, fast: bool = False
+) -> Plan:
     """Works out the code of a network.
 
     Args:
         steps: of a sample at most; the network's own by default.
         bias_inputs: populations whose bias comes from outside, a neuron; the targets of host projections by default.
+        fast: memory for speed: sums over an input that stays are kept, and so is a bias from outside.
 
     Raises:
         UserError: a loop without delay, neurons numbered in two ways.
@@ -161,15 +190,16 @@ def plan_c(network: ChipNetwork, steps: int | None = None, bias_inputs: Iterable
     messages = {p.source for p in network.projections.values()}
     names = c_names([*network.inputs, *network.populations], taken=("init", "reset", "step", "run", "state"))
     spaces = {name: _space(network, name) for name in (*network.inputs, *network.populations)}
-    sources = {name: _source(network, name, names[name], spaces[name]) for name in spaces}
+    sources = {name: _source(network, name, names[name], spaces[name], fast) for name in spaces}
     order = sorted(network.populations, key=lambda name: depth[name])
-    layers = [_layer(network, name, sources, steps, name in outside) for name in order]
+    layers = [_layer(network, name, sources, steps, name in outside, fast) for name in order]
     by_name = {layer.name: layer for layer in layers}
     output_names = c_names(network.outputs, taken=names.values())
     largest = max((space.size for space in spaces.values()), default=1)
     return Plan(
         network,
         steps,
+        fast,
         "uint16_t" if largest <= MOST_NEURONS_16 else "uint32_t",
         [sources[name] for name in network.inputs if name in messages],
         layers,
@@ -202,7 +232,7 @@ def _space(network: ChipNetwork, name: str) -> Space:
     return space
 
 
-def _source(network: ChipNetwork, name: str, identifier: str, space: Space) -> Source:
+def _source(network: ChipNetwork, name: str, identifier: str, space: Space, fast: bool) -> Source:
     slots = 1 + max((p.delay for p in network.outgoing(name)), default=0)
     if name not in network.inputs or network.inputs[name].mode == "spikes":
         return Source(identifier, name, space, slots)
@@ -212,10 +242,10 @@ def _source(network: ChipNetwork, name: str, identifier: str, space: Space) -> S
         level_type = "uint8_t"
     else:
         level_type = "int16_t" if low >= -INT16_MAX - 1 and high <= INT16_MAX else "int32_t"
-    return Source(identifier, name, space, slots, level_type, low, high)
+    return Source(identifier, name, space, slots, level_type, low, high, stands=fast and slots == 1)
 
 
-def _layer(network: ChipNetwork, name: str, sources: dict[str, Source], steps: int, outside: bool) -> Layer:
+def _layer(network: ChipNetwork, name: str, sources: dict[str, Source], steps: int, outside: bool, fast: bool) -> Layer:
     population, source = network.populations[name], sources[name]
     bounds = population_bounds(network, population, steps)
     # a bias from outside that no host projection makes may be anything that registers hold
@@ -271,6 +301,8 @@ def _layer(network: ChipNetwork, name: str, sources: dict[str, Source], steps: i
         # a readout that reaches its threshold, the highest there is, fires on the chip too
         population.fires or bounds.membrane > lowest_threshold or unknown_bias,
         any(o.population == name and _counts(o) for o in network.outputs.values()),
+        _scale(population),
+        fast,
         bounds,
     )
 
@@ -290,3 +322,8 @@ def _registers(population: Population, source: Source) -> dict[str, Register]:
         key: register(f"{source.id}_{key}", array, population.shape, source.space, ctype)
         for key, (array, ctype) in values.items()
     }
+
+
+def _scale(population: Population) -> str:
+    low, high = float(population.scale.min()), float(population.scale.max())
+    return f"{low:.9g}" if low == high else f"{low:.9g} to {high:.9g}, a channel its own"

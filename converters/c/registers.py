@@ -9,7 +9,7 @@ import numpy as np
 from .space import Space
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Register:
     """One register.
 

@@ -13,7 +13,6 @@ import numpy as np
 from dalif_deploy.hw_models.chip_network import ChipNetwork
 from dalif_deploy.hw_models.recording import EncodedInput, Recording
 
-from .compiler import FAST
 from .library import load_library
 from .plan import Plan, plan_c
 
@@ -27,7 +26,8 @@ class CNetwork:
     Args:
         steps: of a sample at most; the network's own by default.
         bias_inputs: populations whose bias comes with the samples; the targets of host projections by default.
-        flags: of the compiler.
+        fast: see `plan_c`.
+        flags: of the compiler, instead of those for speed.
         cache: False builds it anew.
 
     Raises:
@@ -40,10 +40,11 @@ class CNetwork:
         steps: int | None = None,
         *,
         bias_inputs: Iterable[str] | None = None,
-        flags: tuple[str, ...] = FAST,
+        fast: bool = True,
+        flags: tuple[str, ...] | None = None,
         cache: bool = True,
     ):
-        self.plan = plan_c(network, steps, bias_inputs)
+        self.plan = plan_c(network, steps, bias_inputs, fast=fast)
         self._library = load_library(self.plan, flags, cache=cache)
         self._library.snn_engine_state_size.restype = ctypes.c_size_t
         self._library.snn_engine_run.restype = None

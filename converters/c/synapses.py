@@ -15,7 +15,7 @@ from dalif_deploy.hw_models.chip_network import Geometry, Projection
 from .space import Space
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Synapses:
     """One projection.
 

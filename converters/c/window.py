@@ -33,7 +33,7 @@ class Window:
     begin: str
     end: str
     row_size: str
-    constants: dict[str, int]
+    constants: dict[str, int | str]
 
 
 @dataclass
@@ -41,9 +41,9 @@ class _Constants:
     """Gives numbers names, and remembers which."""
 
     prefix: str
-    found: dict[str, int] = field(default_factory=dict)
+    found: dict[str, int | str] = field(default_factory=dict)
 
-    def __call__(self, name: str, value: int) -> str:
+    def __call__(self, name: str, value: int | str) -> str:
         full = f"{self.prefix}_{name}"
         self.found[full] = value
         return full
@@ -69,7 +69,13 @@ def window_of(synapses: Synapses, source: Space, target: Space) -> Window:
     if rows:
         constants("KERNEL_HEIGHT", high)
     end = f"left + {constants('KERNEL_WIDTH', wide)}"
-    channels = f"SNN_{synapses.target.upper()}_CHANNELS"
+    channels, into = f"SNN_{synapses.target.upper()}_CHANNELS", f"SNN_{synapses.source.upper()}_CHANNELS"
+    if synapses.grouped:
+        groups = constants("GROUPS", geometry.groups)
+        constants("GROUP_CHANNELS", f"({into} / {groups})")
+        channels = constants("GROUP_TARGETS", f"({channels} / {groups})")
+    if rows or synapses.grouped or not (apart_x == 1 or wide == 1):
+        constants("TAP_WEIGHTS", f"({into} * {channels})")
     top = constants.start("y" if target.height > 1 else "0", "Y", geometry.stride[0], pad_y)
     return Window(
         constants.start("x" if target.width > 1 else "0", "X", geometry.stride[1], pad_x),
@@ -81,6 +87,6 @@ def window_of(synapses: Synapses, source: Space, target: Space) -> Window:
         (apart_x == 1 or wide == 1) and not synapses.grouped,
         f"within(left, {width})" if pad_x else "left",
         f"within({end}, {width})" if pad_x else end,
-        f"({channels} / {constants('GROUPS', geometry.groups)})" if synapses.grouped else channels,
+        channels,
         constants.found,
     )

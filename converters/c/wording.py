@@ -11,10 +11,10 @@ def part_window(part: Part) -> Window | None:
     return None if part.synapses.geometry is None else window_of(part.synapses, part.source.space, part.target)
 
 
-def constants_of(part: Part) -> dict[str, int]:
+def constants_of(part: Part) -> dict[str, int | str]:
     """Names for the numbers of a projection."""
     window = part_window(part)
-    found = dict(window.constants) if window else {}
+    found: dict[str, int | str] = dict(window.constants) if window else {}
     name = part.synapses.name.upper()
     if part.factor > 1:
         found[f"{name}_FACTOR"] = part.factor
@@ -102,11 +102,16 @@ def membrane_expression(layer: Layer) -> str:
         terms = [f"decayed(membrane[channel], {layer.membrane_keep.expression})"]
     terms += ["current"] if layer.parts else []
     if layer.bias is None:
-        at = "channel * SNN_{0}_PLACES + place" if layer.space.places > 1 else "channel"
-        terms.append(f"state->{layer.id}_bias[{at.format(layer.id.upper())}]")
+        terms.append(f"state->{layer.id}_bias[{_bias_index(layer)}]")
     elif not layer.bias.always_zero:
         terms.append(layer.bias.expression)
     total = " + ".join(terms)
     if not layer.clips:
         return total
     return f"clipped((int64_t){total})" if layer.wraps else f"clipped({total})"
+
+
+def _bias_index(layer: Layer) -> str:
+    if layer.space.places == 1:
+        return "channel"
+    return "neurons + channel" if layer.fast else f"channel * SNN_{layer.id.upper()}_PLACES + place"
