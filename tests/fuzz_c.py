@@ -21,7 +21,8 @@ from tests.differential import PARTS, Mismatch, compare, compare_with_slow_chip,
 from tests.fuzz_case import Case, Refused
 
 # both forms of the code, and vectorised loops as well as plain ones
-BUILDS = ((False, ("-O1",)), (True, None))
+Builds = tuple[tuple[bool, tuple[str, ...] | None], ...]
+BUILDS: Builds = ((False, ("-O1",)), (True, None))
 
 
 class Tally:
@@ -33,13 +34,11 @@ class Tally:
         self.features: Counter[str] = Counter()
 
     def __str__(self) -> str:
-        return (
-            f"{self.ran} networks ({self.fired} fired, {self.slow_chip} also on the slow chip) in {self.sessions} builds, "
-            f"{sum(self.refused.values())} refused"
-        )
+        ran = f"{self.ran} networks ({self.fired} fired, {self.slow_chip} also on the slow chip)"
+        return f"{ran} in {self.sessions} builds, {sum(self.refused.values())} refused"
 
 
-def check(drawn: list[Case | Refused], tally: Tally) -> None:
+def check(drawn: list[Case | Refused], tally: Tally, builds: Builds = BUILDS) -> None:
     """Builds and compares all networks of a session.
 
     Raises:
@@ -50,7 +49,7 @@ def check(drawn: list[Case | Refused], tally: Tally) -> None:
     if not cases:
         return
     network, encoded = merged(cases)
-    fast, flags = BUILDS[tally.sessions % len(BUILDS)]
+    fast, flags = builds[tally.sessions % len(builds)]
     built = CNetwork(network, encoded.steps, bias_inputs=encoded.bias, fast=fast, flags=flags, cache=False)
     everything = built.run(encoded, threads=2)
     tally.sessions += 1
@@ -64,7 +63,7 @@ def check(drawn: list[Case | Refused], tally: Tally) -> None:
             tally.features.update(case.features)
 
 
-def fuzz(tally: Tally, networks: int, seed: int | None, parts: int = PARTS) -> None:
+def fuzz(tally: Tally, networks: int, seed: int | None, parts: int = PARTS, builds: Builds = BUILDS) -> None:
     """Draws sessions until `networks` have run; the same ones each time where no seed is given."""
 
     @settings(
@@ -79,7 +78,7 @@ def fuzz(tally: Tally, networks: int, seed: int | None, parts: int = PARTS) -> N
     @given(sessions(parts))
     def run(cases: list[Case | Refused]) -> None:
         if tally.ran < networks:
-            check(cases, tally)
+            check(cases, tally, builds)
 
     (run if seed is None else with_seed(seed)(run))()
 

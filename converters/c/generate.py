@@ -13,7 +13,7 @@ import numpy as np
 from dalif_deploy.hw_models.chip_network import ChipNetwork
 
 from . import wording
-from .footprint import Footprint, footprint
+from .footprint import footprint, memory_lines
 from .plan import Plan, plan_c
 from .registers import Register
 from .state import state_fields
@@ -41,7 +41,7 @@ def generate_c(network: ChipNetwork, folder: Path, *, title: str = "network", fa
         UserError: a loop without delay, neurons numbered in two ways.
     """
     plan = plan_c(network, fast=fast)
-    write_sources(plan, folder, EXPORTED, title=title, memory=memory_text(footprint(plan)))
+    write_sources(plan, folder, EXPORTED, title=title, memory=memory_lines(footprint(plan)))
     return plan
 
 
@@ -132,18 +132,6 @@ def _sample_words(plan: Plan) -> str:
     biases = [f"the bias of {layer.id} (int32_t)" for layer in plan.layers if layer.bias is None]
     frames = [f"a frame of {source.id} ({source.level_type or 'uint8_t'})" for source in plan.inputs]
     return ", then ".join([*biases, *frames]) or "a byte that is not looked at"
-
-
-def memory_text(needs: Footprint) -> str:
-    """For people."""
-    return "\n".join(
-        [
-            f"- flash: {needs.constants:,} bytes of weights and registers, and the code",
-            f"- RAM: {needs.state:,} bytes a state (32-bit processor)",
-            f"- stack: {needs.stack:,} bytes at most",
-            f"- a step: {needs.neurons:,} neurons updated; {needs.additions:,} weights added if every neuron fires",
-        ]
-    )
 
 
 def _tidy(text: str) -> str:

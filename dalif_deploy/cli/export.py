@@ -43,6 +43,8 @@ def export(
         str | None,
         typer.Option(help="One scale a layer or channel; layer, or what it was trained with, by default."),
     ] = None,
+    ram: Annotated[int | None, typer.Option(help="Target c: bytes of RAM that the network must fit.", min=0)] = None,
+    flash: Annotated[int | None, typer.Option(help="Target c: bytes of flash that it must fit.", min=0)] = None,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
     json_file: JsonOption = None,
     force: ForceOption = False,
@@ -55,14 +57,24 @@ def export(
     from dalif_deploy.converters.export import export_network
     from dalif_deploy.converters.targets.request import ExportRequest
     from dalif_deploy.hw_models.compiler.scale_problem import scale_rule
+    from dalif_deploy.hw_models.errors import UserError
     from dalif_deploy.reports.export_table import print_export
 
+    if target != "c" and (ram is not None or flash is not None):
+        raise UserError("--ram and --flash are for a microcontroller", remedy="give --target c")
     data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root, steps, model)
     rule = None
     if scale is not None or scale_group is not None:
         rule = scale_rule(scale or ("worst" if calibrate is None else "error"), scale_group or "layer")
     request = ExportRequest(
-        chip=chip, steps=steps, input_mode=input_mode, weight_bits=weight_bits, scale_rule=rule, calibration=data
+        chip=chip,
+        steps=steps,
+        input_mode=input_mode,
+        weight_bits=weight_bits,
+        scale_rule=rule,
+        calibration=data,
+        ram=ram,
+        flash=flash,
     )
     command = shlex.join(["dalif-export", *sys.argv[1:]])
     artefact = export_network(model, target, out, request=request, dt=dt, force=force, command=command)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dalif_deploy.converters.artefact import Artefact
+from dalif_deploy.converters.c.footprint import Footprint, memory_lines
 
 
 def print_export(artefact: Artefact, *, stream: TextIO) -> None:
@@ -16,6 +17,9 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
     console = Console(file=stream, highlight=False, width=None if stream.isatty() else 140)
     console.print(f"{export['source']['file']} -> {artefact.folder} (target {export['target']})", soft_wrap=True)
     console.print(f"dt {export['dt']:g} s, {export['dt_from']}; {export['steps'] or '?'} steps a sample")
+    if "c" in export:
+        for line in memory_lines(Footprint(**export["c"])):
+            console.print(f"C: {line}", soft_wrap=True)
     if "layers" not in export:
         return
     step = "" if export["input_step"] is None else f", one level = {export['input_step']:.4g}"
