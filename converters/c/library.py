@@ -41,20 +41,37 @@ def load_library(plan: Plan, flags: tuple[str, ...] | None = None, *, cache: boo
         for source in ENGINE_SOURCES:
             digest.update((folder / source).read_bytes())
         kept = cache_folder() if cache else None
-        target = None if kept is None else kept / f"{digest.hexdigest()}.so"
-        if target is not None and target.is_file():
-            with suppress(OSError):  # damaged: built again
-                library = ctypes.CDLL(str(target))
-                target.touch()
-                return library
+        if kept is not None and (found := _kept_library(kept, digest.hexdigest())):
+            return found
         built = folder / "network.so"
         compiler.build_library([folder / s for s in ENGINE_SOURCES if s.endswith(".c")], built)
-        if target is not None:
+        if kept is not None:
             with suppress(UserError, OSError):  # a full disk: without a cache, then
-                with atomic_file(target, force=True) as temporary:
-                    temporary.write_bytes(built.read_bytes())
-                _forget_the_oldest(target.parent)
+                _keep(built, kept, digest.hexdigest())
         return ctypes.CDLL(str(built))
+
+
+def _kept_library(folder: Path, digest: str) -> ctypes.CDLL | None:
+    for path in folder.glob(f"{digest}-*.so"):
+        # a library that is cut short would end this process when it is loaded
+        with suppress(OSError):
+            if path.stem == f"{digest}-{_sha256(path)}":
+                path.touch()
+                return ctypes.CDLL(str(path))
+            path.unlink()
+    return None
+
+
+def _keep(built: Path, folder: Path, digest: str) -> None:
+    with atomic_file(folder / f"{digest}-{_sha256(built)}.so", force=True) as temporary:
+        temporary.write_bytes(built.read_bytes())
+    by_age = sorted(folder.glob("*.so"), key=lambda path: path.stat().st_mtime)
+    for path in by_age[:-MOST_KEPT]:
+        path.unlink(missing_ok=True)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def cache_folder() -> Path | None:
@@ -68,9 +85,3 @@ def cache_folder() -> Path | None:
         return None
     private = found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return folder if private and os.access(folder, os.W_OK) else None
-
-
-def _forget_the_oldest(folder: Path) -> None:
-    by_age = sorted(folder.glob("*.so"), key=lambda path: path.stat().st_mtime)
-    for path in by_age[:-MOST_KEPT]:
-        path.unlink(missing_ok=True)

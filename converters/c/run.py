@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import os
+from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -49,6 +50,7 @@ class CNetwork:
         self._library.snn_engine_state_size.restype = ctypes.c_size_t
         self._library.snn_engine_run.restype = None
         self._state_size: int = self._library.snn_engine_state_size()
+        self._states: deque[np.ndarray] = deque()  # memory of runs that have ended
 
     def run(
         self, encoded: EncodedInput, record: Iterable[str] = ("spikes", "membrane"), *, threads: int | None = None
@@ -84,12 +86,16 @@ class CNetwork:
         return recording
 
     def _run_range(self, call: _Call, samples: range) -> None:
-        memory = np.empty(self._state_size + ALIGNMENT, np.uint8)
+        try:
+            memory = self._states.pop()
+        except IndexError:
+            memory = np.empty(self._state_size + ALIGNMENT, np.uint8)
         state = memory.ctypes.data + -memory.ctypes.data % ALIGNMENT
         # ctypes lets other threads run meanwhile
         self._library.snn_engine_run(
             ctypes.c_void_p(state), ctypes.c_size_t(len(samples)), ctypes.c_size_t(call.steps), *call.arguments(samples)
         )
+        self._states.append(memory)
 
 
 class _Call:
