@@ -6,7 +6,7 @@ import ctypes
 import itertools
 import os
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -46,10 +46,11 @@ class CNetwork:
         cache: bool = True,
     ):
         self.plan = plan_c(network, steps, bias_inputs, fast=fast)
-        self._library = load_library(self.plan, flags, cache=cache)
-        self._library.snn_engine_state_size.restype = ctypes.c_size_t
-        self._library.snn_engine_run.restype = None
-        self._state_size: int = self._library.snn_engine_state_size()
+        library = load_library(self.plan, flags, cache=cache)
+        library.snn_engine_state_size.restype = ctypes.c_size_t
+        self._state_size: int = library.snn_engine_state_size()
+        self._run = library.snn_engine_run
+        self._run.restype = None
         self._states: deque[np.ndarray] = deque()  # memory of runs that have ended
 
     def run(
@@ -90,46 +91,35 @@ class CNetwork:
             memory = self._states.pop()
         except IndexError:
             memory = np.empty(self._state_size + ALIGNMENT, np.uint8)
-        state = memory.ctypes.data + -memory.ctypes.data % ALIGNMENT
+        address = memory.ctypes.data
+        state = ctypes.c_void_p(address + -address % ALIGNMENT)
         # ctypes lets other threads run meanwhile
-        self._library.snn_engine_run(
-            ctypes.c_void_p(state), ctypes.c_size_t(len(samples)), ctypes.c_size_t(call.steps), *call.arguments(samples)
-        )
+        self._run(state, ctypes.c_size_t(len(samples)), ctypes.c_size_t(call.steps), call.arrays(samples.start))
         self._states.append(memory)
 
 
 class _Call:
-    """Arrays of a run, as C takes them."""
+    """Arrays of a run, in the order in which snn_engine_run takes them."""
 
     def __init__(self, plan: Plan, encoded: EncodedInput, recording: Recording, outputs: dict[str, np.ndarray]):
         self.steps = encoded.steps
         messages = [(encoded.messages[source.name], LEVEL_TYPES[source.level_type]) for source in plan.inputs]
-        self._frames = [np.ascontiguousarray(array, dtype) for array, dtype in messages]
-        self._moving = np.array([len(array.shape) > 1 and array.shape[1] > 1 for array in self._frames], np.uint8)
-        self._biases = [_bias(*encoded.bias[layer.name]) for layer in plan.layers if layer.bias is None]
-        self._outputs = [outputs[output.name] for output in plan.outputs]
-        names = [layer.name for layer in plan.layers]
+        frames = [np.ascontiguousarray(array, dtype) for array, dtype in messages]
+        self._moving = np.array([array.shape[1] > 1 for array in frames], np.uint8)
+        biases = [_bias(*encoded.bias[layer.name]) for layer in plan.layers if layer.bias is None]
         kinds = (recording.spikes, recording.membrane, recording.counts)
-        self._records = [[kind.get(name) for name in names] for kind in kinds]
+        records = [kind.get(layer.name) for kind in kinds for layer in plan.layers]
+        self._by_sample = [*frames, *biases, *(outputs[output.name] for output in plan.outputs), *records]
+        self._type = ctypes.c_void_p * (1 + len(self._by_sample))
 
-    def arguments(self, samples: range) -> list[object]:
-        """From `frames` on."""
-        lists: list[Sequence[np.ndarray | None]] = [self._biases, self._outputs, *self._records]
-        return [
-            _pointers(self._frames, samples.start),
-            self._moving.ctypes.data_as(ctypes.c_void_p),
-            *(_pointers(arrays, samples.start) for arrays in lists),
-        ]
+    def arrays(self, first: int) -> object:
+        """From sample `first` on; a null pointer for what is not recorded."""
+        starts = [None if a is None else a.ctypes.data + first * a.strides[0] for a in self._by_sample]
+        return self._type(self._moving.ctypes.data, *starts)
 
 
 def _bias(mantissa: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(mantissa.astype(np.int32) << exponent.astype(np.int32))
-
-
-def _pointers(arrays: Sequence[np.ndarray | None], first: int) -> object:
-    """To the first sample of each array."""
-    found = [None if a is None else a.ctypes.data + first * a.strides[0] for a in arrays]
-    return (ctypes.c_void_p * max(1, len(found)))(*found)
 
 
 def _threads() -> int:
