@@ -135,21 +135,25 @@ def test_counts_and_only_what_is_asked_for():
 
 
 def test_a_readout_between_threshold_and_clip_fires_as_on_the_chip():
-    # its membrane cannot reach the clip, but lies above even the highest threshold
-    readout = population("readout", (1,), dv=0, vth=131071, mant=1, fires=False)
-    weight = np.array([[131071 >> 7]])
+    """Its membrane cannot reach the clip, but lies one above even the highest threshold."""
+    highest = 131071
+    readout = population("readout", (1,), dv=0, vth=highest, mant=1, fires=False)
+    top = highest // 255
     network = chip(
-        [ChipInput("x", (1,), "graded", min_level=0, max_level=128)],
+        [ChipInput("x", (1,), "graded", 1.0, 0, top), ChipInput("y", (1,), "graded", 1.0, 0, highest - 255 * top)],
         [readout],
-        [Projection("p", "x", "readout", weight.astype(np.int16) // 4 // 2 * 2, 2, None)],
+        [Projection(s, s, "readout", np.array([[w]], np.int16), 0, None) for s, w in (("x", 255), ("y", 1))],
         steps=1,
-        outputs=[ChipOutput("y", "readout", "membrane")],
+        outputs=[ChipOutput("out", "readout", "membrane")],
     )
-    encoded = EncodedInput(1, 2, {"x": np.array([[[128]], [[1]]], np.int32)})
+    encoded = EncodedInput(
+        1, 2, {"x": np.array([[[top]], [[3]]], np.int32), "y": np.array([[[highest - 255 * top]], [[0]]], np.int32)}
+    )
     spikes, membrane = scalar_chip.run(network, encoded)
-    got = CNetwork(network, flags=SMALL, cache=False).run(encoded)
-    np.testing.assert_array_equal(got.membrane["readout"], membrane["readout"])
-    np.testing.assert_array_equal(got.spikes["readout"], spikes["readout"])
+    assert spikes["readout"].ravel().tolist() == [1, 0] and membrane["readout"].ravel().tolist() == [0, 3 * 255 * 64 + 1]
+    for got in (CNetwork(network, flags=SMALL, cache=False).run(encoded), simulate(network, encoded)):
+        np.testing.assert_array_equal(got.membrane["readout"], membrane["readout"])
+        np.testing.assert_array_equal(got.spikes["readout"], spikes["readout"])
 
 
 def test_two_numberings_of_one_layers_neurons_are_refused():

@@ -47,7 +47,9 @@ class PopulationState:
         self.population, self.bounds = population, bounds
         self.filters_current = bool((population.du != NO_CURRENT_FILTER).any())
         self._decays_membrane = bool((population.dv != 0).any())
-        self._can_fire = population.fires or bounds.clips
+        # a readout that comes above its threshold, the highest there is, fires on the chip too
+        lowest = int(population.vth.min()) << SYNAPSE_SHIFT
+        self._can_fire = population.fires or bounds.membrane > lowest
         self._device = device
         u_dtype = torch.float32 if bounds.proven else torch.int64
         self._u_keep = self._register(DECAY_UNITY - (population.du.astype(np.int64) + 1), u_dtype)
