@@ -150,7 +150,10 @@ def test_a_readout_between_threshold_and_clip_fires_as_on_the_chip():
         1, 2, {"x": np.array([[[top]], [[3]]], np.int32), "y": np.array([[[highest - 255 * top]], [[0]]], np.int32)}
     )
     spikes, membrane = scalar_chip.run(network, encoded)
-    assert spikes["readout"].ravel().tolist() == [1, 0] and membrane["readout"].ravel().tolist() == [0, 3 * 255 * 64 + 1]
+    assert spikes["readout"].ravel().tolist() == [1, 0] and membrane["readout"].ravel().tolist() == [
+        0,
+        3 * 255 * 64 + 1,
+    ]
     for got in (CNetwork(network, flags=SMALL, cache=False).run(encoded), simulate(network, encoded)):
         np.testing.assert_array_equal(got.membrane["readout"], membrane["readout"])
         np.testing.assert_array_equal(got.spikes["readout"], spikes["readout"])

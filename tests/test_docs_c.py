@@ -16,7 +16,11 @@ ARDUINO = """
 #include <stddef.h>
 struct Port {
     void begin(long) {}
-    size_t readBytes(char *to, size_t bytes) { for (size_t n = 0; n < bytes; n++) to[n] = (char)(n % 17); return bytes; }
+    size_t readBytes(char *to, size_t bytes)
+    {
+        for (size_t n = 0; n < bytes; n++) to[n] = (char)(n % 17);
+        return bytes;
+    }
     void println(int) { printed++; }
     int printed = 0;
 } Serial;

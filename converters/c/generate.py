@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 SOURCES = ("network.h", "network.c", "constants.h", "constants.c")
 EXPORTED = (*SOURCES, "main.c", "Makefile", "CMakeLists.txt", "README.md")
+SET_BITS = [[bit for bit in range(8) if byte >> bit & 1] for byte in range(256)]
 COLUMNS = 110  # of a line of numbers
 
 
@@ -65,7 +66,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"numbers": _numbers, "comment": _comment, "register": _register}
+    environment.filters |= {"numbers": _numbers, "comment": _comment, "register": _register, "rows": _rows}
     for function in (
         wording.part_window,
         wording.constants_of,
@@ -101,6 +102,8 @@ def _context(plan: Plan) -> dict[str, Any]:
         "sources": [*plan.inputs, *(layer.source for layer in layers)],
         "listed": [*plan.inputs, *(layer.source for layer in layers if layer.fires)],
         "any_listed": any(layer.fires for layer in layers) or any(i.level_type is None for i in plan.inputs),
+        "bits_set": np.array([len(bits) for bits in SET_BITS]),
+        "set_bits": [bits + [0] * (8 - len(bits)) for bits in SET_BITS],
         "any_decays": any(r is not None for r in registers),
         "any_wraps": any(layer.wraps for layer in layers),
         "any_wraps24": any(part.wraps24 for part in plan.parts),
@@ -112,6 +115,10 @@ def _context(plan: Plan) -> dict[str, Any]:
 def _numbers(values: np.ndarray) -> str:
     text = ", ".join(map(str, values.tolist())) or "0"
     return textwrap.fill(text, COLUMNS, initial_indent="    ", subsequent_indent="    ")
+
+
+def _rows(rows: list[list[int]]) -> str:
+    return "\n".join(f"    {{{', '.join(map(str, row))}}}," for row in rows)
 
 
 def _comment(text: str) -> str:
