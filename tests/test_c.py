@@ -64,7 +64,7 @@ def test_no_warnings(name, fast, tmp_path):
 
 def test_random_networks_have_the_simulators_bits():
     tally = Tally()
-    fuzz(tally, networks=40, seed=None, parts=20, builds=((False, SMALL), (True, SMALL)))
+    fuzz(tally, networks=40, seed=None, parts=20, builds=((False, ("-O0",)), (True, ("-O0",))))
     assert tally.ran >= 40 and tally.fired >= 25 and tally.slow_chip >= 10
 
 

@@ -65,7 +65,7 @@ def digits():
     network = build_network(NetworkSpec(input_shape=(1, 8, 8), classes=10, channels=[16, 32], strides=[1, 2]))
     with torch.no_grad():
         for _ in range(30):
-            network(torch.from_numpy(data.inputs[IMAGES:]))  # moves the batch norm's averages
+            network(torch.from_numpy(data.inputs[IMAGES : IMAGES + 100]))  # moves the batch norm's averages
     graph = network_to_nir(network.eval(), input_step=data.step)
     compiled = compile_graph(graph, chip="loihi2", steps=4, dt=1e-4, input_mode="graded", input_step=data.step).network
     encoded = encode_input(compiled, data.inputs[:IMAGES])
