@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from dalif_deploy.converters.c.compiler import WARNINGS
 from dalif_deploy.converters.c.footprint import connections, footprint
 from dalif_deploy.converters.c.generate import SOURCES, write_sources
-from dalif_deploy.converters.c.plan import plan_c
+from dalif_deploy.converters.c.make_plan import plan_c
 from dalif_deploy.converters.c.run import CNetwork
 from dalif_deploy.converters.c.state import state_size
 from dalif_deploy.hw_models.chip_network import ChipInput, ChipOutput, Geometry, Projection

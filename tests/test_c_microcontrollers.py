@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dalif_deploy.converters.c.footprint import CALL_BYTES, footprint
-from dalif_deploy.converters.c.plan import plan_c
+from dalif_deploy.converters.c.make_plan import plan_c
 from dalif_deploy.converters.dalif_to_nir import network_to_nir
 from dalif_deploy.data import load_data
 from dalif_deploy.hw_models.compiler import compile_graph

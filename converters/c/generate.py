@@ -14,7 +14,8 @@ from dalif_deploy.hw_models.chip_network import ChipNetwork
 
 from . import wording
 from .footprint import footprint, memory_lines
-from .plan import Plan, plan_c
+from .make_plan import plan_c
+from .plan import Plan
 from .registers import Register
 from .state import state_fields
 

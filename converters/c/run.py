@@ -15,7 +15,8 @@ from dalif_deploy.hw_models.chip_network import ChipNetwork
 from dalif_deploy.hw_models.recording import EncodedInput, Recording
 
 from .library import load_library
-from .plan import Plan, plan_c
+from .make_plan import plan_c
+from .plan import Plan
 
 LEVEL_TYPES = {None: np.uint8, "uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
 ALIGNMENT = 64  # bytes of a cache line
