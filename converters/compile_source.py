@@ -21,12 +21,14 @@ class Compiled:
 
     Attributes:
         source: the network as it came, with its float graph.
+        request: what was asked for.
         steps: of a sample; None where nobody said, which float targets allow.
         integers: the compiled network; None for a target that needs none.
         figures: what export.json says of the compilation.
     """
 
     source: Source
+    request: ExportRequest
     steps: int | None
     integers: ChipNetwork | None
     figures: dict[str, Any]
@@ -41,7 +43,7 @@ class Compiled:
 def as_it_is(source: Source, request: ExportRequest) -> Compiled:
     """The float graph alone, for targets that need no integers."""
     steps = request.steps or source.steps
-    return Compiled(source, steps, None, {"steps": steps})
+    return Compiled(source, request, steps, None, {"steps": steps})
 
 
 def compile_source(source: Source, request: ExportRequest) -> Compiled:
@@ -111,7 +113,7 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
         "delays": made.delays,
         **advice.figures(made, chip),
     }
-    return Compiled(source, steps, made.network, figures)
+    return Compiled(source, request, steps, made.network, figures)
 
 
 def _integers_as_they_are(source: Source, brought: ChipNetwork, request: ExportRequest, steps: int) -> Compiled:
@@ -130,4 +132,4 @@ def _integers_as_they_are(source: Source, brought: ChipNetwork, request: ExportR
         "input": chip_input.mode,
         "integers_from": source.path.name,
     }
-    return Compiled(source, steps, network, figures)
+    return Compiled(source, request, steps, network, figures)

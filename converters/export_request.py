@@ -20,7 +20,10 @@ class CalibrationData:
 
 @dataclass
 class ExportRequest:
-    """What the user asked for beside source and target; None leaves it to what the network was trained for."""
+    """What the user asked for beside source and target; None leaves it to what the network was trained for.
+
+    `ram`, `flash`: bytes of a microcontroller that the network must fit (target c).
+    """
 
     chip: str | None = None
     steps: int | None = None
@@ -28,3 +31,5 @@ class ExportRequest:
     weight_bits: int | None = None
     scale_rule: ScaleRule | None = None
     calibration: CalibrationData | None = None
+    ram: int | None = None
+    flash: int | None = None

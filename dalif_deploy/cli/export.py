@@ -73,6 +73,8 @@ def export(
         list[str] | None,
         typer.Option(help="Of FILE.py:NAME: max-pool=after-spikes or max-pool=average, for max pools over currents."),
     ] = None,
+    ram: Annotated[int | None, typer.Option(help="Target c: bytes of RAM that the network must fit.", min=0)] = None,
+    flash: Annotated[int | None, typer.Option(help="Target c: bytes of flash that it must fit.", min=0)] = None,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
     json_file: JsonOption = None,
     force: ForceOption = False,
@@ -86,9 +88,12 @@ def export(
     from dalif_deploy.converters.export_network import export_network
     from dalif_deploy.converters.export_request import ExportRequest
     from dalif_deploy.hw_models.compiler.scale_problem import scale_rule
+    from dalif_deploy.hw_models.errors import UserError
     from dalif_deploy.reports.export_table import print_export
 
     chosen(TARGETS, target, "target")
+    if target != "c" and (ram is not None or flash is not None):
+        raise UserError("--ram and --flash are for a microcontroller", remedy="give --target c")
     if names_user_code(str(model)):
         from dalif_deploy.cli.user_network import user_network
 
@@ -103,7 +108,14 @@ def export(
     if scale is not None or scale_group is not None:
         rule = scale_rule(scale or ("worst" if calibrate is None else "error"), scale_group or "layer")
     request = ExportRequest(
-        chip=chip, steps=steps, input_mode=input_mode, weight_bits=weight_bits, scale_rule=rule, calibration=data
+        chip=chip,
+        steps=steps,
+        input_mode=input_mode,
+        weight_bits=weight_bits,
+        scale_rule=rule,
+        calibration=data,
+        ram=ram,
+        flash=flash,
     )
     command = shlex.join(["dalif-export", *sys.argv[1:]])
     artefact = export_network(source, target, out, request=request, force=force, command=command)
