@@ -21,7 +21,7 @@ JsonOption = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON; - is standard output.")
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what is already there.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace what dalif-deploy wrote there before; never a file of yours.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of every random choice.")]
 
 
@@ -70,15 +70,25 @@ def _require_working_folder() -> None:
         raise UserError("the working folder is gone", remedy="go to one that exists (cd)") from error
 
 
+def require_free_files(*files: str | Path | None, force: bool) -> None:
+    """Says before the work, not after it, that a result has nowhere to go; None and `-` are no files."""
+    from dalif_deploy.hw_models.files.ownership import require_free
+
+    for file in files:
+        if file is not None and str(file) != "-":
+            require_free(file, force)
+
+
 def write_json(figures: dict[str, Any], destination: str | None, *, force: bool = False) -> None:
     """Writes `figures` to a file (whole or not at all), or to standard output for `-`; None writes nothing."""
     if destination is None:
         return
-    text = json.dumps(figures, indent=2, sort_keys=False, allow_nan=False) + "\n"
+    from dalif_deploy.hw_models.files.atomic import atomic_file
+    from dalif_deploy.hw_models.files.ownership import MARK
+
+    text = json.dumps({"mark": MARK, **figures}, indent=2, sort_keys=False, allow_nan=False) + "\n"
     if destination == "-":
         sys.stdout.write(text)
         return
-    from dalif_deploy.hw_models.files.atomic import atomic_file
-
     with atomic_file(Path(destination), force=force) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, require_free_files, run_command, write_json
 from dalif_deploy.converters.sources import ReadRequest, file_sources, load_source
 from dalif_deploy.converters.targets import TARGETS
 from dalif_deploy.hw_models.chips.names import DEFAULT_CHIP, either_chip
@@ -66,6 +66,7 @@ def export(
     from dalif_deploy.reports.export_table import print_export
 
     chosen(TARGETS, target, "target")
+    require_free_files(json_file, force=force)
     source = load_source(model, ReadRequest(dt))
     data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root, steps or source.steps)
     rule = None

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, require_free_files, run_command, write_json
 from dalif_deploy.data.data_sets import NAMES
 
 
@@ -74,6 +74,7 @@ def simulate(
     from dalif_deploy.reports.agreement_table import print_agreement
     from dalif_deploy.reports.simulation_table import print_simulation
 
+    require_free_files(json_file, record, force=force)
     figures = run_simulation(folder, data, request)
     # the file first: it must not be lost when the tables' reader (head, less) goes away
     write_json(figures, json_file, force=force)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.data.event_recording import is_recording, load_recording
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_file
+from dalif_deploy.hw_models.files.ownership import MARK
 from dalif_deploy.hw_models.samples.input_data import InputData, sample_count, take_samples
 from dalif_deploy.simulation.agreement import run_agreement
 from dalif_deploy.simulation.comparison import Comparison
@@ -49,8 +51,6 @@ def run_simulation(folder: str | Path, data_spec: str, request: SimulationReques
         `run_agreement` returns.
     """
     artefact = load_artefact(folder)
-    if request.record is not None and request.record.exists() and not request.force:
-        raise UserError("already exists", where=str(request.record), remedy="choose another name or pass --force")
     loaded = _load(artefact, data_spec, request)
     inputs = take_samples(loaded.inputs, slice(request.limit))
     labels = None if loaded.labels is None else loaded.labels[: request.limit]
@@ -208,5 +208,7 @@ def _write_record(path: Path, runs: list[EngineRun], force: bool) -> None:
         for layer in getattr(runs[0], kind):
             arrays[f"{layer}.{kind}"] = np.concatenate([getattr(run, kind)[layer] for run in runs])
     # the temporary file keeps the target's ending; numpy adds .npz to a name but not to an open file
-    with atomic_file(path, force=force) as temporary, open(temporary, "wb") as file:
+    with atomic_file(path, force=force) as temporary, open(temporary, "w+b") as file:
         np.savez_compressed(file, **arrays)
+        with zipfile.ZipFile(file, "a") as archive:
+            archive.comment = MARK.encode()

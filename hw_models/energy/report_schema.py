@@ -145,6 +145,7 @@ class EnergyReport(Part):
     """The whole report; all energies are joules a sample."""
 
     model_config = ConfigDict(title="dalif-energy report")
+    mark: str | None = None  # of files: who wrote them
     report: Literal["dalif-energy"]
     version: Literal[1]
     chip: str
