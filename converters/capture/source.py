@@ -90,6 +90,7 @@ def source_of_module(
         steps=run.steps if run.own_loop or run.moving else steps,
         sha256=digest.hexdigest(),
         input_highest=highest if highest > 0 else 1.0,
+        input_lowest=min(0.0, float(example.min())),
         verification=verification,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,13 +16,13 @@ from typing import Annotated, Any
 import typer
 
 from dalif_deploy.cli.standard_streams import flush_output, prepare_streams
-from dalif_deploy.hw_models.errors import UserError, is_out_of_memory
+from dalif_deploy.hw_models.errors import FitWarning, UserError, is_out_of_memory
 
 JsonOption = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON; - is standard output.")
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Replace what dalif-deploy wrote there before; never a file of yours.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace what dalif-deploy wrote there; no other file.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of every random choice.")]
 
 
@@ -34,6 +35,7 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(function)
     prepare_streams()
+    _warnings_in_one_line()
     try:
         _require_working_folder()
         try:
@@ -60,6 +62,19 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
         fault = UserError(error.strerror or str(error), where=where, remedy="--debug shows where it happened")
         print(f"error: {fault}", file=sys.stderr)
         sys.exit(2)
+
+
+def _warnings_in_one_line() -> None:
+    others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, FitWarning):
+            print(f"warning: {message}", file=sys.stderr)
+        else:
+            others(message, category, *where, **more)
+
+    warnings.showwarning = show
+    warnings.simplefilter("always", FitWarning)
 
 
 def _require_working_folder() -> None:

@@ -31,6 +31,10 @@ def export(
         str | None,
         typer.Option("--input", help="bias, graded or spikes; images by default as the chip takes them."),
     ] = None,
+    input_range: Annotated[
+        str | None,
+        typer.Option(metavar="MIN,MAX", help="Lowest and highest value of the data; what it was trained on, or 0,1."),
+    ] = None,
     weight_bits: Annotated[
         int | None, typer.Option(help="Bits of a weight, sign included, 1 to 8; 8, or what it was trained with.")
     ] = None,
@@ -73,7 +77,13 @@ def export(
     if scale is not None or scale_group is not None:
         rule = scale_rule(scale or ("worst" if calibrate is None else "error"), scale_group or "layer")
     request = ExportRequest(
-        chip=chip, steps=steps, input_mode=input_mode, weight_bits=weight_bits, scale_rule=rule, calibration=data
+        chip=chip,
+        steps=steps,
+        input_mode=input_mode,
+        weight_bits=weight_bits,
+        scale_rule=rule,
+        calibration=data,
+        input_range=None if input_range is None else _range(input_range),
     )
     command = shlex.join(["dalif-export", *sys.argv[1:]])
     artefact = export_network(source, target, out, request=request, force=force, command=command)
@@ -89,6 +99,18 @@ def _calibration(spec: str, samples: int, data_root: str | None, steps: int | No
 
     data = load_data(spec, data_root, steps=steps)
     return CalibrationData(spec, take_samples(data.inputs, slice(samples)))
+
+
+def _range(text: str) -> tuple[float, float]:
+    from dalif_deploy.hw_models.errors import UserError
+
+    try:
+        low, high = map(float, text.split(","))
+        if not -float("inf") < low < high < float("inf"):
+            raise ValueError
+    except ValueError as error:
+        raise UserError(f"{text!r} is no range", where="--input-range", remedy="give for example 0,255") from error
+    return low, high
 
 
 def main() -> None:

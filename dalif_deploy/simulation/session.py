@@ -22,7 +22,8 @@ from dalif_deploy.hw_models.files.ownership import MARK
 from dalif_deploy.hw_models.samples.input_data import InputData, sample_count, take_samples
 from dalif_deploy.simulation.agreement import run_agreement
 from dalif_deploy.simulation.comparison import Comparison
-from dalif_deploy.simulation.engines import Engine, EngineRun, make_engine
+from dalif_deploy.simulation.data_fit import require_fit
+from dalif_deploy.simulation.engines import ENGINES, Engine, EngineRun, make_engine
 
 
 @dataclass
@@ -66,6 +67,8 @@ def simulate_samples(
     show_progress: bool = True,
 ) -> dict[str, Any]:
     """As `run_simulation`, on samples at hand; with check "all" also `agreement`, see `run_agreement`."""
+    integers = request.check == "all" or getattr(ENGINES.get(request.engine), "arithmetic", "") == "integer"
+    require_fit(artefact, inputs, labels, steps=request.steps, integers=integers)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not (show_progress and console.is_terminal)) as progress:
         if request.check == "all":

@@ -134,9 +134,13 @@ def _metrics(out: Path) -> dict[str, Any]:
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError("no metrics of dalif-train", where=str(path), remedy="remove the folder yourself, or choose another") from error
+        raise UserError(
+            "no metrics of dalif-train", where=str(path), remedy="remove the folder yourself, or choose another"
+        ) from error
     if not isinstance(metrics, dict):
-        raise UserError("no metrics of dalif-train", where=str(path), remedy="remove the folder yourself, or choose another")
+        raise UserError(
+            "no metrics of dalif-train", where=str(path), remedy="remove the folder yourself, or choose another"
+        )
     metrics.pop("files", None)
     return metrics
 

@@ -155,13 +155,15 @@ def _chip_input(
     limits: tuple[float, float],
     chip: ChipDescription,
 ) -> ChipInput:
+    lowest, highest = map(float, limits)
     if mode != "graded":
-        return ChipInput(name, shape, cast(InputMode, mode))
+        known = {} if mode == "spikes" else {"lowest": lowest, "highest": highest}
+        return ChipInput(name, shape, cast(InputMode, mode), **known)
     step = step or (limits[1] - limits[0]) / 255
     low, high = int(np.rint(limits[0] / step)), int(np.rint(limits[1] / step))
     if max(abs(low), abs(high)) >= 1 << (chip.formats.max_message_bits - 1):
         raise UserError("input levels beyond the chip's messages", where=name, remedy="use a larger input step")
-    return ChipInput(name, shape, "graded", step, low, high)
+    return ChipInput(name, shape, "graded", step, low, high, lowest, highest)
 
 
 def _coarser_inputs(

@@ -56,9 +56,7 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def atomic_file(
-    target: str | os.PathLike[str], *, force: bool = False, own_place: bool = False
-) -> Iterator[Path]:
+def atomic_file(target: str | os.PathLike[str], *, force: bool = False, own_place: bool = False) -> Iterator[Path]:
     """Gives a temporary path to write to; it becomes `target` when the block ends without an error.
 
     Args:
