@@ -27,6 +27,8 @@ WRITES = [
     ("simulate", ("EXPORTED", *DATA), "--record", "f.npz"),
     ("energy", ("EXPORTED", *DATA), "--json", "f.json"),
     ("energy", ("EXPORTED", *DATA), "--html", "f.html"),
+    ("inspect", ("MODEL",), "--json", "f.json"),
+    ("inspect", ("MODEL",), "--html", "f.html"),
     ("energy", ("MODEL", *SWEEP), "--json", "f.json"),
     ("energy", ("MODEL", *SWEEP), "--plot", "f.png"),
     ("energy", ("MODEL", *SWEEP), "--plot", "f.svg"),

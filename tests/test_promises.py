@@ -113,7 +113,7 @@ def test_values_a_little_beyond(exported, tmp_path, run_inside):
     done = run_inside("simulate", exported["graded"].folder, "--data", tmp_path / "beyond.npz")
     assert done.returncode == 0 and done.stderr.startswith("warning: input: the data has values 0 to 1.25")
     assert done.stderr.count("\n") == 1
-    with pytest.raises(UserError, match="values -1.5"):
+    with pytest.raises(UserError, match=r"values -1\.5"):
         dd.simulate(exported["graded"], beyond * -1.2)
 
 
@@ -129,7 +129,9 @@ def test_labels_beyond_the_classes(exported, shift, seen):
 def test_a_recording_of_another_sensor(tmp_path):
     with pytest.raises(UserError, match=r"sensor of 16 x 16, but the network takes 34 x 34"):
         _compare_sensors(tmp_path, (16, 16), (34, 34), (16, 16))
-    with pytest.warns(FitWarning, match=r"640 x 480, the network takes 32 x 32: its middle 480 x 480 is looked at, 15 p"):
+    with pytest.warns(
+        FitWarning, match=r"640 x 480, .* 32 x 32: its middle 480 x 480 is looked at, 15 p"
+    ):
         _compare_sensors(tmp_path, (640, 480), (32, 32), (480, 480))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -18,11 +18,25 @@ import typer
 from dalif_deploy.cli.standard_streams import flush_output, prepare_streams
 from dalif_deploy.hw_models.errors import FitWarning, UserError, is_out_of_memory
 
+EXIT_CODES = "Exit codes: 0 done; 1 a check failed; 2 bad usage or input; 130 interrupted."
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from dalif_deploy import __version__
+
+        print(f"dalif-deploy {__version__}")
+        raise typer.Exit
+
+
 JsonOption = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON; - is standard output.")
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace what dalif-deploy wrote there; no other file.")]
+VersionOption = Annotated[
+    bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of every random choice.")]
 
 
@@ -33,7 +47,7 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
     """
     debug = "--debug" in sys.argv[1:]
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(function)
+    app.command(epilog=EXIT_CODES)(function)
     prepare_streams()
     _warnings_in_one_line()
     try:

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, require_free_files, run_command, write_json
+from dalif_deploy.cli.command import (
+    DebugOption,
+    ForceOption,
+    JsonOption,
+    VersionOption,
+    require_free_files,
+    run_command,
+    write_json,
+)
 
 
 def _print_schema(asked: bool) -> None:
@@ -59,6 +67,7 @@ def energy(
     ] = False,
     force: ForceOption = False,
     debug: DebugOption = False,
+    version: VersionOption = False,
 ) -> None:
     """Energy of an exported network: exact counts, Loihi and 45 nm models, GPU baseline.
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, require_free_files, run_command, write_json
+from dalif_deploy.cli.command import (
+    DebugOption,
+    ForceOption,
+    JsonOption,
+    VersionOption,
+    require_free_files,
+    run_command,
+    write_json,
+)
 from dalif_deploy.converters.sources import ReadRequest, file_sources, load_source
 from dalif_deploy.converters.targets import TARGETS
 from dalif_deploy.hw_models.chips.names import DEFAULT_CHIP, either_chip
@@ -59,6 +67,7 @@ def export(
     json_file: JsonOption = None,
     force: ForceOption = False,
     debug: DebugOption = False,
+    version: VersionOption = False,
 ) -> None:
     """Export a trained network, and print what quantisation did to each layer.
 

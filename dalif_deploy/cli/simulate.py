@@ -10,7 +10,15 @@ from typing import Annotated
 
 import typer
 
-from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, require_free_files, run_command, write_json
+from dalif_deploy.cli.command import (
+    DebugOption,
+    ForceOption,
+    JsonOption,
+    VersionOption,
+    require_free_files,
+    run_command,
+    write_json,
+)
 from dalif_deploy.data.data_sets import NAMES
 
 
@@ -50,6 +58,7 @@ def simulate(
     json_file: JsonOption = None,
     force: ForceOption = False,
     debug: DebugOption = False,
+    version: VersionOption = False,
 ) -> None:
     """Run an exported network over data: accuracy, firing rates, mismatches between engines.
 

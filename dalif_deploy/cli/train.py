@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, require_free_files, run_command, write_json
+from dalif_deploy.cli.command import (
+    DebugOption,
+    ForceOption,
+    JsonOption,
+    VersionOption,
+    require_free_files,
+    run_command,
+    write_json,
+)
 from dalif_deploy.data.data_sets import DATA_SETS, NAMES
 from dalif_deploy.hw_models.chips.names import either_chip
 
@@ -75,6 +83,7 @@ def train(
     json_file: JsonOption = None,
     force: ForceOption = False,
     debug: DebugOption = False,
+    version: VersionOption = False,
 ) -> None:
     """Train a DA-LIF network.
 
