@@ -113,7 +113,7 @@ class Artefact:
             raise UserError(
                 "was changed since it was exported (its SHA-256 is not that of export.json)",
                 where=str(path),
-                remedy="export it again",
+                remedy=f"export it again; dalif-inspect {self.folder} lists what was changed",
             )
         self._seen.add(name)
         return path
@@ -127,6 +127,12 @@ def load_artefact(folder: str | Path) -> Artefact:
     """
     folder = Path(folder)
     path = folder / EXPORT_JSON
+    if folder.is_file():
+        raise UserError(
+            "is a file, not an exported folder",
+            where=str(folder),
+            remedy=f"dalif-inspect {folder} says what it is; dalif-export makes a folder of it",
+        )
     if not folder.is_dir() or not path.is_file():
         raise UserError(
             "not an exported network (no export.json)", where=str(folder), remedy="write one with dalif-export"

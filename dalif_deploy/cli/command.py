@@ -46,7 +46,7 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
     A fault of the user's input is one line on standard error; its traceback shows only under --debug.
     """
     debug = "--debug" in sys.argv[1:]
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command(epilog=EXIT_CODES)(function)
     prepare_streams()
     _warnings_in_one_line()

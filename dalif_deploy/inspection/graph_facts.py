@@ -23,8 +23,9 @@ def graph_facts(graph: nir.NIRGraph, dt: float) -> dict[str, Any]:
     Returns:
         `nodes`: a row each with name, kind, shape (of what it gives out), neurons, weights (stored), synapses (weights
         other than zero, a convolution's at each place; those over a border counted) and, of neurons, the lowest and
-        highest beta, gain and threshold, and reset. `edges`: [source, target, whether it closes a loop]. `fault`: what
-        is wrong with the graph as a whole, or None; shapes are then unknown.
+        highest alpha (as trained; folded into the weights before it), beta and threshold, and reset. `edges`: [source,
+        target, whether it closes a loop]. `fault`: what is wrong with the graph as a whole, or None; shapes are then
+        unknown.
     """
     try:
         flat = flatten_graph(graph)
@@ -73,7 +74,7 @@ def _neuron(name: str, node: nir.NIRNode, dt: float) -> dict[str, Any]:
     return {
         "fault": None,
         "beta": _ends(dynamics.beta),
-        "gain": _ends(dynamics.gain),
+        "alpha": _ends(np.asarray(node.metadata.get("alpha", dynamics.gain), dtype=np.float64)),
         "threshold": None if dynamics.threshold is None else _ends(dynamics.threshold),
         "reset": dynamics.reset,
     }
