@@ -115,6 +115,10 @@ def test_values_a_little_beyond(exported, tmp_path, run_inside):
     assert done.stderr.count("\n") == 1
     with pytest.raises(UserError, match=r"values -1\.5"):
         dd.simulate(exported["graded"], beyond * -1.2)
+    hot = np.repeat(IMAGES, 400, axis=0)
+    hot[0, 0, 0, 0] = 9.0  # a camera's pixel, once in 2,400 frames
+    with pytest.warns(FitWarning, match=r"values 0 to 9, .*of them lie beyond"):
+        dd.simulate(exported["graded"], hot, steps=1)
 
 
 @pytest.mark.parametrize(("shift", "seen"), [(1, "labels 1 to 10"), (-1, "labels -1 to 8"), (100, "labels 100 to 109")])

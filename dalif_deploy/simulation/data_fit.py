@@ -12,7 +12,7 @@ from dalif_deploy.converters.nir_file import graph_metadata
 from dalif_deploy.hw_models.errors import FitWarning, UserError
 from dalif_deploy.hw_models.samples.encode import require_steps
 from dalif_deploy.hw_models.samples.input_data import InputData, by_input, steps_of, take_samples
-from dalif_deploy.hw_models.samples.value_range import out_of_range, require_in_range
+from dalif_deploy.hw_models.samples.value_range import far_beyond, out_of_range, require_in_range, share_beyond
 
 LOOKED_AT = 512  # samples of a set that is not in memory
 FAINT = 1 / 50  # of the range; 8-bit values divided by 255 lie at 1/255 of theirs
@@ -53,13 +53,12 @@ def _values(artefact: Artefact, name: str, array: np.ndarray) -> None:
     if artefact.compiled:
         require_in_range(artefact.network.inputs[name], array)
     (low, high), (lowest, highest) = (float(array.min()), float(array.max())), expected
-    width = highest - lowest
-    if low < lowest - width or high > highest + width:
+    if far_beyond(array, expected):
         raise out_of_range((low, high), expected, name)
-    slack = max(1e-6 * width, 0.5 * artefact.network.inputs[name].step if artefact.compiled else 0)
-    if low < lowest - slack or high > highest + slack:
-        beyond = float(((array < lowest - slack) | (array > highest + slack)).mean())
-        _warn(f"{out_of_range((low, high), expected, name).what} ({beyond:.2%} of the values lie beyond)", name)
+    rounded = artefact.compiled and artefact.network.inputs[name].mode == "graded"
+    beyond = share_beyond(array, expected, slack=0.5 * artefact.network.inputs[name].step if rounded else None)
+    if beyond:
+        _warn(f"{out_of_range((low, high), expected, name).what} ({beyond:.2%} of them lie beyond)", name)
     elif max(abs(low), abs(high)) < FAINT * max(abs(lowest), abs(highest)):
         _warn(
             f"the data's values reach from {low:.4g} to {high:.4g} only, the network was made for {lowest:.4g} to "

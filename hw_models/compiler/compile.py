@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import nir
 import numpy as np
 
-from ..chip_network.form import SYNAPSE_SHIFT, ChipInput, ChipNetwork, ChipOutput, InputMode
+from ..chip_network.form import SYNAPSE_SHIFT, ChipInput, ChipNetwork, ChipOutput
 from ..chips.description import ChipDescription, chips_with_reset, load_chip
 from ..errors import UserError
 from ..graph.flat_graph import flatten_graph
@@ -155,10 +155,11 @@ def _chip_input(
     limits: tuple[float, float],
     chip: ChipDescription,
 ) -> ChipInput:
+    if mode == "spikes":
+        return ChipInput(name, shape, "spikes")
     lowest, highest = map(float, limits)
-    if mode != "graded":
-        known = {} if mode == "spikes" else {"lowest": lowest, "highest": highest}
-        return ChipInput(name, shape, cast(InputMode, mode), **known)
+    if mode == "bias":
+        return ChipInput(name, shape, "bias", lowest=lowest, highest=highest)
     step = step or (limits[1] - limits[0]) / 255
     low, high = int(np.rint(limits[0] / step)), int(np.rint(limits[1] / step))
     if max(abs(low), abs(high)) >= 1 << (chip.formats.max_message_bits - 1):
