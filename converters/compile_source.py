@@ -79,7 +79,7 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
     if rule is None and calibration is None:
         rule = ScaleRule(group=trained_for.get("scale_group") or "layer")
     mode = request.input_mode or (load_chip(chip).formats.image_input if source.checkpoint else "spikes")
-    input_range = (0.0, source.input_highest)
+    input_range = request.input_range or (source.input_lowest, source.input_highest)
 
     def compile_at(dt: float) -> CompiledGraph:
         made = compile_graph(
@@ -112,12 +112,37 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
         "layers": made.layers,
         "delays": made.delays,
         **advice.figures(made, chip),
+        "promises": promises(made.network, made.layers),
     }
     return Compiled(source, request, steps, made.network, figures)
 
 
+def promises(network: ChipNetwork, layers: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the figures of the export hold for; `encode_input` refuses whatever lies beyond.
+
+    Args:
+        layers: the compiler's report, a layer.
+    """
+    readouts = {name for name, population in network.populations.items() if not population.fires}
+    return {
+        "most_steps": network.steps,
+        "inputs": {
+            name: {"mode": item.mode, "lowest": item.lowest, "highest": item.highest}
+            for name, item in network.inputs.items()
+        },
+        "readouts_never_fire": not any(r["membrane_may_clip"] for r in layers if r["layer"] in readouts),
+    }
+
+
 def _integers_as_they_are(source: Source, brought: ChipNetwork, request: ExportRequest, steps: int) -> Compiled:
-    asked = (request.chip, request.input_mode, request.weight_bits, request.scale_rule, request.calibration)
+    asked = (
+        request.chip,
+        request.input_mode,
+        request.weight_bits,
+        request.scale_rule,
+        request.calibration,
+        request.input_range,
+    )
     if any(option is not None for option in asked):
         raise UserError(
             "is compiled already: chip, input, bits and scales are what they are",

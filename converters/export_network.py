@@ -15,6 +15,7 @@ from dalif_deploy.hw_models.files.atomic import atomic_directory
 from .artefact import CHECKPOINT_FILE, EXPORT_FORMAT, EXPORT_JSON, NETWORK_FILE, REFERENCE_FILE, Artefact
 from .compile_source import Compiled, as_it_is, compile_source
 from .export_request import ExportRequest
+from .folder_files import folder_files
 from .nir_file import write_nir
 from .source import Source
 from .sources import ReadRequest, load_source
@@ -46,7 +47,7 @@ def export_network(
         request: the rest of what is asked for.
         dt: overrides the source's time step (seconds).
         reset: "zero" or "subtract", where the source does not say it.
-        force: replaces what stands at `out`.
+        force: replaces an exported folder at `out` that holds no other files.
         command: how a person asked for it, for `provenance`.
 
     Returns:
@@ -73,6 +74,7 @@ def export_network(
             "dt_from": source.dt_from,
             **figures,
             **({} if source.verification is None else {"verification": source.verification.to_dict()}),
+            "files": folder_files(folder),
             "provenance": {
                 "command": command,
                 "versions": {

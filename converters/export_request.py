@@ -22,7 +22,9 @@ class CalibrationData:
 class ExportRequest:
     """What the user asked for beside source and target; None leaves it to what the network was trained for.
 
-    `ram`, `flash`: bytes of a microcontroller that the network must fit (target c).
+    Attributes:
+        ram, flash: bytes of a microcontroller that the network must fit (target c).
+        input_range: lowest and highest value of real-valued data.
     """
 
     chip: str | None = None
@@ -33,3 +35,4 @@ class ExportRequest:
     calibration: CalibrationData | None = None
     ram: int | None = None
     flash: int | None = None
+    input_range: tuple[float, float] | None = None

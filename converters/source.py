@@ -27,7 +27,7 @@ class Source:
         input_step: value of one integer level of the data, None if unknown.
         checkpoint: True if `path` is a checkpoint of dalif-train.
         sha256: of the file's bytes, or of what stands for them.
-        input_highest: largest value of the data.
+        input_highest, input_lowest: largest and smallest value of the data.
         trained_for: `quantize` (a chip), `weight_bits` and `scale_group` of hardware-aware training; empty without it.
         reset_from: "trained", "given", "graph", or "assumed" where the graph does not say how its neurons reset.
         network: integers that are there already (a .net file); None where the graph has to be compiled.
@@ -47,6 +47,7 @@ class Source:
     network: ChipNetwork | None = None
     verification: Any = None
     reset_from: str = "trained"
+    input_lowest: float = 0.0
 
 
 def source_of_nir(path: Path, digest: str, *, dt: float | None = None) -> Source:

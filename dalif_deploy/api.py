@@ -48,6 +48,7 @@ def export(
     dt: float | None = None,
     reset: str | None = None,
     input_mode: str | None = None,
+    input_range: tuple[float, float] | None = None,
     weight_bits: int | None = None,
     scale_rule: ScaleRule | None = None,
     calibrate: Samples | None = None,
@@ -66,6 +67,8 @@ def export(
         dt: time step in seconds, where it is not the graph's own.
         reset: "zero" or "subtract", where a file or graph does not say it; a module says it itself.
         input_mode: "spikes", "graded" or "bias".
+        input_range: lowest and highest value of the data, for "graded" and "bias"; by default those of the example or
+            of what the network was trained on, else (0, 1). Data beyond it is refused later.
         calibrate: samples that scales are chosen by.
         time_axis: for a module: axis of `example_input` that is time, 1 for [N, T, ...] and 0 for [T, N, ...].
         rewrite: for a module: {"max-pool": "after-spikes" or "average"}, what becomes of max pools over currents.
@@ -73,7 +76,7 @@ def export(
     Raises:
         UserError: what can't be read, said in NIR, or held by the chip; `out` exists.
     """
-    request = ExportRequest(chip, steps, input_mode, weight_bits, scale_rule)
+    request = ExportRequest(chip, steps, input_mode, weight_bits, scale_rule, input_range=input_range)
     if calibrate is not None:
         data = _labelled(calibrate, steps)
         request.calibration = CalibrationData(data.name, data.inputs)

@@ -94,6 +94,7 @@ def source_of_module(
         checkpoint=False,
         sha256=digest.hexdigest(),
         input_highest=highest if highest > 0 else 1.0,
+        input_lowest=min(0.0, float(example.min())),
         verification=verification,
     )
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+from dalif_deploy.cli.command import (
+    DebugOption,
+    ForceOption,
+    JsonOption,
+    VersionOption,
+    require_free_files,
+    run_command,
+    write_json,
+)
 from dalif_deploy.converters.sources import ReadRequest, file_sources, load_source
 from dalif_deploy.converters.targets import TARGETS
 from dalif_deploy.hw_models.chips.names import DEFAULT_CHIP, either_chip
@@ -36,6 +44,10 @@ def export(
     input_mode: Annotated[
         str | None,
         typer.Option("--input", help="bias, graded or spikes; images by default as the chip takes them."),
+    ] = None,
+    input_range: Annotated[
+        str | None,
+        typer.Option(metavar="MIN,MAX", help="Lowest and highest value of the data; what it was trained on, or 0,1."),
     ] = None,
     weight_bits: Annotated[
         int | None, typer.Option(help="Bits of a weight, sign included, 1 to 8; 8, or what it was trained with.")
@@ -79,6 +91,7 @@ def export(
     json_file: JsonOption = None,
     force: ForceOption = False,
     debug: DebugOption = False,
+    version: VersionOption = False,
 ) -> None:
     """Export a trained network, and print what quantisation did to each layer.
 
@@ -92,6 +105,7 @@ def export(
     from dalif_deploy.reports.export_table import print_export
 
     chosen(TARGETS, target, "target")
+    require_free_files(json_file, force=force)
     if target != "c" and (ram is not None or flash is not None):
         raise UserError("--ram and --flash are for a microcontroller", remedy="give --target c")
     if names_user_code(str(model)):
@@ -116,6 +130,7 @@ def export(
         calibration=data,
         ram=ram,
         flash=flash,
+        input_range=None if input_range is None else _range(input_range),
     )
     command = shlex.join(["dalif-export", *sys.argv[1:]])
     artefact = export_network(source, target, out, request=request, force=force, command=command)
@@ -131,6 +146,18 @@ def _calibration(spec: str, samples: int, data_root: str | None, steps: int | No
 
     data = load_data(spec, data_root, steps=steps)
     return CalibrationData(spec, take_samples(data.inputs, slice(samples)))
+
+
+def _range(text: str) -> tuple[float, float]:
+    from dalif_deploy.hw_models.errors import UserError
+
+    try:
+        low, high = map(float, text.split(","))
+        if not -float("inf") < low < high < float("inf"):
+            raise ValueError
+    except ValueError as error:
+        raise UserError(f"{text!r} is no range", where="--input-range", remedy="give for example 0,255") from error
+    return low, high
 
 
 def main() -> None:

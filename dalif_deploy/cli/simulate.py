@@ -10,7 +10,15 @@ from typing import Annotated
 
 import typer
 
-from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+from dalif_deploy.cli.command import (
+    DebugOption,
+    ForceOption,
+    JsonOption,
+    VersionOption,
+    require_free_files,
+    run_command,
+    write_json,
+)
 from dalif_deploy.cli.engine_flags import with_engine_flags
 from dalif_deploy.data.data_sets import NAMES
 from dalif_deploy.hw_models.errors import listed
@@ -62,6 +70,7 @@ def simulate(
     json_file: JsonOption = None,
     force: ForceOption = False,
     debug: DebugOption = False,
+    version: VersionOption = False,
     *,
     options: dict[str, object],
 ) -> None:
@@ -89,6 +98,7 @@ def simulate(
         options=options,
         force=force,
     )
+    require_free_files(json_file, record, force=force)
     name, result = run_simulation(folder, data, request)
     figures = {"data": name, **result.to_dict()}
     if isinstance(result, SimulationResult) and result.accuracy is not None:

@@ -148,6 +148,7 @@ class ChipInput:
         mode: "spikes" (0/1 events), "graded" (integer messages: round(value / step), held within
             min_level..max_level) or "bias" (static values, for host projections).
         step: value of one level (graded); 1.0 otherwise.
+        lowest, highest: real values that the network was compiled for; None for spikes, and where nobody said.
     """
 
     name: str
@@ -156,6 +157,8 @@ class ChipInput:
     step: float = 1.0
     min_level: int = 0
     max_level: int = 1
+    lowest: float | None = None
+    highest: float | None = None
 
 
 @dataclass
