@@ -13,6 +13,7 @@ from torch import nn
 
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph import flatten_graph
+from dalif_deploy.hw_models.graph.decision_rule import DecisionReader
 from dalif_deploy.hw_models.reference import FloatRecording, run_reference
 
 from ..source import Source
@@ -25,7 +26,7 @@ from .population import Population
 from .readout import with_readout
 from .run_module import Run, run_module
 from .simplify import simplified
-from .values import NeuronValue
+from .values import NeuronValue, Operation
 from .verification import Verification, verify
 
 VERIFIED_SAMPLES = 32
@@ -75,9 +76,16 @@ def source_of_module(
     dt = _dt(run.populations)
     graph, decision, builder = _graph(run, dt)
     flat = flatten_graph(graph)
-    reference = run_reference(flat, run.data.double().numpy(), dt=dt, steps=None if run.moving else run.steps)
+    reader = DecisionReader(flat, dt)
+    reference = run_reference(
+        flat,
+        run.data.double().numpy(),
+        dt=dt,
+        steps=None if run.moving else run.steps,
+        record=tuple({"spikes", "membrane", *reader.needs}),
+    )
     verification = verify(run.populations, builder.node_of, flat.nodes, reference, dt=dt, exact=run.exact)
-    _check_result(run, decision, reference, verification)
+    _check_result(run, decision, reader, reference, verification)
     digest = hashlib.sha256()
     for key, value in sorted(model.state_dict().items()):
         if isinstance(value, torch.Tensor):
@@ -115,29 +123,30 @@ def _graph(run: Run, dt: float) -> tuple[nir.NIRGraph, Decision, GraphBuilder]:
     for p, nodes in layers:
         builder.population(p, nodes, last)
     base = decision.base
+    while decision.reads_membrane and isinstance(base, Operation):  # membranes of another shape
+        (base,) = base.inputs
     if isinstance(base, NeuronValue):
-        ends, of = [builder.node_of[id(base.population)]], base.population.name
+        of = builder.node_of[id(base.population)]
+        ends = [of]
     else:
         ends, _ = builder.value(simplified(base, signatures, last), last, None)
         of = ends[0]
     builder.nodes["output"] = nir.Output({"output": np.array(base.shape)})
     builder.connect(ends, "output")
-    metadata: dict[str, Any] = {"dt": dt, **decision.metadata(of)}
+    metadata: dict[str, Any] = {"dt": dt, **decision.rule(of).metadata()}
     if run.own_loop:
         metadata["steps"] = run.steps
     return nir.NIRGraph(builder.nodes, builder.edges, metadata=metadata, type_check=False), decision, builder
 
 
-def _check_result(run: Run, decision: Decision, reference: FloatRecording, verification: Verification) -> None:
+def _check_result(
+    run: Run, decision: Decision, reader: DecisionReader, reference: FloatRecording, verification: Verification
+) -> None:
     """What the module returns follows from the graph by the rule."""
-    if verification.ties or decision.what == "membrane":
-        return  # spikes differ then; membranes were compared
-    (steps,) = reference.outputs.values()
-    steps = steps.reshape(*steps.shape[:2], *decision.base.shape)
+    if verification.ties or decision.over_time == "steps":
+        return  # spikes differ then; each step's were compared
+    (folded,) = reader(reference.outputs, reference.spikes, reference.membrane, reference.current).values()
     how = decision.over_time
-    if how == "steps":
-        return  # each step's spikes were compared
-    folded = {"sum": steps.sum(1), "mean": steps.mean(1), "max": steps.max(1), "last": steps[:, -1]}[how]
     own = run.outputs[0].double().numpy().reshape(folded.shape)
     scale = float((own * folded).sum()) / max(float((folded * folded).sum()), 1e-30)
     if np.abs(own - scale * folded).max(initial=0.0) > 1e-4 * max(float(np.abs(own).max(initial=0.0)), 1e-9):
