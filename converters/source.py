@@ -30,6 +30,7 @@ class Source:
         input_highest: largest value of the data.
         trained_for: `quantize` (a chip), `weight_bits` and `scale_group` of hardware-aware training; empty without it.
         network: integers that are there already (a .net file); None where the graph has to be compiled.
+        rewrite_cost: of a module that was rewritten: a `capture.rewrite_cost.RewriteCost`.
         verification: of a module: what was compared with it, a `capture.verification.Verification`.
     """
 
@@ -45,6 +46,7 @@ class Source:
     trained_for: dict[str, Any] = field(default_factory=dict)
     network: ChipNetwork | None = None
     verification: Any = None
+    rewrite_cost: Any = None
 
 
 def source_of_nir(path: Path, digest: str, *, dt: float | None = None) -> Source:

@@ -226,7 +226,7 @@ def test_a_rule_stands_in_the_file_and_old_files_say_none(tmp_path):
     assert json.loads(found) == {"mode": "count", "name": "count.None", "population": "second"}
     network.populations["second"] = replace(network.populations["second"], reset="zero")
     write_chip_network(tmp_path / "zero.nir", network)
-    with pytest.raises(UserError, match="reads second before its reset, which only a subtraction leaves known"):
+    with pytest.raises(UserError, match="reads second before its reset, which takes a subtraction"):
         read_chip_network(tmp_path / "zero.nir")
 
 

@@ -24,12 +24,14 @@ from .frameworks import table
 from .neuron_nodes import DT
 from .population import Population
 from .readout import with_readout
+from .rewrite_cost import rewrite_cost
 from .run_module import Run, run_module
 from .simplify import simplified
 from .values import NeuronValue, Operation
 from .verification import Verification, verify
 
 VERIFIED_SAMPLES = 32
+REWRITES = {"max-pool": ("after-spikes", "average")}
 
 
 def source_of_module(
@@ -39,6 +41,7 @@ def source_of_module(
     steps: int | None = None,
     time_axis: int | None = None,
     rewrite: dict[str, str] | None = None,
+    labels: np.ndarray | None = None,
 ) -> Source:
     """`model`, run over `example` and folded into a NIR graph of one step.
 
@@ -47,11 +50,16 @@ def source_of_module(
     Args:
         example: real samples, [N, *shape]: shown at each step; with time in it, `time_axis` is that axis (0 or 1).
         steps: steps of a sample, where the module does not say.
-        rewrite: {"max-pool": "after-spikes" or "average"}, for max pools over currents.
+        rewrite: {"max-pool": "after-spikes" or "average"}, for max pools over currents; what it costs is measured on
+            all of `example`.
+        labels: of the example, [N], for that.
 
     Raises:
         UserError: something that NIR can't say or the chip can't do, a graph that fires otherwise.
     """
+    for operation, how in (rewrite or {}).items():
+        if how not in REWRITES.get(operation, ()):
+            raise UserError(f"unknown rewrite {operation}={how}", remedy="choose max-pool=after-spikes or =average")
     if time_axis is not None:
         time_axis %= max(example.dim(), 1)
         if time_axis > 1:
@@ -63,6 +71,7 @@ def source_of_module(
         if squeezed is not None:
             example, time_axis = squeezed, 1
     batch_axis = 1 if time_axis == 0 else 0
+    given = example
     example = example.narrow(batch_axis, 0, min(example.shape[batch_axis], VERIFIED_SAMPLES))
     if example.shape[batch_axis] == 1:  # an axis of size 1 can't be told from others
         example = torch.cat([example, example], batch_axis)
@@ -86,6 +95,9 @@ def source_of_module(
     )
     verification = verify(run.populations, builder.node_of, flat.nodes, reference, dt=dt, exact=run.exact)
     _check_result(run, decision, reader, reference, verification)
+    cost = None
+    if rewrite:
+        cost = rewrite_cost(model, given, labels, rewrite, flat=flat, dt=dt, steps=run.steps, time_axis=time_axis)
     digest = hashlib.sha256()
     for key, value in sorted(model.state_dict().items()):
         if isinstance(value, torch.Tensor):
@@ -102,6 +114,7 @@ def source_of_module(
         sha256=digest.hexdigest(),
         input_highest=highest if highest > 0 else 1.0,
         verification=verification,
+        rewrite_cost=cost,
     )
 
 

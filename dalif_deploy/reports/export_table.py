@@ -16,6 +16,8 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
     console = Console(file=stream, highlight=False, width=None if stream.isatty() else 140)
     console.print(f"{export['source']['file']} -> {artefact.folder} (target {export['target']})", soft_wrap=True)
     console.print(f"dt {export['dt']:g} s, {export['dt_from']}; {export['steps'] or '?'} steps a sample")
+    if "rewrite" in export:
+        console.print(_rewrite(export["rewrite"]), soft_wrap=True)
     if "layers" not in export:
         return
     step = "" if export["input_step"] is None else f", one level = {export['input_step']:.4g}"
@@ -44,6 +46,15 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
             f"{delay['projection']}: spikes of {delay['neurons']} neurons wait {delay['steps']} steps for a longer "
             "path, so that timing stays the graph's"
         )
+
+
+def _rewrite(cost: dict[str, Any]) -> str:
+    rules = ", ".join(f"{operation}={how}" for operation, how in cost["rewrite"].items())
+    same = f"{100 * cost['same_decisions']:.1f} % of decisions stay"
+    if cost["accuracy_before"] is not None:
+        before, after = (100 * cost[f"accuracy_{when}"] for when in ("before", "after"))
+        same = f"accuracy {before:.1f} % -> {after:.1f} %, {same}"
+    return f"rewritten, {rules}: {same} (float, {cost['samples']} samples)"
 
 
 def _pair(trained: Any, quantised: Any) -> str:
