@@ -74,6 +74,7 @@ def export_network(
             "dt_from": source.dt_from,
             **figures,
             **({} if source.verification is None else {"verification": source.verification.to_dict()}),
+            **({} if source.rewrite_cost is None else {"rewrite": source.rewrite_cost.to_dict()}),
             "files": folder_files(folder),
             "provenance": {
                 "command": command,

@@ -31,6 +31,7 @@ class Source:
         trained_for: `quantize` (a chip), `weight_bits` and `scale_group` of hardware-aware training; empty without it.
         reset_from: "trained", "given", "graph", or "assumed" where the graph does not say how its neurons reset.
         network: integers that are there already (a .net file); None where the graph has to be compiled.
+        rewrite_cost: of a module that was rewritten: a `capture.rewrite_cost.RewriteCost`.
         verification: of a module: what was compared with it, a `capture.verification.Verification`.
     """
 
@@ -48,6 +49,7 @@ class Source:
     verification: Any = None
     reset_from: str = "trained"
     input_lowest: float = 0.0
+    rewrite_cost: Any = None
 
 
 def source_of_nir(path: Path, digest: str, *, dt: float | None = None) -> Source:

@@ -39,7 +39,7 @@ Samples = str | Path | np.ndarray | dict[str, np.ndarray] | tuple[InputData, np.
 
 def export(
     model: str | Path | nir.NIRGraph | nn.Module,
-    example_input: torch.Tensor | np.ndarray | None = None,
+    example_input: torch.Tensor | np.ndarray | tuple[torch.Tensor | np.ndarray, np.ndarray] | None = None,
     *,
     out: str | Path,
     target: str = "lava",
@@ -61,7 +61,7 @@ def export(
     Args:
         model: a path, or an object in memory: see `dalif_deploy.converters.sources.SOURCES`.
         example_input: for a module: real samples, [N, *shape], which are shown at each step, or with time in them,
-            see `time_axis`; the graph is verified on them.
+            see `time_axis`; the graph is verified on them. A pair (samples, labels) tells a rewrite's accuracy.
         target: see `dalif_deploy.converters.targets.TARGETS`.
         steps: steps of a sample, where the model does not say.
         dt: time step in seconds, where it is not the graph's own.
@@ -71,7 +71,8 @@ def export(
             of what the network was trained on, else (0, 1). Data beyond it is refused later.
         calibrate: samples that scales are chosen by.
         time_axis: for a module: axis of `example_input` that is time, 1 for [N, T, ...] and 0 for [T, N, ...].
-        rewrite: for a module: {"max-pool": "after-spikes" or "average"}, what becomes of max pools over currents.
+        rewrite: for a module: {"max-pool": "after-spikes" or "average"}, what becomes of max pools over currents;
+            `rewrite` in `Artefact.export` says what it costs on the samples given.
 
     Raises:
         UserError: what can't be read, said in NIR, or held by the chip; `out` exists.
@@ -80,7 +81,8 @@ def export(
     if calibrate is not None:
         data = _labelled(calibrate, steps)
         request.calibration = CalibrationData(data.name, data.inputs)
-    asked = ReadRequest(dt, steps, example_input, time_axis, reset, rewrite or {})
+    example, labels = example_input if isinstance(example_input, tuple) else (example_input, None)
+    asked = ReadRequest(dt, steps, example, time_axis, reset, rewrite or {}, labels)
     return export_network(load_source(model, asked), target, out, request=request, force=force)
 
 

@@ -71,7 +71,19 @@ def plan_c(
 
 
 def _counts(output: ChipOutput) -> bool:
-    return output.mode == "count"
+    """True for spikes that are counted, False for the membrane of the last step: what the code gives out.
+
+    Raises:
+        UserError: another reading of the network's author.
+    """
+    how = (output.mode, output.kept)
+    if how not in (("count", "sum"), ("membrane", "last")):
+        raise UserError(
+            f"the output is {output.mode.replace('_', ' ')}, {output.over_time} over time, which the C code can't give",
+            where=output.name,
+            remedy="let spikes be counted, or the membrane of the last step decide",
+        )
+    return how == ("count", "sum")
 
 
 def _space(network: ChipNetwork, name: str) -> Space:

@@ -30,7 +30,8 @@ def max_pool(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) ->
     if known is None:
         raise LayoutError
     t = with_features(known, len(known.dims) - 3, recorder.where)
-    if not all(is_binary(value) or _spikes_of_the_data(recorder, value, args[0]) for value in t.all()):
+    followed = recorder.rewrite.get("max-pool") == "as-it-is"
+    if not followed and not all(is_binary(v) or _spikes_of_the_data(recorder, v, args[0]) for v in t.all()):
         recorder.untold(result, WHAT, REMEDY)
         return [None]
     kernel, stride, padding, dilation, _ceil = _geometry(args, kwargs)
@@ -93,7 +94,7 @@ def rewritten_pool(recorder: Recorder, func: Any, args: Any) -> Any:
     """(pooled, indices) of a pool over currents under a rewrite rule, None where there is nothing to rewrite."""
     rule = recorder.rewrite.get("max-pool")
     known = recorder.of(args[0])
-    if rule is None or known is None:
+    if rule in (None, "as-it-is") or known is None:
         return None
     if all(is_binary(value) or _spikes_of_the_data(recorder, value, args[0]) for value in known.all()):
         return None

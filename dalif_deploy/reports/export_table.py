@@ -22,6 +22,8 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
     if "c" in export:
         for line in memory_lines(Footprint(**export["c"])):
             console.print(f"C: {line}", soft_wrap=True)
+    if "rewrite" in export:
+        console.print(_rewrite(export["rewrite"]), soft_wrap=True)
     if "layers" not in export:
         return
     if export.get("reset_from") == "assumed":
@@ -86,6 +88,15 @@ def _can_fire(layer: dict[str, Any]) -> str:
     if layer["always_fires"] == layer["neurons"]:
         return "ALWAYS"
     return f"{layer['can_fire']} of {layer['neurons']}" if layer["can_fire"] else "NEVER"
+
+
+def _rewrite(cost: dict[str, Any]) -> str:
+    rules = ", ".join(f"{operation}={how}" for operation, how in cost["rewrite"].items())
+    same = f"{100 * cost['same_decisions']:.1f} % of decisions stay"
+    if cost["accuracy_before"] is not None:
+        before, after = (100 * cost[f"accuracy_{when}"] for when in ("before", "after"))
+        same = f"accuracy {before:.1f} % -> {after:.1f} %, {same}"
+    return f"rewritten, {rules}: {same} (float, {cost['samples']} samples)"
 
 
 def _pair(trained: Any, quantised: Any) -> str:

@@ -43,7 +43,8 @@ REGISTER_RANGES = {
 
 Reset = Literal["zero", "subtract"]
 InputMode = Literal["spikes", "graded", "bias"]
-OutputMode = Literal["membrane", "count"]
+OutputMode = Literal["membrane", "membrane_before_reset", "count"]
+OverTime = Literal["sum", "mean", "max", "last"]
 
 
 @dataclass
@@ -163,11 +164,32 @@ class ChipInput:
 
 @dataclass
 class ChipOutput:
-    """What is read: `membrane` of a readout at the last step, or spike `count` over all steps."""
+    """What is read of a population.
+
+    Attributes:
+        mode: spikes ("count"), the membrane after the reset, or the one that met the threshold.
+        over_time: what happens to it over the steps of a sample, as the network's author has it. None: nobody said;
+            spikes are counted, and the membrane of the last step is read, a mean over the steps that it integrated.
+        zero: membrane, in the source network's units, that the chip's 0 stands for.
+    """
 
     name: str
     population: str
     mode: OutputMode
+    over_time: OverTime | None = None
+    zero: float = 0.0
+
+    @property
+    def kept(self) -> Literal["sum", "max", "last"]:
+        """What becomes of the integers of all steps; a mean is a sum until it is brought to the source's units."""
+        if self.over_time is None:
+            return "sum" if self.mode == "count" else "last"
+        return "sum" if self.over_time == "mean" else self.over_time
+
+    @property
+    def reads_each_step(self) -> bool:
+        """True if membranes of all steps are read, not the last alone."""
+        return self.mode != "count" and self.kept != "last"
 
 
 @dataclass

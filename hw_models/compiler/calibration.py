@@ -78,11 +78,11 @@ def calibrate(
                 # the record is after the reset: what fired had crossed the threshold by at most one step's current
                 before = np.abs(membrane) + (np.abs(current) if population.fires else 0)
             else:
-                output = next((o for o, (p, _) in network.outputs.items() if p == name), None)
+                output = next((o.name for o in network.outputs.values() if o.population == name), None)
                 if output is None:  # a bias neuron, which the graph does not know
                     continue
                 current = run.outputs[output]
-                before = np.abs(np.cumsum(current, axis=1))
+                before = np.abs(np.cumsum(current, axis=1) if population.dynamics.beta.any() else current)
             for ranges, observed in ((found.current, np.abs(current)), (found.membrane, before)):
                 channels = np.moveaxis(observed, 2, 0).reshape(observed.shape[2], -1)
                 reach = np.stack([channels.max(axis=1), np.percentile(channels, PERCENTILE, axis=1)])

@@ -9,7 +9,7 @@ import nir
 import numpy as np
 
 from ..arithmetic import arithmetic_of
-from ..chip_network.form import ChipInput, ChipNetwork, ChipOutput
+from ..chip_network.form import ChipInput, ChipNetwork
 from ..chips.description import ChipDescription, chips_with_reset, load_chip
 from ..chips.names import chip_names
 from ..errors import UserError
@@ -115,7 +115,7 @@ def compile_graph(
         {},
         {},
         {},
-        {name: ChipOutput(name, population, how) for name, (population, how) in source.outputs.items()},
+        source.outputs,
         dt=dt,
     )
     for each in made:

@@ -18,7 +18,7 @@ from ..arithmetic import arithmetic_of
 from ..arithmetic.contract import NeuronState
 from ..arithmetic.memory_layout import neuron_zeros
 from ..arithmetic.observation import Observation, PopulationCounts
-from ..chip_network.form import ChipNetwork, Projection
+from ..chip_network.form import SYNAPSE_SHIFT, ChipNetwork, ChipOutput, Projection
 from ..errors import UserError
 from ..samples.recording import EncodedInput, EncodedSamples, Recording
 from .exact_float import exact_float32
@@ -176,6 +176,12 @@ class _Batch:
             name: neuron_zeros((samples,), network.populations[name].shape, session.device).to(torch.int64)
             for name in {*recording.counts, *(o.population for o in network.outputs.values() if o.mode == "count")}
         }
+        # outputs that take the membranes of all steps
+        self.gathered: dict[str, torch.Tensor] = {}
+        self.gathering = {
+            name: [o for o in network.outputs.values() if o.population == name and o.reads_each_step]
+            for name in network.populations
+        }
         self.static = {name: self._static_sum(name) for name in network.populations}
         self.static_drive: dict[str, torch.Tensor | None] = {}
 
@@ -200,9 +206,31 @@ class _Batch:
         for name, counts in recording.counts.items():
             store(counts, self.counts[name])
         for output in session.network.outputs.values():
-            counted = output.mode == "count"
-            values = self.counts[output.population] if counted else self.states[output.population].v
-            store(recording.outputs[output.name], values)
+            store(recording.outputs[output.name], self._read(output, length))
+
+    def _read(self, output: ChipOutput, length: int) -> torch.Tensor:
+        """[N, *shape] after the last step, the last of `length` in its block."""
+        name = output.population
+        fired = self.sent[name][self.session.history[name] + length - 1]
+        if output.mode != "count":
+            return self.gathered[output.name] if output.reads_each_step else self._membrane(output, fired)
+        if output.kept == "last":
+            return fired
+        return self.counts[name].clamp(max=1) if output.kept == "max" else self.counts[name]
+
+    def _membrane(self, output: ChipOutput, fired: torch.Tensor) -> torch.Tensor:
+        """What the output takes of this step, int64 [N, *shape]."""
+        membrane = self.states[output.population].v.to(torch.int64)
+        if output.mode == "membrane_before_reset":
+            threshold = self.session.network.populations[output.population].vth << SYNAPSE_SHIFT
+            membrane = membrane + fired.to(torch.int64) * torch.as_tensor(threshold, device=fired.device)
+        return membrane
+
+    def _gather(self, output: ChipOutput, fired: torch.Tensor) -> None:
+        before, now = self.gathered.get(output.name), self._membrane(output, fired)
+        if before is not None:
+            now = torch.maximum(before, now) if output.kept == "max" else before + now
+        self.gathered[output.name] = now
 
     def _arrives_static(self, projection: Projection) -> bool:
         # one that is delayed brings nothing at first
@@ -252,6 +280,8 @@ class _Batch:
             if state.filters_current:
                 drive = state.filtered_drive(drive)
             state.step(drive, self.sent[name][past + t], overwrite=bool(moving) and not state.filters_current)
+            for output in self.gathering[name]:
+                self._gather(output, self.sent[name][past + t])
             if name in self.recording.membrane:
                 store(self.recording.membrane[name][:, start + t], state.v)
 
