@@ -167,10 +167,10 @@ def test_the_folded_network_is_the_graph(make):
         spikes = reference.spikes[layer].reshape(6, STEPS, -1)
         assert 0.02 < spikes.mean() < 0.95
         np.testing.assert_array_equal(folded[layer], spikes)
-    for name, (population, how) in network.outputs.items():
-        if how == "membrane":
+    for name, output in network.outputs.items():
+        if output.mode == "membrane":
             wanted = reference.outputs[name].reshape(6, STEPS, -1)
-            np.testing.assert_allclose(folded[population], wanted, atol=1e-9)
+            np.testing.assert_allclose(folded[output.population], wanted, atol=1e-9)
 
 
 @pytest.mark.parametrize("make", GRAPHS.values(), ids=GRAPHS)

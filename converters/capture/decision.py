@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.graph.decision_rule import BEFORE_RESET, CURRENT, MEMBRANE, SPIKES, DecisionRule
 
 from .fold import Signatures
 from .layout import Tracked
@@ -23,7 +23,8 @@ class Decision:
     Attributes:
         base: what arrives at the graph's output, as step `step` says it.
         over_time: "sum", "mean", "last", "max", or "steps" where the network returns every step and leaves it open.
-        what: "spikes", "membrane" (of neurons) or "current" (of a layer without neurons behind it).
+        what: "spikes", "membrane" (of neurons), "membrane_before_reset" (where the framework shows that one), or
+            "current" (of a layer without neurons behind it).
     """
 
     base: Value
@@ -31,12 +32,17 @@ class Decision:
     over_time: str
     what: str
 
-    def metadata(self, of: str) -> dict[str, Any]:
-        """As it travels with the graph: entries of plain strings."""
+    @property
+    def reads_membrane(self) -> bool:
+        """True if neurons' membranes are the result, spikes and currents aside."""
+        return self.what in (MEMBRANE, BEFORE_RESET)
+
+    def rule(self, of: str) -> DecisionRule:
+        """As it travels with the graph, in which the layer is called `of`."""
         over_time = self.over_time
         if over_time == "steps":
-            over_time = "sum" if self.what in ("spikes", "current") else "last"
-        return {"decision_of": of, "decision_what": self.what, "decision_over_time": over_time}
+            over_time = "sum" if self.what in (SPIKES, CURRENT) else "last"
+        return DecisionRule(of, self.what, over_time)
 
 
 def decide(results: list[Tracked], steps: int, signatures: Signatures) -> Decision:
@@ -70,12 +76,18 @@ def decide(results: list[Tracked], steps: int, signatures: Signatures) -> Decisi
 
 def _what(base: Value) -> str:
     if isinstance(base, NeuronValue):
-        return base.what
+        if base.what not in (SPIKES, MEMBRANE):
+            raise UserError(
+                f"the result is the state {base.what!r} of this neuron",
+                where=base.population.name,
+                remedy="return its spikes or its membrane",
+            )
+        return BEFORE_RESET if base.what == MEMBRANE and base.population.shows_before_reset else base.what
     if isinstance(base, Operation) and base.kind in ("max_pool", "both"):
-        return "spikes"
+        return SPIKES
     if isinstance(base, Operation) and base.kind == "reshape":
         return _what(base.inputs[0])
-    return "current"
+    return CURRENT
 
 
 def _over_time(value: Value, signatures: Signatures) -> tuple[str, list[Value]]:

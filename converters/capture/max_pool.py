@@ -31,7 +31,8 @@ def max_pool(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) ->
     if known is None:
         raise LayoutError
     t = with_features(known, len(known.dims) - 3, recorder.where)
-    if not _of_spikes(recorder, t, args[0]):
+    followed = recorder.rewrite.get("max-pool") == "as-it-is"
+    if not followed and not _of_spikes(recorder, t, args[0]):
         recorder.untold(result, WHAT, REMEDY)
         return [None]
     kernel, stride, padding, dilation, _ceil = _geometry(args, kwargs)
@@ -115,7 +116,7 @@ def rewritten_pool(recorder: Recorder, func: Any, args: Any) -> Any:
     """(pooled, indices) of a pool over currents under a rewrite rule, None where there is nothing to rewrite."""
     rule = recorder.rewrite.get("max-pool")
     known = recorder.of(args[0])
-    if rule is None or known is None:
+    if rule in (None, "as-it-is") or known is None:
         return None
     if _of_spikes(recorder, known, args[0]):
         return None

@@ -49,6 +49,7 @@ class NeuronCall:
         states_in: states that were passed by hand.
         states_out: states that the caller can see.
         hidden: True if the module keeps its state.
+        shows_before_reset: True if the membrane that the caller sees is the one that met the threshold.
     """
 
     output: Any
@@ -58,6 +59,7 @@ class NeuronCall:
     states_in: dict[str, torch.Tensor] = field(default_factory=dict)
     states_out: dict[str, torch.Tensor] = field(default_factory=dict)
     hidden: bool = True
+    shows_before_reset: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Population:
         spikes: [N, *shape] a step; of neurons that don't fire, what they give out.
         membranes: [N, *shape] a step, None where the module hides it.
         reads_membrane: True if it is lowered to neurons that never fire.
+        shows_before_reset: see `NeuronCall`.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Population:
     spikes: list[torch.Tensor] = field(default_factory=list)
     membranes: list[torch.Tensor | None] = field(default_factory=list)
     reads_membrane: bool = False
+    shows_before_reset: bool = False
 
     @property
     def fires(self) -> bool:

@@ -13,6 +13,7 @@ from torch import nn
 
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph import flatten_graph
+from dalif_deploy.hw_models.graph.decision_rule import DecisionReader
 from dalif_deploy.hw_models.reference import FloatRecording, run_reference
 
 from ..source import Source
@@ -23,12 +24,14 @@ from .frameworks import table
 from .neuron_nodes import DT
 from .population import Population
 from .readout import with_readout
+from .rewrite_cost import rewrite_cost
 from .run_module import Run, run_module
 from .simplify import simplified
-from .values import NeuronValue
+from .values import NeuronValue, Operation
 from .verification import Verification, verify
 
 VERIFIED_SAMPLES = 32
+REWRITES = {"max-pool": ("after-spikes", "average")}
 
 
 def source_of_module(
@@ -38,6 +41,7 @@ def source_of_module(
     steps: int | None = None,
     time_axis: int | None = None,
     rewrite: dict[str, str] | None = None,
+    labels: np.ndarray | None = None,
 ) -> Source:
     """`model`, run over `example` and folded into a NIR graph of one step.
 
@@ -46,11 +50,16 @@ def source_of_module(
     Args:
         example: real samples, [N, *shape]: shown at each step; with time in it, `time_axis` is that axis (0 or 1).
         steps: steps of a sample, where the module does not say.
-        rewrite: {"max-pool": "after-spikes" or "average"}, for max pools over currents.
+        rewrite: {"max-pool": "after-spikes" or "average"}, for max pools over currents; what it costs is measured on
+            all of `example`.
+        labels: of the example, [N], for that.
 
     Raises:
         UserError: something that NIR can't say or the chip can't do, a graph that fires otherwise.
     """
+    for operation, how in (rewrite or {}).items():
+        if how not in REWRITES.get(operation, ()):
+            raise UserError(f"unknown rewrite {operation}={how}", remedy="choose max-pool=after-spikes or =average")
     if time_axis is not None:
         time_axis %= max(example.dim(), 1)
         if time_axis > 1:
@@ -62,6 +71,7 @@ def source_of_module(
         if squeezed is not None:
             example, time_axis = squeezed, 1
     batch_axis = 1 if time_axis == 0 else 0
+    given = example
     example = example.narrow(batch_axis, 0, min(example.shape[batch_axis], VERIFIED_SAMPLES))
     if example.shape[batch_axis] == 1:  # an axis of size 1 can't be told from others
         example = torch.cat([example, example], batch_axis)
@@ -75,9 +85,19 @@ def source_of_module(
     dt = _dt(run.populations)
     graph, decision, builder = _graph(run, dt)
     flat = flatten_graph(graph)
-    reference = run_reference(flat, run.data.double().numpy(), dt=dt, steps=None if run.moving else run.steps)
+    reader = DecisionReader(flat, dt)
+    reference = run_reference(
+        flat,
+        run.data.double().numpy(),
+        dt=dt,
+        steps=None if run.moving else run.steps,
+        record=tuple({"spikes", "membrane", *reader.needs}),
+    )
     verification = verify(run.populations, builder.node_of, flat.nodes, reference, dt=dt, exact=run.exact)
-    _check_result(run, decision, reference, verification)
+    _check_result(run, decision, reader, reference, verification)
+    cost = None
+    if rewrite:
+        cost = rewrite_cost(model, given, labels, rewrite, flat=flat, dt=dt, steps=run.steps, time_axis=time_axis)
     digest = hashlib.sha256()
     for key, value in sorted(model.state_dict().items()):
         if isinstance(value, torch.Tensor):
@@ -87,13 +107,16 @@ def source_of_module(
         path=Path(type(model).__name__),
         graph=graph,
         dt=dt,
+        reset_from="trained",
         dt_from=", ".join(table.framework_of(model)) or "the module",
         steps=run.steps if run.own_loop or run.moving else steps,
         input_step=None,
         checkpoint=False,
         sha256=digest.hexdigest(),
         input_highest=highest if highest > 0 else 1.0,
+        input_lowest=min(0.0, float(example.min())),
         verification=verification,
+        rewrite_cost=cost,
     )
 
 
@@ -115,29 +138,30 @@ def _graph(run: Run, dt: float) -> tuple[nir.NIRGraph, Decision, GraphBuilder]:
     for p, nodes in layers:
         builder.population(p, nodes, last)
     base = decision.base
+    while decision.reads_membrane and isinstance(base, Operation):  # membranes of another shape
+        (base,) = base.inputs
     if isinstance(base, NeuronValue):
-        ends, of = [builder.node_of[id(base.population)]], base.population.name
+        of = builder.node_of[id(base.population)]
+        ends = [of]
     else:
         ends, _ = builder.value(simplified(base, signatures, last), last, None)
         of = ends[0]
     builder.nodes["output"] = nir.Output({"output": np.array(base.shape)})
     builder.connect(ends, "output")
-    metadata: dict[str, Any] = {"dt": dt, **decision.metadata(of)}
+    metadata: dict[str, Any] = {"dt": dt, **decision.rule(of).metadata()}
     if run.own_loop:
         metadata["steps"] = run.steps
     return nir.NIRGraph(builder.nodes, builder.edges, metadata=metadata, type_check=False), decision, builder
 
 
-def _check_result(run: Run, decision: Decision, reference: FloatRecording, verification: Verification) -> None:
+def _check_result(
+    run: Run, decision: Decision, reader: DecisionReader, reference: FloatRecording, verification: Verification
+) -> None:
     """What the module returns follows from the graph by the rule."""
-    if verification.ties or decision.what == "membrane":
-        return  # spikes differ then; membranes were compared
-    (steps,) = reference.outputs.values()
-    steps = steps.reshape(*steps.shape[:2], *decision.base.shape)
+    if verification.ties or decision.over_time == "steps":
+        return  # spikes differ then; each step's were compared
+    (folded,) = reader(reference.outputs, reference.spikes, reference.membrane, reference.current).values()
     how = decision.over_time
-    if how == "steps":
-        return  # each step's spikes were compared
-    folded = {"sum": steps.sum(1), "mean": steps.mean(1), "max": steps.max(1), "last": steps[:, -1]}[how]
     own = run.outputs[0].double().numpy().reshape(folded.shape)
     scale = float((own * folded).sum()) / max(float((folded * folded).sum()), 1e-30)
     if np.abs(own - scale * folded).max(initial=0.0) > 1e-4 * max(float(np.abs(own).max(initial=0.0)), 1e-9):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,7 +115,7 @@ def write_job(job: Job) -> None:
             }
             for p in network.projections.values()
         ],
-        "outputs": [{"name": o.name, "population": o.population, "mode": o.mode} for o in network.outputs.values()],
+        "outputs": [asdict(o) for o in network.outputs.values()],
         **_write_samples(job),
     }
     (job.folder / "job.json").write_text(json.dumps(text), encoding="utf-8")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from dalif_deploy.hw_models.chip_network.read_output import add_step
+
 from .job import PROGRESS, Job
 from .layout import from_lava
 
@@ -24,7 +26,8 @@ class PopulationRecorder:
         self._job, self._name, self._index, self._depth = job, name, names.index(name), depth
         self._steps, self._samples = job.encoded.steps, job.encoded.samples
         self._shape = job.network.populations[name].shape
-        self._outputs = [(i, o.mode) for i, o in enumerate(job.network.outputs.values()) if o.population == name]
+        self._population = job.network.populations[name]
+        self._outputs = [(i, o) for i, o in enumerate(job.network.outputs.values()) if o.population == name]
         self._files: dict[tuple[str, int], np.ndarray] | None = None
 
     def moment(self, time_step: int) -> tuple[int, int] | None:
@@ -45,11 +48,9 @@ class PopulationRecorder:
             for kind, values in (("spikes", fired), ("membrane", voltage)):
                 if (kind, self._index) in self._files:
                     self._files[kind, self._index][sample, step] = values
-            for index, mode in self._outputs:
-                if mode == "count":
-                    self._files["output", index][sample] += fired
-                elif step == self._steps - 1:
-                    self._files["output", index][sample] = voltage
+            for index, output in self._outputs:
+                kept = self._files["output", index][sample]
+                add_step(output, self._population, kept, fired, voltage, step=step, steps=self._steps)
         self._progress[self._index] = time_step
 
     def _open(self) -> None:

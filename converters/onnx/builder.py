@@ -134,6 +134,12 @@ class GraphBuilder:
         axis = self.constant(np.array([1], np.int64))
         return self.op("Concat", *(self.op("Unsqueeze", value, axis) for value in values), axis=1)
 
+    def reduced(self, value: Value, how: str) -> Value:
+        """[N, *shape] of [N, T, *shape]: "sum" or "max" over time."""
+        if how == "sum":
+            return self.op("ReduceSum", value, self.constant(np.array([1], np.int64)), keepdims=0)
+        return self.op("ReduceMax", value, axes=[1], keepdims=0)
+
     def model(self, metadata: dict[str, str]) -> onnx.ModelProto:
         """The finished model, with `metadata` as its metadata_props."""
         from onnx import helper

@@ -9,7 +9,7 @@ import numpy as np
 
 from dalif_deploy.hw_models.arithmetic import require_arithmetic
 from dalif_deploy.hw_models.arithmetic.lava.exactness import population_bounds
-from dalif_deploy.hw_models.chip_network.form import ChipNetwork
+from dalif_deploy.hw_models.chip_network.form import SYNAPSE_SHIFT, ChipNetwork
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.samples.recording import EncodedInput
 
@@ -81,11 +81,19 @@ def chip_model(
         graph.output(f"{name}.spikes", spikes[name], np.uint8, (steps, *item.shape))
         graph.output(f"{name}.membrane", graph.stacked(membrane[name]), np.int32, (steps, *item.shape))
     for name, output in network.outputs.items():
-        value = membrane[output.population][-1]
+        population = network.populations[output.population]
+        each = membrane[output.population]
         if output.mode == "count":
-            each = graph.cast(spikes[output.population], np.int64)
-            value = graph.op("ReduceSum", each, graph.constant(np.array([1], np.int64)), keepdims=0)
-        graph.output(name, value, np.int64, network.populations[output.population].shape)
+            each = sent[output.population]
+        elif output.mode == "membrane_before_reset":
+            threshold = graph.constant(population.vth.astype(np.int64) << SYNAPSE_SHIFT)
+            added = [graph.op("Mul", graph.cast(fired, np.int64), threshold) for fired in sent[output.population]]
+            each = [graph.op("Add", graph.cast(v, np.int64), a) for v, a in zip(each, added, strict=True)]
+        value = each[-1]
+        if output.kept != "last":
+            stacked = spikes[output.population] if output.mode == "count" else graph.stacked(each)
+            value = graph.reduced(graph.cast(stacked, np.int64), output.kept)
+        graph.output(name, value, np.int64, population.shape)
     return graph.model({"form": "chip", **(metadata or {}), **chip_metadata(network)})
 
 

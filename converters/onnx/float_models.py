@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.graph.decision_rule import BEFORE_RESET, DecisionRule, decision_rule
 from dalif_deploy.hw_models.graph.flat_graph import FlatGraph
+from dalif_deploy.hw_models.neurons import neuron_dynamics
 
 from .builder import TIME, GraphBuilder, Value
 from .float_step import FloatStep
@@ -41,8 +44,11 @@ def sequence_model(flat: FlatGraph, dt: float, steps: int, metadata: dict[str, s
     """T steps from rest.
 
     Inputs: each Input node by its name, float32 [N, T, *shape], or [N, 1, *shape] for data that is the same at each
-    step. Outputs: the mean over time of what arrives at each Output node, [N, *shape]; `LAYER.spikes` (uint8) and
-    `LAYER.membrane` (after the reset), [N, T, *shape].
+    step. Outputs: [N, *shape] of each Output node, by the graph's decision rule, or the mean over time of what arrives
+    there; `LAYER.spikes` (uint8) and `LAYER.membrane` (after the reset), [N, T, *shape].
+
+    Raises:
+        UserError: the membrane before a reset to zero decides.
     """
     graph = GraphBuilder("sequence")
     step = FloatStep(flat, dt, graph)
@@ -60,9 +66,41 @@ def sequence_model(flat: FlatGraph, dt: float, steps: int, metadata: dict[str, s
         for name, each in membrane.items():
             each.append(state[f"{name}.membrane"])
     graph.scope = "outputs"
+    rule = decision_rule(flat)
     for name, each in arriving.items():
-        graph.output(name, graph.op("Mean", *each), np.float32, flat.shapes[name])
+        read, shape = each, flat.shapes[name]
+        if rule is not None and rule.reads_membrane:
+            read, shape = _decisive_membranes(graph, flat, rule, dt, membrane, spikes), flat.shapes[rule.of]
+        how = "mean" if rule is None else rule.over_time
+        value = read[-1] if how == "last" else graph.op({"sum": "Sum", "max": "Max", "mean": "Mean"}[how], *read)
+        graph.output(name, value, np.float32, shape)
     for kind, kept, dtype in (("spikes", spikes, np.uint8), ("membrane", membrane, np.float32)):
         for name, each in kept.items():
             graph.output(f"{name}.{kind}", graph.stacked(each), dtype, (steps, *flat.shapes[name]))
     return graph.model({"form": "sequence", **metadata})
+
+
+def _decisive_membranes(
+    graph: GraphBuilder,
+    flat: FlatGraph,
+    rule: DecisionRule,
+    dt: float,
+    membrane: dict[str, list[Value]],
+    spikes: dict[str, list[Value]],
+) -> list[Value]:
+    """A value a step."""
+    after = membrane[rule.of]
+    if rule.what != BEFORE_RESET:
+        return after
+    dynamics = neuron_dynamics(rule.of, flat.nodes[rule.of], dt)
+    if dynamics.reset != "subtract":
+        raise UserError(
+            "the membrane before a reset to zero decides; the ONNX model knows it after the reset",
+            where=rule.of,
+            remedy="return the layer's spikes, or use --target nir",
+        )
+    threshold = graph.constant(np.asarray(dynamics.threshold, np.float32))
+    return [
+        graph.op("Add", v, graph.op("Mul", graph.cast(fired, np.float32), threshold))
+        for v, fired in zip(after, spikes[rule.of], strict=True)
+    ]

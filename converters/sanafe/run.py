@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from dalif_deploy.hw_models.chip_network.form import ChipNetwork, Population
+from dalif_deploy.hw_models.chip_network.read_output import add_step
 from dalif_deploy.hw_models.mapping import Mapping
 from dalif_deploy.hw_models.samples.recording import EncodedInput, Recording
 
@@ -91,11 +92,11 @@ def run_sanafe(
         for name in getattr(samples[0], kind):
             kept[name] = np.stack([getattr(sample, kind)[name] for sample in samples])
     for name, output in network.outputs.items():
-        recording.outputs[name] = (
-            recording.membrane[output.population][:, -1].astype(np.int64)
-            if output.mode == "membrane"
-            else recording.spikes[output.population].sum(axis=1, dtype=np.int64)
-        )
+        population = network.populations[output.population]
+        recording.outputs[name] = kept = np.zeros((len(samples), *population.shape), np.int64)
+        for step in range(encoded.steps):
+            spikes, membrane = (kind[population.name][:, step] for kind in (recording.spikes, recording.membrane))
+            add_step(output, population, kept, spikes, membrane, step=step, steps=encoded.steps)
     counts = SanafeCounts(mapping)
     counts.energy = {part: np.array([sample.energy[part] for sample in samples]) for part in PARTS}
     counts.seconds = np.array([sample.seconds for sample in samples])

@@ -24,13 +24,21 @@ class LiveModuleSource(SourceReader):
 
     def read(self, given: Any, asked: ReadRequest) -> Source:
         """See SourceReader."""
+        import numpy as np
         import torch
 
         from ..capture.source import source_of_module
 
+        if asked.reset is not None:
+            raise UserError("a reset is given for a module, which says it itself", remedy="leave it away")
         if asked.example is None:
             raise UserError("a module needs an example of its input", remedy="give example_input, [N, *shape]")
         example = torch.as_tensor(asked.example, dtype=torch.float32)
         return source_of_module(
-            given, example, steps=asked.steps, time_axis=asked.time_axis, rewrite=dict(asked.rewrite)
+            given,
+            example,
+            steps=asked.steps,
+            time_axis=asked.time_axis,
+            rewrite=dict(asked.rewrite),
+            labels=None if asked.labels is None else np.asarray(asked.labels),
         )

@@ -38,6 +38,9 @@ class NetxTarget(Target):
         write_net(folder / NET_FILE, network)
         layers = chain_of(network)
         (chip_input,) = network.inputs.values()
+        (output,) = network.outputs.values()
+        # what the caller has to make of the last layer: the format can't say it
+        decision = {} if output.over_time is None else {"read": output.mode, "over_time": output.over_time}
         delayed = any(layer.delays is not None for layer in layers)
         return {
             # how netx must be called: the interval leaves room for the pipeline, so that each layer is reset just
@@ -48,5 +51,6 @@ class NetxTarget(Target):
                 "reset_interval": network.steps + len(layers) + 1,
                 "reset_offset": 1,
                 "samples_a_run": 1 if delayed else None,
+                **decision,
             }
         }

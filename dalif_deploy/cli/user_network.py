@@ -11,6 +11,7 @@ from dalif_deploy.converters.source import Source
 from dalif_deploy.hw_models.errors import UserError
 
 EXAMPLE_SAMPLES = 32
+REWRITE_SAMPLES = 256  # that the cost of a rewrite is measured on
 
 
 def user_network(
@@ -44,13 +45,16 @@ def user_network(
     print(f"running your own code: {model}", file=sys.stderr)
     module = load_user_module(model, weights)
     data = load_data(example, data_root, steps=steps)
-    inputs = take_samples(data.inputs, slice(EXAMPLE_SAMPLES))
+    rules = rewrite_rules(rewrite)
+    taken = slice(REWRITE_SAMPLES if rules else EXAMPLE_SAMPLES)
+    inputs = take_samples(data.inputs, taken)
     if isinstance(inputs, dict):
         raise UserError("has several inputs", where=example, remedy="give one array, `input`")
     samples = torch.as_tensor(np.asarray(inputs), dtype=torch.float32)
     if time_axis is None and samples.dim() == 5:  # event frames [N, T, 2, H, W]
         time_axis = 1
-    asked = ReadRequest(steps=steps, example=samples, time_axis=time_axis, rewrite=rewrite_rules(rewrite))
+    labels = None if data.labels is None else data.labels[taken]
+    asked = ReadRequest(steps=steps, example=samples, time_axis=time_axis, rewrite=rules, labels=labels)
     return load_source(module, asked)
 
 

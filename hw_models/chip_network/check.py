@@ -32,6 +32,8 @@ def check_chip_network(network: ChipNetwork, where: str) -> None:
     for item in network.inputs.values():
         levels = -STATE_LIMIT <= item.min_level <= item.max_level <= STATE_LIMIT
         check(levels and 0 < item.step < math.inf, f"levels of input {item.name}")
+        ends = (-math.inf if item.lowest is None else item.lowest, math.inf if item.highest is None else item.highest)
+        check(ends[0] <= ends[1], f"range of input {item.name}")
     for population in network.populations.values():
         _check_population(population, check)
     shared = network.inputs.keys() & network.populations.keys()
@@ -58,6 +60,12 @@ def check_chip_network(network: ChipNetwork, where: str) -> None:
     for output in network.outputs.values():
         what = f"output {output.name} reads {output.population}, which does not exist"
         check(output.population in network.populations, what)
+        read = network.populations[output.population]
+        readable = output.mode != "membrane_before_reset" or (read.fires and read.reset == "subtract")
+        check(
+            readable, f"output {output.name} reads {read.name} before its reset, which only a subtraction leaves known"
+        )
+        check(math.isfinite(output.zero), f"output {output.name} holds NaN or infinity")
     try:
         network.depths()
     except ValueError as error:

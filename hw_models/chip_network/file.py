@@ -59,7 +59,7 @@ def write_chip_network(path: str | Path, network: ChipNetwork) -> None:
         _connect(network, host, nodes, edges)
     for output in network.outputs.values():
         nodes[output.name] = nir.Output({"output": np.array(network.populations[output.population].shape)})
-        nodes[output.name].metadata = {"chip": _json(output)}
+        nodes[output.name].metadata = {"chip": _json(_output_record(output))}
         edges.append((output.population, output.name))
     header = {
         "format": FORMAT,
@@ -104,6 +104,11 @@ def read_chip_network(path: str | Path) -> ChipNetwork:
                 _reorder(getattr(network, kind), header["order"][kind])
         check_chip_network(network, str(path))
     return network
+
+
+def _output_record(output: ChipOutput) -> dict[str, Any]:
+    """Without what nobody said, as in files from before there were decision rules."""
+    return {key: value for key, value in asdict(output).items() if value not in (None, 0.0)}
 
 
 class _NeuronRecord(BaseModel):

@@ -43,7 +43,8 @@ REGISTER_RANGES = {
 
 Reset = Literal["zero", "subtract"]
 InputMode = Literal["spikes", "graded", "bias"]
-OutputMode = Literal["membrane", "count"]
+OutputMode = Literal["membrane", "membrane_before_reset", "count"]
+OverTime = Literal["sum", "mean", "max", "last"]
 
 
 @dataclass
@@ -148,6 +149,7 @@ class ChipInput:
         mode: "spikes" (0/1 events), "graded" (integer messages: round(value / step), held within
             min_level..max_level) or "bias" (static values, for host projections).
         step: value of one level (graded); 1.0 otherwise.
+        lowest, highest: real values that the network was compiled for; None for spikes, and where nobody said.
     """
 
     name: str
@@ -156,15 +158,38 @@ class ChipInput:
     step: float = 1.0
     min_level: int = 0
     max_level: int = 1
+    lowest: float | None = None
+    highest: float | None = None
 
 
 @dataclass
 class ChipOutput:
-    """What is read: `membrane` of a readout at the last step, or spike `count` over all steps."""
+    """What is read of a population.
+
+    Attributes:
+        mode: spikes ("count"), the membrane after the reset, or the one that met the threshold.
+        over_time: what happens to it over the steps of a sample, as the network's author has it. None: nobody said;
+            spikes are counted, and the membrane of the last step is read, a mean over the steps that it integrated.
+        zero: membrane, in the source network's units, that the chip's 0 stands for.
+    """
 
     name: str
     population: str
     mode: OutputMode
+    over_time: OverTime | None = None
+    zero: float = 0.0
+
+    @property
+    def kept(self) -> Literal["sum", "max", "last"]:
+        """What becomes of the integers of all steps; a mean is a sum until it is brought to the source's units."""
+        if self.over_time is None:
+            return "sum" if self.mode == "count" else "last"
+        return "sum" if self.over_time == "mean" else self.over_time
+
+    @property
+    def reads_each_step(self) -> bool:
+        """True if membranes of all steps are read, not the last alone."""
+        return self.mode != "count" and self.kept != "last"
 
 
 @dataclass

@@ -11,6 +11,7 @@ from ..graph.flat_graph import FlatGraph
 from ..reference.interpreter import run_reference
 from ..samples.encode import message_levels
 from ..samples.input_data import InputData, by_input, sample_count, take_samples
+from ..samples.value_range import require_in_range
 from .populations import FloatNetwork
 
 PERCENTILE = 99.9  # of |weights|, |currents| and |membranes| that rule "percentile" covers
@@ -65,6 +66,7 @@ def calibrate(
         run = run_reference(flat, part, dt=dt, steps=steps, record=("spikes", "membrane", "current"))
         sources = dict(run.spikes)
         for name, (array, moving) in by_input(part, {n: flat.shapes[n] for n in flat.inputs}).items():
+            require_in_range(inputs[name], array)
             if inputs[name].mode != "bias":
                 sources[name] = message_levels(inputs[name], array if moving else array[:, None])
         for name, array in sources.items():
@@ -76,11 +78,11 @@ def calibrate(
                 # the record is after the reset: what fired had crossed the threshold by at most one step's current
                 before = np.abs(membrane) + (np.abs(current) if population.fires else 0)
             else:
-                output = next((o for o, (p, _) in network.outputs.items() if p == name), None)
+                output = next((o.name for o in network.outputs.values() if o.population == name), None)
                 if output is None:  # a bias neuron, which the graph does not know
                     continue
                 current = run.outputs[output]
-                before = np.abs(np.cumsum(current, axis=1))
+                before = np.abs(np.cumsum(current, axis=1) if population.dynamics.beta.any() else current)
             for ranges, observed in ((found.current, np.abs(current)), (found.membrane, before)):
                 channels = np.moveaxis(observed, 2, 0).reshape(observed.shape[2], -1)
                 reach = np.stack([channels.max(axis=1), np.percentile(channels, PERCENTILE, axis=1)])

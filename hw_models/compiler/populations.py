@@ -9,8 +9,9 @@ from typing import Any
 import nir
 import numpy as np
 
-from ..chip_network.form import OutputMode
+from ..chip_network.form import ChipOutput, OutputMode, OverTime
 from ..errors import UserError
+from ..graph.decision_rule import BEFORE_RESET, DecisionRule, decision_rule
 from ..graph.flat_graph import FlatGraph
 from ..neurons import NEURONS, NeuronDynamics, neuron_dynamics
 from ..neurons.recurrence import compact
@@ -61,22 +62,26 @@ class FloatPopulation:
 
 @dataclass
 class FloatNetwork:
-    """Populations and outputs of a graph; `outputs` maps an Output node to (population, "membrane" or "count")."""
+    """Populations and outputs of a graph."""
 
     inputs: dict[str, tuple[int, ...]]
     populations: dict[str, FloatPopulation]
-    outputs: dict[str, tuple[str, OutputMode]]
+    outputs: dict[str, ChipOutput]
 
 
 _INTEGRATOR = NeuronDynamics(np.array(1.0), np.array(1.0), np.array(0.0))
+_NO_MEMORY = NeuronDynamics(np.array(0.0), np.array(1.0), np.array(0.0))
 _ALWAYS_FIRES = NeuronDynamics(np.array(1.0), np.array(1.0), np.array(0.0), threshold=np.array(0.0))
 
 
 def find_populations(flat: FlatGraph, dt: float) -> FloatNetwork:
-    """Every neuron node becomes a population; a linear chain that ends in an Output gets an integrating readout.
+    """Every neuron node becomes a population; a linear chain that ends in an Output gets a readout.
+
+    The readout integrates, or forgets each step where the graph's decision rule takes the maximum or the last step.
 
     Raises:
-        UserError: a neuron without threshold feeds another layer (its analog value can't travel as spikes).
+        UserError: a neuron without threshold feeds another layer (its analog value can't travel as spikes), a
+            decision rule that no chip can read.
     """
     network = FloatNetwork({n: flat.shapes[n] for n in flat.inputs}, {}, {})
     for name in flat.order():
@@ -91,8 +96,9 @@ def find_populations(flat: FlatGraph, dt: float) -> FloatNetwork:
             )
             _drive(network, population, flat, name, dt)
             network.populations[name] = population
+    rule = decision_rule(flat)
     for name in flat.outputs:
-        network.outputs[name] = _output(network, flat, name, dt)
+        network.outputs[name] = _output(network, flat, name, dt, rule)
     analog = [d.source for p in network.populations.values() for d in p.drives if d.source in network.populations]
     for source in analog:
         if not network.populations[source].fires:
@@ -104,18 +110,43 @@ def find_populations(flat: FlatGraph, dt: float) -> FloatNetwork:
     return network
 
 
-def _output(network: FloatNetwork, flat: FlatGraph, name: str, dt: float) -> tuple[str, OutputMode]:
+def _output(network: FloatNetwork, flat: FlatGraph, name: str, dt: float, rule: DecisionRule | None) -> ChipOutput:
+    over_time = None if rule is None else rule.over_time
+    if rule is not None and rule.reads_membrane:
+        return _membrane_output(name, network.populations[rule.of], rule)
     before = flat.predecessors(name)
     while len(before) == 1 and isinstance(flat.nodes[before[0]], nir.Output):  # of a nested graph: passes on
         before = flat.predecessors(before[0])
     if len(before) == 1 and before[0] in network.populations:
         population = network.populations[before[0]]
-        return population.name, "count" if population.fires else "membrane"
+        return ChipOutput(name, population.name, "count" if population.fires else "membrane", over_time)
     last = before[0] if len(before) == 1 and not isinstance(flat.nodes[before[0]], nir.Input | nir.Output) else name
-    readout = FloatPopulation(last, flat.shapes[name], _INTEGRATOR, fires=False)
+    # the last membrane of an integrator is the sum of what arrived
+    each_step = over_time in ("max", "last")
+    readout = FloatPopulation(last, flat.shapes[name], _NO_MEMORY if each_step else _INTEGRATOR, fires=False)
     _drive(network, readout, flat, name, dt)
     network.populations[readout.name] = readout
-    return readout.name, "membrane"
+    over: dict[str | None, OverTime | None] = {"sum": "last", "max": "max", "last": "last"}
+    return ChipOutput(name, readout.name, "membrane", over.get(over_time))
+
+
+def _membrane_output(name: str, population: FloatPopulation, rule: DecisionRule) -> ChipOutput:
+    d = population.dynamics
+    zero = np.unique(d.reset_value)
+    if len(zero) > 1:
+        raise UserError(
+            "its membranes decide, and each neuron resets to a value of its own",
+            where=population.name,
+            remedy="train with one reset value a layer",
+        )
+    if rule.what == BEFORE_RESET and d.reset != "subtract":
+        raise UserError(
+            "the membrane before a reset to zero decides; the chip knows it after the reset",
+            where=population.name,
+            remedy="return the layer's spikes, or train with reset_mechanism='subtract' or 'none'; or use --target nir",
+        )
+    mode: OutputMode = "membrane_before_reset" if rule.what == BEFORE_RESET and population.fires else "membrane"
+    return ChipOutput(name, population.name, mode, rule.over_time, float(zero[0]))
 
 
 def _drive(network: FloatNetwork, population: FloatPopulation, flat: FlatGraph, node: str, dt: float) -> None:

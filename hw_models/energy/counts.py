@@ -66,6 +66,7 @@ class ActivityCounts:
             projection: each needs at least one delivery to a core.
         host_macs: host projection -> multiply-accumulates a sample.
         traffic: messages and hops on the mapped network, if a mapping was given.
+        membrane_reads: membranes that are read out a sample, beside those of the last step.
     """
 
     steps: int
@@ -75,6 +76,7 @@ class ActivityCounts:
     sent: dict[str, np.ndarray]
     host_macs: dict[str, int]
     traffic: TrafficCounts | None = None
+    membrane_reads: int = 0
 
     def synaptic_operations(self, *, graded: bool | None = None) -> np.ndarray:
         """Synaptic operations of all projections, int64 [samples]; only graded or only binary ones if asked."""
@@ -195,7 +197,7 @@ class ActivityCounter:
         def joined(pick: Callable[[ActivityCounts, str], np.ndarray], name: str) -> np.ndarray:
             return np.concatenate([pick(b, name) for b in batches])
 
-        first = batches[0]
+        first, network = batches[0], self.network
         return ActivityCounts(
             steps=self.steps,
             samples=sum(b.samples for b in batches),
@@ -221,6 +223,11 @@ class ActivityCounter:
             sent={name: joined(lambda b, n: b.sent[n], name) for name in first.sent},
             host_macs=first.host_macs,
             traffic=self._traffic.result() if self._traffic else None,
+            membrane_reads=sum(
+                network.populations[o.population].size * (self.steps - 1)
+                for o in network.outputs.values()
+                if o.reads_each_step
+            ),
         )
 
     def _events_a_neuron(self, nonzero: np.ndarray) -> np.ndarray:

@@ -69,7 +69,7 @@ class Recording:
     Attributes:
         spikes: population -> uint8 [N, T, *shape].
         membrane: population -> int32 [N, T, *shape], after the reset of that step.
-        outputs: output name -> int64 [N, *shape]: membrane at the last step, or spike count.
+        outputs: output name -> int64 [N, *shape]: spikes or membranes over the sample, see `ChipOutput.kept`.
         counts: population -> int64 [N, *shape]: spikes over the sample (batched simulator only).
     """
 

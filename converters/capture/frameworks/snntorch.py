@@ -90,7 +90,8 @@ def _call(module: Any, states: tuple[str, ...], mode: str) -> Callable[..., Neur
         passed = {state: value for state, value in given.items() if value is not None}
         spikes = output[0] if isinstance(output, tuple) else output
         membrane = module.mem
-        if mode != "none" and getattr(module, "reset_delay", True):
+        late = mode != "none" and bool(getattr(module, "reset_delay", True))
+        if late:
             # as NIR counts it, after the reset
             fired = membrane > module.threshold
             kept = membrane - module.threshold if mode == "subtract" else torch.zeros_like(membrane)
@@ -100,7 +101,7 @@ def _call(module: Any, states: tuple[str, ...], mode: str) -> Callable[..., Neur
             out |= dict(zip(states, output[1:] if len(output) > len(states) else output, strict=False))
         out.pop("spk", None)
         passed.pop("spk", None)
-        return NeuronCall(output, x, spikes, membrane, passed, {_name(k): v for k, v in out.items()}, not passed)
+        return NeuronCall(output, x, spikes, membrane, passed, {_name(k): v for k, v in out.items()}, not passed, late)
 
     def named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> NeuronCall:
         done = call(args, kwargs)

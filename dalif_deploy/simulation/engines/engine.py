@@ -28,7 +28,8 @@ class EngineRun:
     Attributes:
         spikes: layer -> uint8 [N, T, *shape].
         membrane: layer -> [N, T, *shape] after the reset; integers for integer engines.
-        outputs: output -> [N, *shape]: mean readout membrane a step, or spike counts.
+        outputs: output -> [N, *shape], in the source network's units: by the network's decision rule, or, without one,
+            the mean readout membrane a step, or spike counts.
     """
 
     outputs: dict[str, np.ndarray]
@@ -135,7 +136,12 @@ def from_integers(network: ChipNetwork, steps: int, recording: Recording) -> Eng
     outputs = {}
     for name, values in recording.outputs.items():
         output = network.outputs[name]
-        if output.mode == "membrane":
-            values = values / (network.populations[output.population].scale * steps)
+        scale = network.populations[output.population].scale
+        if output.mode != "count" and output.over_time is None:
+            values = values / (scale * steps)
+        elif output.mode != "count":
+            values = values / scale + output.zero * (steps if output.kept == "sum" else 1)
+        if output.over_time == "mean":
+            values = values / steps
         outputs[name] = np.asarray(values, dtype=np.float64)
     return EngineRun(outputs, recording.spikes, recording.membrane)

@@ -12,7 +12,11 @@ class NirEngine(Engine):
 
     def prepare(self) -> None:
         """See Engine."""
-        self.graph, self.dt = self.artefact.reference, self.artefact.dt
+        from dalif_deploy.hw_models.graph.decision_rule import DecisionReader
+        from dalif_deploy.hw_models.graph.flat_graph import flatten_graph
+
+        self.graph, self.dt = flatten_graph(self.artefact.reference), self.artefact.dt
+        self.decision = DecisionReader(self.graph, self.dt)
         self.steps = self.steps or self.artefact.steps
 
     def chunk_size(self, samples: int) -> int:
@@ -24,5 +28,7 @@ class NirEngine(Engine):
         from dalif_deploy.hw_models.reference import run_reference
         from dalif_deploy.hw_models.samples.input_data import take_samples
 
-        run = run_reference(self.graph, take_samples(self.data, samples), dt=self.dt, steps=self.steps, record=record)
-        return EngineRun({name: each.mean(axis=1) for name, each in run.outputs.items()}, run.spikes, run.membrane)
+        kept = tuple({*record, *self.decision.needs})
+        run = run_reference(self.graph, take_samples(self.data, samples), dt=self.dt, steps=self.steps, record=kept)
+        spikes, membrane = (getattr(run, kind) if kind in record else {} for kind in ("spikes", "membrane"))
+        return EngineRun(self.decision(run.outputs, run.spikes, run.membrane, run.current), spikes, membrane)

@@ -20,8 +20,14 @@ class NorseEngine(Engine):
     def prepare(self) -> None:
         """See Engine."""
         from dalif_deploy.converters.norse.norse_network import NorseNetwork
+        from dalif_deploy.hw_models.graph.decision_rule import DecisionReader
 
         self.network = NorseNetwork(self.artefact.reference, self.artefact.dt)
+        self.decision = DecisionReader(self.network.flat, self.artefact.dt)
+        if "current" in self.decision.needs:
+            raise UserError(
+                "the membrane before a reset to zero decides; Norse shows it after the reset", remedy="use --engine nir"
+            )
         self.steps = self.steps or self.artefact.steps
 
     def chunk_size(self, samples: int) -> int:
@@ -47,13 +53,12 @@ class NorseEngine(Engine):
         with torch.no_grad():
             outputs, spikes, membrane = self.network.run(x)
 
-        def sample_first(kept: dict[str, torch.Tensor], kind: str, dtype: type) -> dict[str, np.ndarray]:
-            if kind not in record:
-                return {}
+        def sample_first(kept: dict[str, torch.Tensor], dtype: type) -> dict[str, np.ndarray]:
             return {name: each.transpose(0, 1).numpy().astype(dtype) for name, each in kept.items()}
 
-        return EngineRun(
-            {name: each.mean(dim=0).numpy() for name, each in outputs.items()},
-            sample_first(spikes, "spikes", np.uint8),
-            sample_first(membrane, "membrane", np.float64),
-        )
+        asked = {
+            kind: sample_first(kept, dtype) if kind in (*record, *self.decision.needs) else {}
+            for kind, kept, dtype in (("spikes", spikes, np.uint8), ("membrane", membrane, np.float64))
+        }
+        decided = self.decision(sample_first(outputs, np.float64), **asked)
+        return EngineRun(decided, **{kind: each for kind, each in asked.items() if kind in record})
