@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import dalif_deploy as dd
-from dalif_deploy.data.event_recording import _compare_sensors
+from dalif_deploy.data.event_recording import compare_sensors
 from dalif_deploy.hw_models.errors import FitWarning, UserError
 from dalif_deploy.networks import NetworkSpec, build_network
 from dalif_deploy.networks.checkpoint import save_checkpoint
@@ -54,10 +54,10 @@ def test_more_steps_than_exported_is_an_error_with_its_remedy(exported, model, r
     with pytest.raises(UserError, match=r"5 steps a sample"):
         dd.check(exported["graded"], moving)
     # fewer are covered, as is the float graph, of which nothing was proved
-    assert dd.simulate(exported["bias"], IMAGES, steps=2)["samples"] == 6
-    assert dd.simulate(exported["bias"], IMAGES, steps=60, engine="nir")["samples"] == 6
+    assert dd.simulate(exported["bias"], IMAGES, steps=2).samples == 6
+    assert dd.simulate(exported["bias"], IMAGES, steps=60, engine="nir").samples == 6
     again = dd.export(model, out=model.parent / "longer", chip="loihi1", steps=60)
-    assert dd.simulate(again, IMAGES, steps=60)["samples"] == 6
+    assert dd.simulate(again, IMAGES, steps=60).samples == 6
 
 
 def test_the_promises_are_stored(exported):
@@ -132,12 +132,12 @@ def test_labels_beyond_the_classes(exported, shift, seen):
 
 def test_a_recording_of_another_sensor(tmp_path):
     with pytest.raises(UserError, match=r"sensor of 16 x 16, but the network takes 34 x 34"):
-        _compare_sensors(tmp_path, (16, 16), (34, 34), (16, 16))
+        compare_sensors(tmp_path, (16, 16), (34, 34), (16, 16))
     with pytest.warns(FitWarning, match=r"640 x 480, .* 32 x 32: its middle 480 x 480 is looked at, 15 p"):
-        _compare_sensors(tmp_path, (640, 480), (32, 32), (480, 480))
+        compare_sensors(tmp_path, (640, 480), (32, 32), (480, 480))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        _compare_sensors(tmp_path, (34, 34), (34, 34), (34, 34))
+        compare_sensors(tmp_path, (34, 34), (34, 34), (34, 34))
 
 
 @pytest.mark.parametrize("text", ["1", "1,0", "a,b", "0,inf", "nan,1"])

@@ -73,7 +73,7 @@ def load_recording(path: str | Path, *, size: tuple[int, int], steps: int, windo
         raise UserError(what, where=str(path), remedy="give a longer --window-ms, or a part of the recording")
     scale = min(sensor[0] / size[0], sensor[1] / size[1])
     part = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-    _compare_sensors(path, sensor, size, part)
+    compare_sensors(path, sensor, size, part)
     for field, whole, kept in zip("xy", sensor, part, strict=True):
         events[field] -= (whole - kept) // 2
     bounds = np.searchsorted(events["t"], start + window * np.arange(windows + 1))
@@ -85,7 +85,17 @@ def load_recording(path: str | Path, *, size: tuple[int, int], steps: int, windo
     return LabelledData(frames.astype(np.float32), None, 1.0, path.stem, float(max(1, frames.max())))
 
 
-def _compare_sensors(path: Path, sensor: tuple[int, int], size: tuple[int, int], part: tuple[int, ...]) -> None:
+def compare_sensors(path: Path, sensor: tuple[int, int], size: tuple[int, int], part: tuple[int, ...]) -> None:
+    """Warns where a recording's sensor has another size than the network takes.
+
+    Args:
+        path: of the recording.
+        sensor, size: pixels, (width, height), of the camera and of what the network takes.
+        part: the middle of the sensor that is looked at, alike.
+
+    Raises:
+        UserError: the sensor is smaller.
+    """
     seen, wanted = f"a sensor of {sensor[0]} x {sensor[1]}", f"the network takes {size[0]} x {size[1]}"
     if sensor[0] < size[0] or sensor[1] < size[1]:
         raise UserError(
