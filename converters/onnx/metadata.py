@@ -55,10 +55,8 @@ def chip_metadata(network: ChipNetwork) -> dict[str, str]:
     for name, population in network.populations.items():
         found[f"{name}.scale"] = _text(population.scale)
     for name, output in network.outputs.items():
-        how = {"population": output.population, "mode": output.mode}
-        if output.over_time is not None:
-            how["over_time"] = output.over_time
-        found[f"output.{name}"] = json.dumps(how)
+        over_time = {} if output.over_time is None else {"over_time": output.over_time}
+        found[f"output.{name}"] = json.dumps({"population": output.population, "mode": output.mode, **over_time})
     return found
 
 

@@ -16,6 +16,8 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
     console = Console(file=stream, highlight=False, width=None if stream.isatty() else 140)
     console.print(f"{export['source']['file']} -> {artefact.folder} (target {export['target']})", soft_wrap=True)
     console.print(f"dt {export['dt']:g} s, {export['dt_from']}; {export['steps'] or '?'} steps a sample")
+    for note in export.get("verification", {}).get("notes", []):
+        console.print(f"not verified: {note}", soft_wrap=True)
     if "rewrite" in export:
         console.print(_rewrite(export["rewrite"]), soft_wrap=True)
     if "layers" not in export:

@@ -44,7 +44,7 @@ REGISTER_RANGES = {
 Reset = Literal["zero", "subtract"]
 InputMode = Literal["spikes", "graded", "bias"]
 OutputMode = Literal["membrane", "membrane_before_reset", "count"]
-OverTime = Literal["sum", "mean", "max", "last"]
+Reduction = Literal["sum", "mean", "max", "last"]
 
 
 @dataclass
@@ -173,7 +173,7 @@ class ChipOutput:
     name: str
     population: str
     mode: OutputMode
-    over_time: OverTime | None = None
+    over_time: Reduction | None = None
     zero: float = 0.0
 
     @property

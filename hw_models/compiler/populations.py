@@ -9,7 +9,7 @@ from typing import Any
 import nir
 import numpy as np
 
-from ..chip_network.form import ChipOutput
+from ..chip_network.form import ChipOutput, OutputMode, Reduction
 from ..errors import UserError
 from ..graph.decision_rule import BEFORE_RESET, DecisionRule, decision_rule
 from ..graph.flat_graph import FlatGraph
@@ -123,10 +123,11 @@ def _output(network: FloatNetwork, flat: FlatGraph, name: str, dt: float, rule: 
     last = before[0] if len(before) == 1 and not isinstance(flat.nodes[before[0]], nir.Input | nir.Output) else name
     # the last membrane of an integrator is the sum of what arrived
     each_step = over_time in ("max", "last")
+    read: Reduction = "max" if over_time == "max" else "last"
     readout = FloatPopulation(last, flat.shapes[name], _NO_MEMORY if each_step else _INTEGRATOR, fires=False)
     _drive(network, readout, flat, name, dt)
     network.populations[readout.name] = readout
-    return ChipOutput(name, readout.name, "membrane", {"sum": "last", "mean": None}.get(over_time or "mean", over_time))
+    return ChipOutput(name, readout.name, "membrane", None if over_time in (None, "mean") else read)
 
 
 def _membrane_output(name: str, population: FloatPopulation, rule: DecisionRule) -> ChipOutput:
@@ -144,7 +145,7 @@ def _membrane_output(name: str, population: FloatPopulation, rule: DecisionRule)
             where=population.name,
             remedy="return the layer's spikes, or train with reset_mechanism='subtract' or 'none'; or use --target nir",
         )
-    mode = "membrane_before_reset" if rule.what == BEFORE_RESET and population.fires else "membrane"
+    mode: OutputMode = "membrane_before_reset" if rule.what == BEFORE_RESET and population.fires else "membrane"
     return ChipOutput(name, population.name, mode, rule.over_time, float(zero[0]))
 
 

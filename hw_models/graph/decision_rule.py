@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from ..chip_network.form import Reduction
 from ..errors import UserError
 from ..neurons import neuron_dynamics
 from .flat_graph import FlatGraph
@@ -33,7 +34,7 @@ class DecisionRule:
 
     of: str
     what: str
-    over_time: str
+    over_time: Reduction
 
     @property
     def reads_membrane(self) -> bool:
@@ -48,7 +49,9 @@ class DecisionRule:
         """[N, *shape] of what is read at each step, [N, T, *shape]."""
         if self.over_time == "last":
             return np.array(steps[:, -1])
-        return np.asarray({"sum": np.sum, "mean": np.mean, "max": np.max}[self.over_time](steps, axis=1))
+        if self.over_time == "max":
+            return np.asarray(steps.max(axis=1))
+        return np.asarray(steps.sum(axis=1) if self.over_time == "sum" else steps.mean(axis=1))
 
 
 def decision_rule(flat: FlatGraph) -> DecisionRule | None:
@@ -62,7 +65,7 @@ def decision_rule(flat: FlatGraph) -> DecisionRule | None:
     if of is None and what is None and over_time is None:
         return None
     faulty = of is None or what not in WHAT or over_time not in OVER_TIME or len(flat.outputs) != 1
-    rule = DecisionRule(of or "", what or "", over_time or "")
+    rule = DecisionRule(of or "", what or "", cast(Reduction, over_time))
     if faulty or (rule.reads_membrane and not (rule.of in flat.nodes and flat.is_neuron(rule.of))):
         raise UserError(
             f"the decision rule ({what} of {of}, {over_time} over time) does not fit the graph",
