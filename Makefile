@@ -9,7 +9,7 @@ RUN := runs/demo
 # Lava runs a process for each layer: two BLAS threads each would only fight over the cores
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: install demo test fuzz fuzz-readers docs lint audit clean
+.PHONY: install install-qemu demo test fuzz fuzz-c fuzz-readers docs lint audit clean
 
 install: $(VENV)/.tools
 
@@ -55,6 +55,15 @@ test: lint
 NETWORKS ?= 5000
 fuzz: install
 	$(BIN)/python -W ignore -m tests.fuzz --networks $(NETWORKS) $(if $(SEED),--seed $(SEED))
+
+# The same for the generated C, against the simulator and the slow chip
+fuzz-c: install
+	$(BIN)/python -W ignore -m tests.fuzz_c --networks $(NETWORKS) $(if $(SEED),--seed $(SEED))
+
+# Debian's cross compilers and qemu, for the tests of the C code on microcontrollers
+install-qemu:
+	apt-get install --yes gcc-arm-none-eabi libnewlib-arm-none-eabi gcc-riscv64-unknown-elf \
+		picolibc-riscv64-unknown-elf qemu-system-arm qemu-system-misc
 
 # Damaged files of every kind that is read: each is taken or refused in one line.
 INPUTS ?= 100000

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import subprocess
+import multiprocessing
 import sys
 import tempfile
 import warnings
@@ -30,15 +30,11 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="file to write; printed without it")
     parser.add_argument("--keep", type=Path, help="figures so far, JSON")
     parser.add_argument("--timeout", type=float, default=900, help="seconds for a network")
-    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)  # what a network's own process writes
     arguments = parser.parse_args()
     networks, missing = all_networks()
     if unknown := set(arguments.names) - {network.name for network in networks}:
         parser.error(f"no network named {', '.join(sorted(unknown))}")
     chosen = [network for network in networks if not arguments.names or network.name in arguments.names]
-    if arguments.measure:
-        measure_here(chosen[0], arguments.measure)
-        return
     kept = arguments.keep
     figures: dict[str, Any] = json.loads(kept.read_text()) if kept and kept.exists() else {}
     for network in chosen:
@@ -63,16 +59,18 @@ def measure_here(network: ZooNetwork, path: Path) -> None:
 
 
 def in_own_process(network: ZooNetwork, timeout: float) -> dict[str, Any]:
+    """Forked, so that the frameworks are imported once."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "figures.json"
-        command = [sys.executable, __file__, network.name, "--measure", str(path)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
-        except subprocess.TimeoutExpired:
+        process = multiprocessing.get_context("fork").Process(target=measure_here, args=(network, path))
+        process.start()
+        process.join(timeout)
+        if process.is_alive():
+            process.kill()
+            process.join()
             return {"outcome": "failed", "line": f"not done after {timeout:.0f} s"}
         if not path.exists():
-            last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-            return {"outcome": "failed", "line": last}
+            return {"outcome": "failed", "line": f"exit code {process.exitcode}"}
         found: dict[str, Any] = json.loads(path.read_text())
         return found
 
@@ -120,6 +118,11 @@ def page(networks: list[ZooNetwork], figures: dict[str, Any], missing: list[str]
     lines = [header, ["---"] * len(header), *(row(network, figures[network.name]) for network in networks)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     outcomes = Counter(figures[network.name]["outcome"] for network in networks)
+    exported = [found for found in figures.values() if found["outcome"] == "exported"]
+    values = sum(compared(found)[0] for found in exported)
+    in_lava = [found["lava"] for found in exported if "why" not in found["lava"]]
+    lava_values, lava_differ = (sum(found[key] for found in in_lava) for key in ("compared", "mismatches"))
+    samples = "one sample" if LAVA_SAMPLES == 1 else f"{LAVA_SAMPLES} samples"
     refusals = "\n".join(
         f"- {network.name}: {network.refused_for}" for network in networks if network.refused_for
     )  # fmt: skip
@@ -135,12 +138,14 @@ Written by `python benchmarks/zoo_table.py --write docs/zoo.md`; do not edit.
 
 {len(networks)} networks after the frameworks' own tutorials and model zoos (`benchmarks/zoo/`), with random weights
 under which every layer fires: {outcomes["exported"]} exported for {CHIP}, {outcomes["refused"]} refused,
-{outcomes["failed"]} failed. Each was handed to `dalif_deploy.export` as it is, with real samples.
+{outcomes["failed"]} failed. Each was handed to `dalif_deploy.export` as it is, with real samples; a ReLU network
+went through `dalif_deploy.convert` first. In all {values:,} values of running modules were compared with their graphs';
+of {lava_values:,} values of {len(in_lava)} networks in Lava {lava_differ:,} differed from the simulator's.
 
 - *compared with the module*: spikes (and membranes that are read) of every layer, of the running module and of the
   graph that was captured from it, all equal but for ties, which the note counts: membranes so near their threshold that
   the rounding of floats decides.
-- *Lava against the simulator*: spikes and membranes of the exported integers, {LAVA_SAMPLES} samples, for networks of
+- *Lava against the simulator*: spikes and membranes of the exported integers, {samples}, for networks of
   up to {LAVA_NEURONS:,} neurons.
 {absent}
 {table}

@@ -1,6 +1,6 @@
 """An exported network on disk: one folder, and what lies in it.
 
-export.json    what was exported, from what, how, and what quantisation did a layer
+export.json    what was exported, from what, how, what quantisation did a layer, and the SHA-256 of every other file
 model.nir      the float network, NIR
 network.nir    the compiled network, integers (target lava and whatever builds on a chip)
 model.pt       the checkpoint it came from, if it came from one
@@ -11,12 +11,14 @@ and what the target adds, which its file in `targets` names.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dalif_deploy.hw_models.errors import UserError
+
+from .file_digest import file_digest
 
 if TYPE_CHECKING:
     import nir
@@ -31,11 +33,13 @@ EXPORT_JSON, REFERENCE_FILE, NETWORK_FILE, CHECKPOINT_FILE = "export.json", "mod
 class Artefact:
     """An exported network; what it has no file for raises an error that says how to get one.
 
-    Each file is read and checked when it is first asked for, once; right after an export, not at all.
+    Each file is read and checked when it is first asked for, once; right after an export, not at all. One whose bytes
+    are not those that export.json lists is refused: what the export found would not hold for it.
     """
 
     folder: Path
     export: dict[str, Any]
+    _seen: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @classmethod
     def written(
@@ -99,11 +103,19 @@ class Artefact:
             remedy: what to do then.
 
         Raises:
-            UserError: it is not there.
+            UserError: it is not there, or was changed since.
         """
         path = self.folder / name
         if not path.is_file():
             raise UserError(what, where=str(self.folder), remedy=remedy)
+        stated = self.export.get("files", {}).get(name)  # earlier versions listed none
+        if name not in self._seen and stated is not None and file_digest(path) != stated:
+            raise UserError(
+                "was changed since it was exported (its SHA-256 is not that of export.json)",
+                where=str(path),
+                remedy=f"export it again; dalif-inspect {self.folder} lists what was changed",
+            )
+        self._seen.add(name)
         return path
 
 
@@ -115,6 +127,12 @@ def load_artefact(folder: str | Path) -> Artefact:
     """
     folder = Path(folder)
     path = folder / EXPORT_JSON
+    if folder.is_file():
+        raise UserError(
+            "is a file, not an exported folder",
+            where=str(folder),
+            remedy=f"dalif-inspect {folder} says what it is; dalif-export makes a folder of it",
+        )
     if not folder.is_dir() or not path.is_file():
         raise UserError(
             "not an exported network (no export.json)", where=str(folder), remedy="write one with dalif-export"
@@ -127,6 +145,8 @@ def load_artefact(folder: str | Path) -> Artefact:
             raise ValueError("target or dt")
         if not (export["steps"] is None or (isinstance(export["steps"], int) and export["steps"] > 0)):
             raise ValueError("steps")
+        if not isinstance(export.get("files", {}), dict):
+            raise ValueError("files")
     except (ValueError, KeyError, TypeError, OSError, OverflowError, RecursionError) as error:
         raise UserError(
             f"export.json is damaged or of another version ({error})", where=str(folder), remedy="export it again"

@@ -21,12 +21,14 @@ class Compiled:
 
     Attributes:
         source: the network as it came, with its float graph.
+        request: what was asked for.
         steps: of a sample; None where nobody said, which float targets allow.
         integers: the compiled network; None for a target that needs none.
         figures: what export.json says of the compilation.
     """
 
     source: Source
+    request: ExportRequest
     steps: int | None
     integers: ChipNetwork | None
     figures: dict[str, Any]
@@ -41,7 +43,7 @@ class Compiled:
 def as_it_is(source: Source, request: ExportRequest) -> Compiled:
     """The float graph alone, for targets that need no integers."""
     steps = request.steps or source.steps
-    return Compiled(source, steps, None, {"steps": steps})
+    return Compiled(source, request, steps, None, {"steps": steps})
 
 
 def compile_source(source: Source, request: ExportRequest) -> Compiled:
@@ -55,9 +57,13 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
         UserError: no number of steps; a network that the chip can't hold; options for integers that are there already.
     """
     from dalif_deploy.hw_models.chips.description import load_chip
+    from dalif_deploy.hw_models.compiler import Compiled as CompiledGraph
     from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
+    from dalif_deploy.hw_models.compiler.plausibility import add_plausibility
     from dalif_deploy.hw_models.compiler.quantize import FULL_WEIGHT_BITS
     from dalif_deploy.hw_models.samples.input_data import sample_count
+
+    from .advice.export_advice import Advice
 
     steps = request.steps or source.steps
     if steps is None:
@@ -73,18 +79,26 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
     if rule is None and calibration is None:
         rule = ScaleRule(group=trained_for.get("scale_group") or "layer")
     mode = request.input_mode or (load_chip(chip).formats.image_input if source.checkpoint else "spikes")
-    made = compile_graph(
-        source.graph,
-        chip=chip,
-        steps=steps,
-        dt=source.dt,
-        input_mode=mode,
-        input_step=source.input_step,
-        input_range=(0.0, source.input_highest),
-        weight_bits=weight_bits,
-        scale_rule=rule,
-        calibration=None if calibration is None else calibration.inputs,
-    )
+    input_range = request.input_range or (source.input_lowest, source.input_highest)
+
+    def compile_at(dt: float) -> CompiledGraph:
+        made = compile_graph(
+            source.graph,
+            chip=chip,
+            steps=steps,
+            dt=dt,
+            input_mode=mode,
+            input_step=source.input_step,
+            input_range=input_range,
+            weight_bits=weight_bits,
+            scale_rule=rule,
+            calibration=None if calibration is None else calibration.inputs,
+        )
+        add_plausibility(made.layers, made.network, input_range)
+        return made
+
+    advice = Advice(source, compile_at)
+    made = advice.compiled()
     figures = {
         "chip": chip,
         "steps": steps,
@@ -97,12 +111,38 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
         else {"data": calibration.name, "samples": sample_count(calibration.inputs)},
         "layers": made.layers,
         "delays": made.delays,
+        **advice.figures(made, chip),
+        "promises": promises(made.network, made.layers),
     }
-    return Compiled(source, steps, made.network, figures)
+    return Compiled(source, request, steps, made.network, figures)
+
+
+def promises(network: ChipNetwork, layers: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the figures of the export hold for; `encode_input` refuses whatever lies beyond.
+
+    Args:
+        layers: the compiler's report, a layer.
+    """
+    readouts = {name for name, population in network.populations.items() if not population.fires}
+    return {
+        "most_steps": network.steps,
+        "inputs": {
+            name: {"mode": item.mode, "lowest": item.lowest, "highest": item.highest}
+            for name, item in network.inputs.items()
+        },
+        "readouts_never_fire": not any(r["membrane_may_clip"] for r in layers if r["layer"] in readouts),
+    }
 
 
 def _integers_as_they_are(source: Source, brought: ChipNetwork, request: ExportRequest, steps: int) -> Compiled:
-    asked = (request.chip, request.input_mode, request.weight_bits, request.scale_rule, request.calibration)
+    asked = (
+        request.chip,
+        request.input_mode,
+        request.weight_bits,
+        request.scale_rule,
+        request.calibration,
+        request.input_range,
+    )
     if any(option is not None for option in asked):
         raise UserError(
             "is compiled already: chip, input, bits and scales are what they are",
@@ -117,4 +157,4 @@ def _integers_as_they_are(source: Source, brought: ChipNetwork, request: ExportR
         "input": chip_input.mode,
         "integers_from": source.path.name,
     }
-    return Compiled(source, steps, network, figures)
+    return Compiled(source, request, steps, network, figures)

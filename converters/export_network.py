@@ -15,6 +15,7 @@ from dalif_deploy.hw_models.files.atomic import atomic_directory
 from .artefact import CHECKPOINT_FILE, EXPORT_FORMAT, EXPORT_JSON, NETWORK_FILE, REFERENCE_FILE, Artefact
 from .compile_source import Compiled, as_it_is, compile_source
 from .export_request import ExportRequest
+from .folder_files import folder_files
 from .nir_file import write_nir
 from .source import Source
 from .sources import ReadRequest, load_source
@@ -31,6 +32,7 @@ def export_network(
     *,
     request: ExportRequest | None = None,
     dt: float | None = None,
+    reset: str | None = None,
     force: bool = False,
     command: str | None = None,
 ) -> Artefact:
@@ -44,7 +46,8 @@ def export_network(
         target: a name in `TARGETS`.
         request: the rest of what is asked for.
         dt: overrides the source's time step (seconds).
-        force: replaces what stands at `out`.
+        reset: "zero" or "subtract", where the source does not say it.
+        force: replaces an exported folder at `out` that holds no other files.
         command: how a person asked for it, for `provenance`.
 
     Returns:
@@ -56,7 +59,7 @@ def export_network(
     writer = chosen(TARGETS, target, "target")
     request = request or ExportRequest()
     if not isinstance(source, Source):
-        source = load_source(source, ReadRequest(dt))
+        source = load_source(source, ReadRequest(dt, reset=reset))
     with atomic_directory(out, force=force) as folder:
         writer.require()
         made = compile_source(source, request) if writer.compiles else as_it_is(source, request)
@@ -72,6 +75,7 @@ def export_network(
             **figures,
             **({} if source.verification is None else {"verification": source.verification.to_dict()}),
             **({} if source.rewrite_cost is None else {"rewrite": source.rewrite_cost.to_dict()}),
+            "files": folder_files(folder),
             "provenance": {
                 "command": command,
                 "versions": {

@@ -20,7 +20,12 @@ class CalibrationData:
 
 @dataclass
 class ExportRequest:
-    """What the user asked for beside source and target; None leaves it to what the network was trained for."""
+    """What the user asked for beside source and target; None leaves it to what the network was trained for.
+
+    Attributes:
+        ram, flash: bytes of a microcontroller that the network must fit (target c).
+        input_range: lowest and highest value of real-valued data.
+    """
 
     chip: str | None = None
     steps: int | None = None
@@ -28,3 +33,6 @@ class ExportRequest:
     weight_bits: int | None = None
     scale_rule: ScaleRule | None = None
     calibration: CalibrationData | None = None
+    ram: int | None = None
+    flash: int | None = None
+    input_range: tuple[float, float] | None = None

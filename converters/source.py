@@ -27,8 +27,9 @@ class Source:
         input_step: value of one integer level of the data, None if unknown.
         checkpoint: True if `path` is a checkpoint of dalif-train.
         sha256: of the file's bytes, or of what stands for them.
-        input_highest: largest value of the data.
+        input_highest, input_lowest: largest and smallest value of the data.
         trained_for: `quantize` (a chip), `weight_bits` and `scale_group` of hardware-aware training; empty without it.
+        reset_from: "trained", "given", "graph", or "assumed" where the graph does not say how its neurons reset.
         network: integers that are there already (a .net file); None where the graph has to be compiled.
         rewrite_cost: of a module that was rewritten: a `capture.rewrite_cost.RewriteCost`.
         verification: of a module: what was compared with it, a `capture.verification.Verification`.
@@ -46,6 +47,8 @@ class Source:
     trained_for: dict[str, Any] = field(default_factory=dict)
     network: ChipNetwork | None = None
     verification: Any = None
+    reset_from: str = "trained"
+    input_lowest: float = 0.0
     rewrite_cost: Any = None
 
 
@@ -64,6 +67,7 @@ def source_of_nir(path: Path, digest: str, *, dt: float | None = None) -> Source
     from dalif_deploy.hw_models.neurons.recurrence import DT_DEFAULT
 
     from .nir_file import graph_metadata, read_nir
+    from .reset import reset_origin
 
     graph = read_nir(path)
     stated, steps, step, highest = (graph_metadata(graph, k) for k in ("dt", "steps", "input_step", "input_highest"))
@@ -85,7 +89,18 @@ def source_of_nir(path: Path, digest: str, *, dt: float | None = None) -> Source
             remedy="repair dt, steps, input_step and input_highest",
         ) from error
     origin = "given" if dt is not None else "graph" if stated is not None else "assumed"
-    return Source(path, graph, dt or stated or DT_DEFAULT, origin, steps, step, False, digest, highest)
+    return Source(
+        path,
+        graph,
+        dt or stated or DT_DEFAULT,
+        origin,
+        steps,
+        step,
+        False,
+        digest,
+        highest,
+        reset_from=reset_origin(graph),
+    )
 
 
 def source_of_graph(graph: nir.NIRGraph, *, dt: float | None = None) -> Source:

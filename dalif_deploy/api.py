@@ -29,6 +29,7 @@ from dalif_deploy.hw_models.compiler import ScaleRule
 from dalif_deploy.hw_models.energy.report import EnergyReport
 from dalif_deploy.hw_models.samples.input_data import InputData, take_samples
 from dalif_deploy.simulation.agreement import Agreement
+from dalif_deploy.simulation.coverage import require_proof
 from dalif_deploy.simulation.energy_session import report_on_samples
 from dalif_deploy.simulation.one_engine import SimulationResult
 from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
@@ -45,7 +46,9 @@ def export(
     chip: str | None = None,
     steps: int | None = None,
     dt: float | None = None,
+    reset: str | None = None,
     input_mode: str | None = None,
+    input_range: tuple[float, float] | None = None,
     weight_bits: int | None = None,
     scale_rule: ScaleRule | None = None,
     calibrate: Samples | None = None,
@@ -62,7 +65,10 @@ def export(
         target: see `dalif_deploy.converters.targets.TARGETS`.
         steps: steps of a sample, where the model does not say.
         dt: time step in seconds, where it is not the graph's own.
+        reset: "zero" or "subtract", where a file or graph does not say it; a module says it itself.
         input_mode: "spikes", "graded" or "bias".
+        input_range: lowest and highest value of the data, for "graded" and "bias"; by default those of the example or
+            of what the network was trained on, else (0, 1). Data beyond it is refused later.
         calibrate: samples that scales are chosen by.
         time_axis: for a module: axis of `example_input` that is time, 1 for [N, T, ...] and 0 for [T, N, ...].
         rewrite: for a module: {"max-pool": "after-spikes" or "average"}, what becomes of max pools over currents;
@@ -71,13 +77,13 @@ def export(
     Raises:
         UserError: what can't be read, said in NIR, or held by the chip; `out` exists.
     """
-    request = ExportRequest(chip, steps, input_mode, weight_bits, scale_rule)
+    request = ExportRequest(chip, steps, input_mode, weight_bits, scale_rule, input_range=input_range)
     if calibrate is not None:
         data = _labelled(calibrate, steps)
         request.calibration = CalibrationData(data.name, data.inputs)
     example, labels = example_input if isinstance(example_input, tuple) else (example_input, None)
-    source = load_source(model, ReadRequest(dt, steps, example, time_axis, rewrite or {}, labels))
-    return export_network(source, target, out, request=request, force=force)
+    asked = ReadRequest(dt, steps, example, time_axis, reset, rewrite or {}, labels)
+    return export_network(load_source(model, asked), target, out, request=request, force=force)
 
 
 def load(folder: str | Path) -> Artefact:
@@ -89,15 +95,25 @@ def simulate(
     network: Artefact, data: Samples, *, engine: str = "fast", limit: int | None = None, steps: int | None = None
 ) -> SimulationResult:
     """Runs an exported network in one engine: accuracy, predicted classes, firing rates."""
-    result = _simulate(network, data, SimulationRequest(engine, None, limit, steps))
+    result = _simulate(network, data, SimulationRequest(engine, limit=limit, steps=steps))
     assert isinstance(result, SimulationResult)
     return result
 
 
-def check(network: Artefact, data: Samples, *, limit: int | None = None, steps: int | None = None) -> Agreement:
-    """Runs every engine at hand on the same samples, as `dalif-simulate --check all` does."""
-    result = _simulate(network, data, SimulationRequest("fast", "all", limit, steps))
+def check(
+    network: Artefact, data: Samples, *, limit: int | None = None, steps: int | None = None, stress: int = 0
+) -> Agreement:
+    """Runs every engine at hand on the same samples, as `dalif-simulate --check all` does.
+
+    Args:
+        stress: more samples, searched to exercise what the data leaves out.
+
+    Raises:
+        CheckFailed: nothing fired, so that agreement proves nothing.
+    """
+    result = _simulate(network, data, SimulationRequest("fast", "all", stress, limit, steps))
     assert isinstance(result, Agreement)
+    require_proof(result.coverage, str(network.folder))
     return result
 
 

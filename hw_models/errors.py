@@ -35,6 +35,10 @@ def _shown(text: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
 
 
+class FitWarning(UserWarning):
+    """Data that may be meant for the network, but hardly looks so; commands print it as one line."""
+
+
 class CheckFailed(UserError):  # noqa: N818 - it names an outcome, not a fault
     """A comparison that the user asked for did not hold (exit code 1, not 2)."""
 

@@ -204,18 +204,18 @@ def part(recording: Recording, prefix: str) -> Recording:
     return Recording(*(mine(getattr(recording, f)) for f in FIELDS))
 
 
-def compare(case: Case, ours: Recording, lava: Recording) -> None:
-    """Every layer, step, neuron: spikes, membrane and outputs of the simulator against Lava's.
+def compare(case: Case, ours: Recording, other: Recording, whose: str = "Lava") -> None:
+    """Every layer, step, neuron: spikes, membrane and outputs of the simulator against another's.
 
     Raises:
         Mismatch: at the first difference.
     """
     for kind in FIELDS:
-        one, other = getattr(ours, kind), getattr(lava, kind)
-        if one.keys() != other.keys():
-            raise Mismatch(f"{kind} of {sorted(one)} in the simulator, of {sorted(other)} in Lava", case)
+        one, two = getattr(ours, kind), getattr(other, kind)
+        if one.keys() != two.keys():
+            raise Mismatch(f"{kind} of {sorted(one)} in the simulator, of {sorted(two)} in {whose}", case)
         for name in one:
-            _compare_arrays(f"{kind} of {name}", one[name], other[name], "Lava", case)
+            _compare_arrays(f"{kind} of {name}", one[name], two[name], whose, case)
 
 
 def compare_with_slow_chip(case: Case, ours: Recording) -> bool:

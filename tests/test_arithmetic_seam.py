@@ -35,11 +35,11 @@ class ShiftSynapses:
     def __init__(self, projections):
         self.weights = [torch.as_tensor(p.weight.astype(np.int64) << p.weight_exp) for p in projections]
 
-    def sum(self, messages, static=None):
+    def sum(self, messages, static=None, counts=None):
         parts = [(m.to(torch.int64)[..., None, :] * self.weights[i]).sum(-1) for i, m in messages.items()]
         return sum(parts, 0 if static is None else static) if parts else static
 
-    def current(self, total):
+    def current(self, total, counts=None):
         return total
 
 
@@ -83,7 +83,7 @@ class Shifts(Arithmetic):
     def synapses(self, population, projections, source_shapes, bounds, device):
         return ShiftSynapses(projections)
 
-    def state(self, population, bounds, samples, device, bias=None):
+    def state(self, population, bounds, samples, device, bias=None, counts=None):
         return ShiftState(population, samples, bias)
 
 

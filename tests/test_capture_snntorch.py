@@ -105,7 +105,7 @@ def test_what_the_chip_can_not_do_is_refused_by_name():
     x = samples()
     with pytest.raises(UserError, match=r"^1: inhibition=True"), pytest.warns(UserWarning):
         source_of_module(network(snn.Leaky(beta=0.5, inhibition=True, init_hidden=True)), x)
-    with pytest.raises(UserError, match=r"^1: snnTorch's Alpha"):
+    with pytest.raises(UserError, match=r"^1: snnTorch's Alpha has two synaptic currents"):
         source_of_module(network(snn.Alpha(alpha=0.9, beta=0.8, init_hidden=True)), x)
     with pytest.raises(UserError, match=r"^1: neurons that fire and do not reset"):
         source_of_module(network(snn.Leaky(beta=0.5, reset_mechanism="none", init_hidden=True)), x)

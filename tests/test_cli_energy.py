@@ -97,7 +97,10 @@ def test_an_existing_file_is_kept(exported, tmp_path):
     assert done.returncode == 2
     assert "already exists" in done.stderr
     assert done.stdout == ""
+    assert "was not written by dalif-deploy" in run(*arguments, "--force").stderr
     assert target.read_text() == "mine"
+    target.unlink()
+    assert run(*arguments).returncode == 0
     assert run(*arguments, "--force").returncode == 0
     assert json.loads(target.read_text())["report"] == "dalif-energy"
 

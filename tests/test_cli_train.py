@@ -25,7 +25,9 @@ def test_it_trains_as_told_and_prints_json_alone_on_standard_output(tmp_path):
     result = run("--out", tmp_path / "x", *options, "--surrogate", "triangle", "--seed", "9", "--json", "-")
     assert result.returncode == 0, result.stderr
     printed = json.loads(result.stdout)
-    assert printed == json.loads((tmp_path / "x" / "metrics.json").read_text())
+    written = json.loads((tmp_path / "x" / "metrics.json").read_text())
+    assert written.pop("files").keys() == {"model.pt", "metrics.jsonl"} and "dalif-deploy" in printed.pop("mark")
+    assert printed == written
     told = printed["config"]
     assert (told["channels"], told["strides"], told["steps"], told["batch_size"]) == ([3, 4], [2, 1], 2, 32)
     assert (told["lr"], told["seed"], told["dataset"]) == (0.004, 9, "digits")
@@ -43,6 +45,8 @@ def test_nothing_is_overwritten_unasked(tmp_path, capfd):
         result = run_here(["dalif-train", *options, *SMALL], capfd)
         assert result.returncode == 2 and "already exists" in result.stderr and result.stderr.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.json", "x"]
+    assert "mine.txt" in run("--out", tmp_path / "x", *SMALL, "--force").stderr
+    (tmp_path / "x" / "mine.txt").unlink()
     assert run("--out", tmp_path / "x", *SMALL, "--force").returncode == 0
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["metrics.json", "metrics.jsonl", "model.pt"]
 

@@ -16,7 +16,7 @@ from dalif_deploy.networks.checkpoint import save_checkpoint
 from tests.exported_by_all import REPORT
 
 ROOT = str(Path(__file__).resolve().parents[1])
-NEEDS = {"nir": None, "lava": None, "netx": None, "onnx": "onnx", "norse": "norse", "sanafe": "sanafe"}
+NEEDS = {"nir": None, "lava": None, "c": None, "netx": None, "onnx": "onnx", "norse": "norse", "sanafe": "sanafe"}
 
 
 def installed(package):

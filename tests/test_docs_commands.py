@@ -6,6 +6,7 @@ from unittest.mock import patch
 import pytest
 import typer
 
+from dalif_deploy.__main__ import COMMANDS
 from tests.commands_here import main_of
 from tests.docs_pages import DOCS, commands
 from tests.followed_page import BLOCK
@@ -24,7 +25,7 @@ def options_of(name):
 
 @pytest.fixture(scope="module")
 def options():
-    return {name: options_of(name) for name in ("dalif-train", "dalif-export", "dalif-simulate", "dalif-energy")}
+    return {name: options_of(name) for name in (f"dalif-{name}" for name in COMMANDS)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

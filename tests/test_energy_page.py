@@ -110,6 +110,7 @@ def test_figures_are_the_report_s(report):
     joules = [row.joules for row in report.baseline.modelled] + [row.total.mean for row in report.arithmetic_45nm.rows]
     for energy in joules:
         assert readable(energy, "J") in shown
+    assert report.arithmetic_45nm.against_int8() in shown
     for row in report.break_even.rows:
         assert row.verdict in shown and f"{row.rate.high:.3g}" in shown
     for part in (*report.memory.layers, report.memory.total):

@@ -16,6 +16,7 @@ from dalif_deploy.cli.command import write_json
 from dalif_deploy.converters.export_network import export_network
 from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.files.ownership import MARK
 from dalif_deploy.hw_models.simulator import batched, simulate, simulate_chunks
 from dalif_deploy.networks import NetworkSpec, build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
@@ -23,6 +24,7 @@ from dalif_deploy.reports import energy_page
 from tests.chip_networks import random_network
 from tests.small_disk import small_disk
 
+OLD = f"old {MARK}"
 ROOT = str(Path(__file__).resolve().parents[1])
 TARGETS = ["nir", "lava", "onnx", "netx", "sanafe"]
 
@@ -61,7 +63,8 @@ def test_a_disk_full_at_any_point_of_an_export(disk, model, target, former):
     if former:
         disk.leave(1 << 20)
         (disk.place / "out").mkdir()
-        (disk.place / "out" / "mine.txt").write_text("old")
+        (disk.place / "out" / "former.txt").write_text("old")
+        (disk.place / "out" / "export.json").write_text(json.dumps({"files": {"former.txt": ""}}))
     before, faults = disk.files(), 0
     rooms = range(0, 1 << 20, 24_576)
     if target == "sanafe":  # its own file is the largest by far, and the one whose writer looks at nothing
@@ -80,7 +83,7 @@ def test_a_disk_full_at_any_point_of_an_export(disk, model, target, former):
             faults += 1
         else:
             break
-    assert faults >= 2 and "out/export.json" in disk.files() and "out/mine.txt" not in disk.files()
+    assert faults >= 2 and "out/export.json" in disk.files() and "out/former.txt" not in disk.files()
 
 
 def test_the_command_on_a_full_disk_says_one_line(disk, model):
@@ -105,12 +108,12 @@ def writers(model, monkeypatch):
 @pytest.mark.parametrize("name", ["figures.json", "page.html", "model.pt"])
 @pytest.mark.parametrize("room", [0, 4096, 32768])
 def test_a_full_disk_keeps_the_former_file(disk, model, monkeypatch, name, room):
-    (disk.place / name).write_text("old")
+    (disk.place / name).write_text(OLD)
     disk.leave(room)
     write = writers(model, monkeypatch)[name]
     with pytest.raises(UserError, match=r"No space left on device.*free some space"):
         write(disk.place / name)
-    assert disk.files() == {name: b"old"}
+    assert disk.files() == {name: OLD.encode()}
     disk.leave(1 << 19)
     write(disk.place / name)
     assert list(disk.files()) == [name] and len(disk.files()[name]) > 40_000
@@ -119,7 +122,7 @@ def test_a_full_disk_keeps_the_former_file(disk, model, monkeypatch, name, room)
 @pytest.mark.parametrize("name", ["figures.json", "page.html", "model.pt", "folder"])
 def test_a_read_only_disk(disk, model, monkeypatch, name):
     if name != "folder":
-        (disk.place / name).write_text("old")
+        (disk.place / name).write_text(OLD)
     before = disk.files()
     disk.read_only()
     write = {**writers(model, monkeypatch), "folder": lambda path: export(model, "nir", path)}[name]

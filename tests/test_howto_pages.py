@@ -47,6 +47,22 @@ def test_bring_your_own_network(tmp_path, capfd):
     assert (tmp_path / "seen.npz").exists() and (tmp_path / "out-net" / "network.nir").exists()
 
 
+def test_readme_s_python(capfd):
+    pytest.importorskip("snntorch")
+    (block,) = [step for step in steps("../README.md") if isinstance(step, str)]
+    names = {}
+    exec(compile(block, "README.md", "exec"), names)
+    printed = capfd.readouterr().out.splitlines()  # SANA-FE's own lines among them
+    assert float(printed[0]) > 0.8 and "True" in printed and printed[-1].startswith("mean=")
+    assert names["net"].steps == 25 and len(names["net"].export["verification"]["layers"]) == 2
+
+
+def test_a_relu_network(capfd):
+    names, printed = follow("howto/relu-network.md", capfd)
+    assert names["found"][0] > 0.9 and abs(names["accuracy"] - names["found"][0]) <= 0.03
+    assert "int8 ReLU network" in printed[-1] and "ReLU: " in printed[-2]
+
+
 def test_fit_a_chip_says_what_the_page_says(capfd):
     page = (DOCS / "howto" / "fit-a-chip.md").read_text(encoding="utf-8")
     line = re.search(r"^    (error: layer out: .*)$", page, re.M).group(1)

@@ -9,7 +9,8 @@ from torch import nn
 
 import dalif_deploy
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.rate_coding.convert import RateNeurons, accuracy_over_steps, convert
+from dalif_deploy.rate_coding import accuracy_over_steps, convert
+from dalif_deploy.rate_coding.convert import RateNeurons
 from dalif_deploy.rate_coding.thresholds import best_threshold, spoken
 
 
@@ -75,7 +76,9 @@ def test_what_is_refused(model, message):
         convert(model, torch.rand(8, 4), steps=4)
 
 
-def test_digits_decided_as_by_the_relu_network():
+@pytest.fixture(scope="module")
+def digits():
+    """A small ReLU network, trained, with training images and test data."""
     train, test = dalif_deploy.load_data("digits:train"), dalif_deploy.load_data("digits:test")
     x, y = torch.as_tensor(train.inputs, dtype=torch.float32), torch.as_tensor(train.labels).long()
     torch.manual_seed(0)
@@ -89,7 +92,22 @@ def test_digits_decided_as_by_the_relu_network():
             optimizer.zero_grad()
             F.cross_entropy(model(x[part]), y[part]).backward()
             optimizer.step()
-    found = accuracy_over_steps(model, x[:300], (test.inputs, test.labels), steps=(1, 32))
+    return model.eval(), x[:300], test
+
+
+def test_digits_decided_as_by_the_relu_network(digits):
+    model, x, test = digits
+    found = accuracy_over_steps(model, x, (test.inputs, test.labels), steps=(1, 32))
     assert found[0] > 0.9
     assert abs(found[32] - found[0]) <= 0.01
     assert found[1] < found[32]
+
+
+def test_a_converted_network_goes_on_as_any_other(digits, tmp_path):
+    model, x, test = digits
+    network = convert(model, x, steps=16)
+    net = dalif_deploy.export(network, x[:16], out=tmp_path / "out", chip="loihi2", steps=16, input_mode="bias")
+    layers = net.export["verification"]["layers"]  # a difference would have stopped the export
+    assert len(layers) == 2 and all(layer["compared"] and layer["spikes"] for layer in layers)
+    own = accuracy_over_steps(model, x, (test.inputs, test.labels), steps=())[0]
+    assert abs(dalif_deploy.simulate(net, "digits:test").accuracy - own) <= 0.02

@@ -13,12 +13,13 @@ import torch
 import dalif_deploy
 from dalif_deploy.hw_models.energy.fan_out import fan_out
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.simulation.one_engine import SimulationResult
 from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
 
 from .entry import ZooNetwork
 
 CHIP = "loihi2"
-LAVA_NEURONS, LAVA_SAMPLES = 3000, 2  # Lava takes milliseconds a step for each layer
+LAVA_NEURONS, LAVA_SAMPLES = 2000, 1  # Lava takes milliseconds a step for each layer
 
 
 def measure(network: ZooNetwork, folder: Path) -> dict[str, Any]:
@@ -61,8 +62,14 @@ def exported(network: ZooNetwork, out: Path) -> tuple[Any, torch.Tensor]:
         options["steps"] = network.steps
     moving = time_axis is not None
     spikes = moving and bool(((example == 0) | (example == 1)).all())
-    mode = "spikes" if spikes else "graded" if moving else "bias"
-    artefact = dalif_deploy.export(model, example, out=out, chip=CHIP, input_mode=mode, **options)
+    options["input_mode"] = "spikes" if spikes else "graded" if moving else "bias"
+    try:
+        artefact = dalif_deploy.export(model, example, out=out, chip=CHIP, **options)
+    except UserError as error:
+        if error.remedy is None or "--input graded" not in error.remedy:
+            raise
+        options["input_mode"] = "graded"
+        artefact = dalif_deploy.export(model, example, out=out, chip=CHIP, **options)
     return artefact, example.transpose(0, 1) if time_axis == 0 else example
 
 
@@ -76,11 +83,11 @@ def synapses(network: Any) -> int:
 
 def in_lava(artefact: Any, samples: torch.Tensor) -> dict[str, Any]:
     """Spikes and membranes of Lava against the simulator's."""
-    request = SimulationRequest("lava", check="counterpart", total_limit=300.0)
+    request = SimulationRequest("lava", check="counterpart", options={"total_limit": 90.0})
     inputs = samples[:LAVA_SAMPLES].contiguous().numpy()
     try:
-        found = simulate_samples(artefact, inputs, None, request, show_progress=False)
+        found = simulate_samples(artefact, inputs, None, request)
     except UserError as error:
         return {"why": str(error)}
-    check = found["check"]
-    return {"compared": sum(check["compared"].values()), "mismatches": check["mismatches"]}
+    assert isinstance(found, SimulationResult) and found.check is not None
+    return {"compared": sum(found.check.compared.values()), "mismatches": found.check.total_mismatches}

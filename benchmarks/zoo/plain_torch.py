@@ -173,7 +173,8 @@ NETWORKS = [
     ZooNetwork("plain-relu-residual", "PyTorch", "torchvision's basic block, to be converted", ResidualReLU,
                lambda: digits(samples=128, size=16, channels=3), 32, called_once, loop="none"),
     ZooNetwork("plain-spytorch", "PyTorch", "SpyTorch tutorials", SpyTorch,
-               lambda: spike_trains(30).transpose(0, 1), 30, called_once, "time_second"),
+               lambda: spike_trains(30).transpose(0, 1), 30, called_once, "time_second",
+               refused_for="a spike that wipes the input of its step: the chip's reset keeps it"),
     ZooNetwork("plain-neuron-module", "PyTorch", "a neuron written as a module", HandWrittenNet,
                lambda: events(8), 8, called_once, "time_first"),
 ]  # fmt: skip

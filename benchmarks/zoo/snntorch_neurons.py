@@ -17,6 +17,8 @@ from .entry import ZooNetwork, called_once
 from .samples import digits, pixels, spectrum, spike_trains
 from .snntorch_tutorials import loop_events, static
 
+BLIND = "a late reset to zero, which wipes the next step's input as well: blind for a step, as a refractory neuron is"
+
 
 class SecondOrder(nn.Module):
     """Two layers of `Synaptic`, states by hand; `options` go to the neurons."""
@@ -278,12 +280,12 @@ NETWORKS = [
     ZooNetwork("snntorch-synaptic", "snnTorch", "tutorial 4 and Synaptic's documentation", SecondOrder,
                small_pixels, 20, called_once),
     ZooNetwork("snntorch-synaptic-zero", "snnTorch", "the same, reset to zero",
-               lambda: SecondOrder(reset_mechanism="zero"), small_pixels, 20, called_once),
+               lambda: SecondOrder(reset_mechanism="zero"), small_pixels, 20, called_once, refused_for=BLIND),
     ZooNetwork("snntorch-rleaky", "snnTorch", "RLeaky's documentation, on spikes", Recurrent,
                lambda: spike_trains(20, size=8), 20, called_once, "time_first"),
     ZooNetwork("snntorch-rleaky-zero", "snnTorch", "the same, reset to zero",
                lambda: Recurrent(reset_mechanism="zero"), lambda: spike_trains(20, size=8), 20, called_once,
-               "time_first"),
+               "time_first", refused_for=BLIND),
     ZooNetwork("snntorch-rleaky-conv", "snnTorch", "RLeaky's documentation, conv2d_channels", RecurrentConvolution,
                digits, 10, called_once),
     ZooNetwork("snntorch-rsynaptic", "snnTorch", "regression tutorial, part 2", RecurrentSecondOrder,
@@ -291,7 +293,8 @@ NETWORKS = [
     ZooNetwork("snntorch-lapicque", "snnTorch", "tutorial 2 and Lapicque's documentation", Circuit,
                small_pixels, 20, called_once),
     ZooNetwork("snntorch-alpha", "snnTorch", "example on the Alpha neuron", AlphaNeurons,
-               lambda: spike_trains(20), 20, called_once, "time_first"),
+               lambda: spike_trains(20), 20, called_once, "time_first",
+               refused_for="two synaptic currents that a neuron's membrane is the difference of"),
     ZooNetwork("snntorch-regression", "snnTorch", "regression tutorial, part 1", Regression,
                small_pixels, 20, called_once),
     ZooNetwork("snntorch-conv1d", "snnTorch", "examples on spoken digits", SpokenBands,

@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from dalif_deploy.hw_models.chip_network.form import Reduction
+from dalif_deploy.hw_models.chip_network import form
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph.decision_rule import BEFORE_RESET, CURRENT, MEMBRANE, SPIKES, DecisionRule
 
@@ -44,7 +44,7 @@ class Decision:
         over_time = self.over_time
         if over_time == "steps":
             over_time = "sum" if self.what in (SPIKES, CURRENT) else "last"
-        return DecisionRule(of, self.what, cast(Reduction, over_time))
+        return DecisionRule(of, self.what, cast(form.OverTime, over_time))
 
 
 def decide(results: list[Tracked], steps: int, signatures: Signatures) -> Decision:

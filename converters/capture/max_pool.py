@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch.utils._python_dispatch import _disable_current_modes
 
-from .layout import Axis, LayoutError, Tracked, with_features
+from .layout import Axis, LayoutError, Tracked, reshaped_value, with_features
 from .population import NeuronCall
 from .values import Operation, Value, is_binary
 
@@ -31,7 +32,7 @@ def max_pool(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) ->
         raise LayoutError
     t = with_features(known, len(known.dims) - 3, recorder.where)
     followed = recorder.rewrite.get("max-pool") == "as-it-is"
-    if not followed and not all(is_binary(v) or _spikes_of_the_data(recorder, v, args[0]) for v in t.all()):
+    if not followed and not _of_spikes(recorder, t, args[0]):
         recorder.untold(result, WHAT, REMEDY)
         return [None]
     kernel, stride, padding, dilation, _ceil = _geometry(args, kwargs)
@@ -40,9 +41,30 @@ def max_pool(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) ->
     parameters = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
 
     def applied(value: Value) -> Value:
-        return Operation(shape, "max_pool", name, (value,), parameters)
+        spikes, scale = _scaled(value)
+        pool = Operation(shape, "max_pool", name, (spikes,), parameters)
+        if scale is None:
+            return pool
+        return Operation(shape, "affine", name, (pool,), {"scale": scale, "shift": np.zeros_like(scale)})
 
     return [t.mapped(applied, (*t.dims[:-3], *((Axis("feature", n),) for n in shape)))]
+
+
+def _of_spikes(recorder: Recorder, t: Tracked, tensor: torch.Tensor) -> bool:
+    """Whether the largest of a window says whether one of it fired."""
+    return all(is_binary(_scaled(value)[0]) or _spikes_of_the_data(recorder, value, tensor) for value in t.all())
+
+
+def _scaled(value: Value) -> tuple[Value, np.ndarray | None]:
+    """(what is scaled, by which positive number that is the same everywhere); the value itself and None otherwise."""
+    if isinstance(value, Operation) and value.kind == "reshape":
+        inner, scale = _scaled(value.inputs[0])
+        return (value, None) if scale is None else (reshaped_value(inner, value.shape, value.name), scale)
+    if isinstance(value, Operation) and value.kind == "affine" and not np.any(value.parameters["shift"]):
+        scale = np.asarray(value.parameters["scale"], dtype=np.float64)
+        if scale.size == 1 and scale.item() > 0:
+            return value.inputs[0], scale.reshape(())
+    return value, None
 
 
 def _spikes_of_the_data(recorder: Recorder, value: Value, tensor: torch.Tensor) -> bool:
@@ -96,7 +118,7 @@ def rewritten_pool(recorder: Recorder, func: Any, args: Any) -> Any:
     known = recorder.of(args[0])
     if rule in (None, "as-it-is") or known is None:
         return None
-    if all(is_binary(value) or _spikes_of_the_data(recorder, value, args[0]) for value in known.all()):
+    if _of_spikes(recorder, known, args[0]):
         return None
     if rule == "average":
         kernel, stride, padding, _, ceil = _geometry(args, {})

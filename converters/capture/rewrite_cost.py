@@ -76,8 +76,8 @@ def rewrite_cost(
         for kept, values in ((before, _own_scores(run)), (after, graph)):
             kept.append(values[:count].reshape(count, -1).argmax(1))
     own, new = np.concatenate(before), np.concatenate(after)
-    own_right, new_right = (None if labels is None else float((each == labels).mean()) for each in (own, new))
-    return RewriteCost(dict(rewrite), len(own), own_right, new_right, float((own == new).mean()))
+    right, new_right = (None if labels is None else float((x == labels[: len(x)]).mean()) for x in (own, new))
+    return RewriteCost(dict(rewrite), len(own), right, new_right, float((own == new).mean()))
 
 
 def _own_scores(run: Run) -> np.ndarray:

@@ -55,8 +55,10 @@ def chip_metadata(network: ChipNetwork) -> dict[str, str]:
     for name, population in network.populations.items():
         found[f"{name}.scale"] = _text(population.scale)
     for name, output in network.outputs.items():
-        over_time = {} if output.over_time is None else {"over_time": output.over_time}
-        found[f"output.{name}"] = json.dumps({"population": output.population, "mode": output.mode, **over_time})
+        read: dict[str, str] = {"population": output.population, "mode": output.mode}
+        if output.over_time is not None:
+            read["over_time"] = output.over_time
+        found[f"output.{name}"] = json.dumps(read)
     return found
 
 

@@ -5,6 +5,7 @@ Nothing here imports torch or nir before a source is read: the commands list the
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from dalif_deploy.hw_models.errors import UserError, listed
@@ -58,6 +59,15 @@ def load_source(given: object, asked: ReadRequest | None = None) -> Source:
             raise UserError("no such file", where=str(given), remedy="check the path")
     for reader in SOURCES.values():
         if reader.takes(given):
-            return reader.read(given, asked)
+            return _with_reset(reader.read(given, asked), asked.reset)
     known = listed(reader.about for reader in SOURCES.values())
     raise UserError(f"can't export a {type(given).__name__}", remedy=f"give {known}")
+
+
+def _with_reset(source: Source, reset: str | None) -> Source:
+    if reset is None:
+        return source
+    from ..reset import state_reset
+
+    state_reset(source.graph, reset)
+    return replace(source, reset_from="given")

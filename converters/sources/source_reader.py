@@ -21,6 +21,7 @@ class ReadRequest:
         example: real samples, for sources that have to be run to be read: [N, *shape], shown at each step, or with
             time in them.
         time_axis: axis of `example` that is time, 0 or 1; None where each sample is shown at each step.
+        reset: "zero" or "subtract", where a graph does not say what a spike does to the membrane.
         labels: of `example`, [N] classes, to measure what a rewrite costs.
         rewrite: what may be made of an operation that the chip can't do, by the operation's name.
     """
@@ -29,6 +30,7 @@ class ReadRequest:
     steps: int | None = None
     example: Any = None
     time_axis: int | None = None
+    reset: str | None = None
     rewrite: Mapping[str, str] = field(default_factory=dict)
     labels: Any = None
 

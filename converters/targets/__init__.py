@@ -5,6 +5,7 @@ Nothing here imports torch or nir before a target is asked to write: the command
 
 from __future__ import annotations
 
+from .c_target import CTarget
 from .lava_target import LavaTarget
 from .netx_target import NetxTarget
 from .nir_target import NirTarget
@@ -20,6 +21,7 @@ TARGETS: dict[str, Target] = {
     for target in (
         NirTarget(),
         LavaTarget(),
+        CTarget(),
         NorseTarget(),
         NetxTarget(),
         SanafeTarget(),

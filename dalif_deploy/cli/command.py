@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,13 +16,27 @@ from typing import Annotated, Any
 import typer
 
 from dalif_deploy.cli.standard_streams import flush_output, prepare_streams
-from dalif_deploy.hw_models.errors import UserError, is_out_of_memory
+from dalif_deploy.hw_models.errors import FitWarning, UserError, is_out_of_memory
+
+EXIT_CODES = "Exit codes: 0 done; 1 a check failed; 2 bad usage or input; 130 interrupted."
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from dalif_deploy import __version__
+
+        print(f"dalif-deploy {__version__}")
+        raise typer.Exit
+
 
 JsonOption = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON; - is standard output.")
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what is already there.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace what dalif-deploy wrote there; no other file.")]
+VersionOption = Annotated[
+    bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of every random choice.")]
 
 
@@ -31,9 +46,10 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
     A fault of the user's input is one line on standard error; its traceback shows only under --debug.
     """
     debug = "--debug" in sys.argv[1:]
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(function)
+    app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command(epilog=EXIT_CODES)(function)
     prepare_streams()
+    _warnings_in_one_line()
     try:
         _require_working_folder()
         try:
@@ -62,6 +78,19 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
         sys.exit(2)
 
 
+def _warnings_in_one_line() -> None:
+    others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, FitWarning):
+            print(f"warning: {message}", file=sys.stderr)
+        else:
+            others(message, category, *where, **more)
+
+    warnings.showwarning = show
+    warnings.simplefilter("always", FitWarning)
+
+
 def _require_working_folder() -> None:
     # MKL, which torch calls, ends the process where it is gone
     try:
@@ -70,15 +99,25 @@ def _require_working_folder() -> None:
         raise UserError("the working folder is gone", remedy="go to one that exists (cd)") from error
 
 
+def require_free_files(*files: str | Path | None, force: bool) -> None:
+    """Says before the work, not after it, that a result has nowhere to go; None and `-` are no files."""
+    from dalif_deploy.hw_models.files.ownership import require_free
+
+    for file in files:
+        if file is not None and str(file) != "-":
+            require_free(file, force)
+
+
 def write_json(figures: dict[str, Any], destination: str | None, *, force: bool = False) -> None:
     """Writes `figures` to a file (whole or not at all), or to standard output for `-`; None writes nothing."""
     if destination is None:
         return
-    text = json.dumps(figures, indent=2, sort_keys=False, allow_nan=False) + "\n"
+    from dalif_deploy.hw_models.files.atomic import atomic_file
+    from dalif_deploy.hw_models.files.ownership import MARK
+
+    text = json.dumps({"mark": MARK, **figures}, indent=2, sort_keys=False, allow_nan=False) + "\n"
     if destination == "-":
         sys.stdout.write(text)
         return
-    from dalif_deploy.hw_models.files.atomic import atomic_file
-
     with atomic_file(Path(destination), force=force) as temporary:
         temporary.write_text(text, encoding="utf-8")

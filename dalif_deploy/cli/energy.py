@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+from dalif_deploy.cli.command import (
+    DebugOption,
+    ForceOption,
+    JsonOption,
+    VersionOption,
+    require_free_files,
+    run_command,
+    write_json,
+)
 
 
 def _print_schema(asked: bool) -> None:
@@ -59,6 +67,7 @@ def energy(
     ] = False,
     force: ForceOption = False,
     debug: DebugOption = False,
+    version: VersionOption = False,
 ) -> None:
     """Energy of an exported network: exact counts, Loihi and 45 nm models, GPU baseline.
 
@@ -71,14 +80,12 @@ def energy(
     folder, settings = split_words([source, *(more or [])], sweep)
     refuse_unsuited(settings, {"--html": html_file, "--sanafe": sanafe}, {"--plot": plot_file, "--workers": workers})
     _refuse_one_file_for_both(html_file, json_file)
-    _refuse_existing(json_file, force)
-    _refuse_existing(None if html_file is None else str(html_file), force)
+    require_free_files(json_file, html_file, plot_file, force=force)
 
     if settings:
         from dalif_deploy.exploration.explore import Exploration
         from dalif_deploy.exploration.grid import parse_sweep
 
-        _refuse_existing(None if plot_file is None else str(plot_file), force)
         asked = Exploration(folder, data, parse_sweep(settings), limit, batch_size, data_root, workers)
         run_sweep(asked, json_file=json_file, plot_file=plot_file, force=force, debug=debug)
         return
@@ -119,16 +126,6 @@ def energy(
     print_energy_report(report, Console(stderr=json_file == "-"))
     if does_not_fit:
         raise does_not_fit
-
-
-def _refuse_existing(json_file: str | None, force: bool) -> None:
-    """Says before the work, not after it, that the result has nowhere to go."""
-    import os
-
-    from dalif_deploy.hw_models.errors import UserError
-
-    if json_file not in (None, "-") and os.path.lexists(json_file) and not force:
-        raise UserError("already exists", where=json_file, remedy="choose another name or pass --force")
 
 
 def _refuse_one_file_for_both(html_file: Path | None, json_file: str | None) -> None:

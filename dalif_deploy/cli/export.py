@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+from dalif_deploy.cli.command import (
+    DebugOption,
+    ForceOption,
+    JsonOption,
+    VersionOption,
+    require_free_files,
+    run_command,
+    write_json,
+)
 from dalif_deploy.converters.sources import ReadRequest, file_sources, load_source
 from dalif_deploy.converters.targets import TARGETS
 from dalif_deploy.hw_models.chips.names import DEFAULT_CHIP, either_chip
@@ -37,11 +45,19 @@ def export(
         str | None,
         typer.Option("--input", help="bias, graded or spikes; images by default as the chip takes them."),
     ] = None,
+    input_range: Annotated[
+        str | None,
+        typer.Option(metavar="MIN,MAX", help="Lowest and highest value of the data; what it was trained on, or 0,1."),
+    ] = None,
     weight_bits: Annotated[
         int | None, typer.Option(help="Bits of a weight, sign included, 1 to 8; 8, or what it was trained with.")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of a sample, where the model does not say.")] = None,
     dt: Annotated[float | None, typer.Option(help="Time step in seconds; overrides the graph's own.")] = None,
+    reset: Annotated[
+        str | None,
+        typer.Option(help="zero or subtract: what a spike does to the membrane, where the graph does not say."),
+    ] = None,
     calibrate: Annotated[
         str | None, typer.Option(metavar="NAME:SPLIT|FILE.npz", help="Choose scales by these samples (training data).")
     ] = None,
@@ -69,10 +85,13 @@ def export(
         list[str] | None,
         typer.Option(help="Of FILE.py:NAME: max-pool=after-spikes or max-pool=average, for max pools over currents."),
     ] = None,
+    ram: Annotated[int | None, typer.Option(help="Target c: bytes of RAM that the network must fit.", min=0)] = None,
+    flash: Annotated[int | None, typer.Option(help="Target c: bytes of flash that it must fit.", min=0)] = None,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
     json_file: JsonOption = None,
     force: ForceOption = False,
     debug: DebugOption = False,
+    version: VersionOption = False,
 ) -> None:
     """Export a trained network, and print what quantisation did to each layer.
 
@@ -82,9 +101,13 @@ def export(
     from dalif_deploy.converters.export_network import export_network
     from dalif_deploy.converters.export_request import ExportRequest
     from dalif_deploy.hw_models.compiler.scale_problem import scale_rule
+    from dalif_deploy.hw_models.errors import UserError
     from dalif_deploy.reports.export_table import print_export
 
     chosen(TARGETS, target, "target")
+    require_free_files(json_file, force=force)
+    if target != "c" and (ram is not None or flash is not None):
+        raise UserError("--ram and --flash are for a microcontroller", remedy="give --target c")
     if names_user_code(str(model)):
         from dalif_deploy.cli.user_network import user_network
 
@@ -93,13 +116,21 @@ def export(
             rewrite=rewrite or [],
         )  # fmt: skip
     else:
-        source = load_source(model, ReadRequest(dt))
+        source = load_source(model, ReadRequest(dt, reset=reset))
     data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root, steps or source.steps)
     rule = None
     if scale is not None or scale_group is not None:
         rule = scale_rule(scale or ("worst" if calibrate is None else "error"), scale_group or "layer")
     request = ExportRequest(
-        chip=chip, steps=steps, input_mode=input_mode, weight_bits=weight_bits, scale_rule=rule, calibration=data
+        chip=chip,
+        steps=steps,
+        input_mode=input_mode,
+        weight_bits=weight_bits,
+        scale_rule=rule,
+        calibration=data,
+        ram=ram,
+        flash=flash,
+        input_range=None if input_range is None else _range(input_range),
     )
     command = shlex.join(["dalif-export", *sys.argv[1:]])
     artefact = export_network(source, target, out, request=request, force=force, command=command)
@@ -115,6 +146,18 @@ def _calibration(spec: str, samples: int, data_root: str | None, steps: int | No
 
     data = load_data(spec, data_root, steps=steps)
     return CalibrationData(spec, take_samples(data.inputs, slice(samples)))
+
+
+def _range(text: str) -> tuple[float, float]:
+    from dalif_deploy.hw_models.errors import UserError
+
+    try:
+        low, high = map(float, text.split(","))
+        if not -float("inf") < low < high < float("inf"):
+            raise ValueError
+    except ValueError as error:
+        raise UserError(f"{text!r} is no range", where="--input-range", remedy="give for example 0,255") from error
+    return low, high
 
 
 def main() -> None:

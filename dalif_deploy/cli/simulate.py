@@ -10,7 +10,15 @@ from typing import Annotated
 
 import typer
 
-from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+from dalif_deploy.cli.command import (
+    DebugOption,
+    ForceOption,
+    JsonOption,
+    VersionOption,
+    require_free_files,
+    run_command,
+    write_json,
+)
 from dalif_deploy.cli.engine_flags import with_engine_flags
 from dalif_deploy.data.data_sets import NAMES
 from dalif_deploy.hw_models.errors import listed
@@ -45,6 +53,15 @@ def simulate(
             "--check all, run all engines at hand against each other.",
         ),
     ] = None,
+    stress: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Of a check: N more samples, searched to make silent neurons fire and to exercise thresholds, "
+            "limits and decays that the data leaves out.",
+            min=0,
+        ),
+    ] = 0,
     limit: Annotated[int | None, typer.Option(help="Use the first N samples.", min=1)] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of a sample, if not the exported ones.", min=1)] = None,
     record: Annotated[Path | None, typer.Option(help="Write spikes and membranes of every layer to this .npz.")] = None,
@@ -53,6 +70,7 @@ def simulate(
     json_file: JsonOption = None,
     force: ForceOption = False,
     debug: DebugOption = False,
+    version: VersionOption = False,
     *,
     options: dict[str, object],
 ) -> None:
@@ -64,12 +82,14 @@ def simulate(
     from dalif_deploy.reports.agreement_table import print_agreement
     from dalif_deploy.reports.simulation_table import print_simulation
     from dalif_deploy.simulation.agreement import Agreement
+    from dalif_deploy.simulation.coverage import require_proof
     from dalif_deploy.simulation.one_engine import SimulationResult
     from dalif_deploy.simulation.session import SimulationRequest, run_simulation
 
     request = SimulationRequest(
         engine=engine,
         check=None if check is None else check.value,
+        stress=stress,
         limit=limit,
         steps=steps,
         record=record,
@@ -78,6 +98,7 @@ def simulate(
         options=options,
         force=force,
     )
+    require_free_files(json_file, record, force=force)
     name, result = run_simulation(folder, data, request)
     figures = {"data": name, **result.to_dict()}
     if isinstance(result, SimulationResult) and result.accuracy is not None:
@@ -90,6 +111,8 @@ def simulate(
         if result.check is not None and result.check.first is not None:
             what = f"{result.check.total_mismatches} mismatches; first: {result.check.first}"
             raise CheckFailed(what, where=str(folder))
+        if result.coverage is not None:
+            require_proof(result.coverage, str(folder))
         return
     if result.bit_exact is False:
         raise CheckFailed(
@@ -101,6 +124,7 @@ def simulate(
             where=str(folder),
             remedy="see above why the others did not run",
         )
+    require_proof(result.coverage, str(folder))
 
 
 def main() -> None:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dalif_deploy.cli.command import DebugOption, ForceOption, JsonOption, run_command, write_json
+from dalif_deploy.cli.command import (
+    DebugOption,
+    ForceOption,
+    JsonOption,
+    VersionOption,
+    require_free_files,
+    run_command,
+    write_json,
+)
 from dalif_deploy.data.data_sets import DATA_SETS, NAMES
 from dalif_deploy.hw_models.chips.names import either_chip
 
@@ -77,6 +85,7 @@ def train(
     json_file: JsonOption = None,
     force: ForceOption = False,
     debug: DebugOption = False,
+    version: VersionOption = False,
 ) -> None:
     """Train a DA-LIF network.
 
@@ -114,9 +123,11 @@ def train(
     neuron = {"activation": activation, "learn": learn, "reset": reset, "surrogate": surrogate}
 
     from dalif_deploy.hw_models.errors import UserError
+    from dalif_deploy.training.training_run import require_begun, unfinished_config
     from dalif_deploy.training.training_run import train as run
-    from dalif_deploy.training.training_run import unfinished_config
 
+    if resume and out is not None:
+        require_begun(out)
     # a resumed training has the options it was begun with, unless told others: then it says which differ
     begun_with = unfinished_config(out) if resume and out is not None else None
     config = merged_config(_present(given), _present(neuron), config_file, begun_with)
@@ -125,9 +136,7 @@ def train(
         return
     if out is None:
         raise UserError("missing", where="--out", remedy="name the folder to write")
-    # said now rather than after the training
-    if json_file not in (None, "-") and Path(json_file).exists() and not force:
-        raise UserError("already exists", where=json_file, remedy="choose another name or pass --force")
+    require_free_files(json_file, force=force)
     metrics = run(
         config,
         out,

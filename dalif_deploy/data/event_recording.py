@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import warnings
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 from dalif_deploy.data import event_reader
 from dalif_deploy.data.event_frames import event_frames, require_events
 from dalif_deploy.data.labelled_data import LabelledData
-from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.errors import FitWarning, UserError
 from dalif_deploy.hw_models.files.claims import half_of_memory, most_claimed
 
 # iniVation; Event Stream; Prophesee EVT2, EVT3 and DAT. faery rather than aedat, expelliarmus or tonic: it alone reads
@@ -72,6 +73,7 @@ def load_recording(path: str | Path, *, size: tuple[int, int], steps: int, windo
         raise UserError(what, where=str(path), remedy="give a longer --window-ms, or a part of the recording")
     scale = min(sensor[0] / size[0], sensor[1] / size[1])
     part = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
+    _compare_sensors(path, sensor, size, part)
     for field, whole, kept in zip("xy", sensor, part, strict=True):
         events[field] -= (whole - kept) // 2
     bounds = np.searchsorted(events["t"], start + window * np.arange(windows + 1))
@@ -81,6 +83,23 @@ def load_recording(path: str | Path, *, size: tuple[int, int], steps: int, windo
         for n, (first, last) in enumerate(pairwise(bounds))
     ])  # fmt: skip
     return LabelledData(frames.astype(np.float32), None, 1.0, path.stem, float(max(1, frames.max())))
+
+
+def _compare_sensors(path: Path, sensor: tuple[int, int], size: tuple[int, int], part: tuple[int, ...]) -> None:
+    seen, wanted = f"a sensor of {sensor[0]} x {sensor[1]}", f"the network takes {size[0]} x {size[1]}"
+    if sensor[0] < size[0] or sensor[1] < size[1]:
+        raise UserError(
+            f"{seen}, but {wanted}: pixels are missing",
+            where=str(path),
+            remedy="give a recording of the camera that the network was trained for",
+        )
+    if sensor != size:
+        taken = "all of it" if part == sensor else f"its middle {part[0]} x {part[1]}"
+        warnings.warn(
+            f"{path}: {seen}, {wanted}: {taken} is looked at, {part[0] / size[0]:.3g} pixels as one",
+            FitWarning,
+            stacklevel=3,
+        )
 
 
 def _read(path: Path) -> tuple[tuple[int, int], np.ndarray]:

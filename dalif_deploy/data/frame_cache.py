@@ -33,7 +33,7 @@ def cached_frames(
     if found is not None:
         return found
     with (
-        atomic_file(path, force=True) as temporary,
+        atomic_file(path, own_place=True) as temporary,
         Progress(console=Console(stderr=True), transient=True) as progress,
     ):
         frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)

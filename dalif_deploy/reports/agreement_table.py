@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from dalif_deploy.reports.coverage_table import print_coverage
+
 
 def print_agreement(figures: dict[str, Any], *, stream: TextIO) -> None:
     """Prints a row an engine: accuracy, agreement with the float graph a layer, differences within its kind."""
@@ -35,6 +37,7 @@ def print_agreement(figures: dict[str, Any], *, stream: TextIO) -> None:
         console.print(escape(f"{name} not run: {reason}"))
     for arithmetic in dict.fromkeys(row["arithmetic"] for row in engines.values()):
         console.print(f"{arithmetic} may differ from nir by: {figures['causes'][arithmetic]}")
+    print_coverage(figures["coverage"], console)
     verdict = {True: "yes", False: "NO", None: "not checked, no two of them ran"}[figures["bit_exact"]]
     console.print(f"integer engines agree to the bit: {verdict}")
 

@@ -16,6 +16,7 @@ from dalif_deploy.hw_models.energy.report.report import EnergyReport
 from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_file
+from dalif_deploy.hw_models.files.ownership import MARK
 from dalif_deploy.reports.core_map import CHIPS_DRAWN, core_maps
 from dalif_deploy.reports.layer_energy import BETWEEN, energy_by_layer
 from dalif_deploy.reports.log_axis import on_log_axis
@@ -70,6 +71,7 @@ def energy_page(report: EnergyReport) -> str:
         report=report,
         title=Path(report.artefact or "a network").name,
         version=_version(),
+        mark=MARK,
         style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         # the browser runs this script and no other, whatever a name may hold

@@ -6,8 +6,11 @@ from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from dalif_deploy.converters.advice.export_advice import RESET_HABITS
 from dalif_deploy.converters.artefact import Artefact
+from dalif_deploy.converters.c.footprint import Footprint, memory_lines
 
 
 def print_export(artefact: Artefact, *, stream: TextIO) -> None:
@@ -16,15 +19,20 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
     console = Console(file=stream, highlight=False, width=None if stream.isatty() else 140)
     console.print(f"{export['source']['file']} -> {artefact.folder} (target {export['target']})", soft_wrap=True)
     console.print(f"dt {export['dt']:g} s, {export['dt_from']}; {export['steps'] or '?'} steps a sample")
+    if "c" in export:
+        for line in memory_lines(Footprint(**export["c"])):
+            console.print(f"C: {line}", soft_wrap=True)
     for note in export.get("verification", {}).get("notes", []):
         console.print(f"not verified: {note}", soft_wrap=True)
     if "rewrite" in export:
         console.print(_rewrite(export["rewrite"]), soft_wrap=True)
     if "layers" not in export:
         return
+    if export.get("reset_from") == "assumed":
+        console.print(f"reset to zero, assumed: the graph does not say. {RESET_HABITS}. --reset zero|subtract says it.")
     step = "" if export["input_step"] is None else f", one level = {export['input_step']:.4g}"
     console.print(f"chip {export['chip']}, input by {export['input']}{step}, {export['weight_bits']}-bit weights")
-    table = Table("layer", "alpha", "beta", "threshold", "weights (SQNR)", "scale, bound by", "registers")
+    table = Table("layer", "alpha", "beta", "threshold", "weights (SQNR)", "scale, bound by", "registers", "can fire")
     for layer in export["layers"]:
         table.add_row(
             layer["layer"],
@@ -34,6 +42,7 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
             _sqnr(layer),
             f"{_scale(layer['scale'])}/V, {layer['scale_bound_by']}",
             _range_check(layer),
+            _can_fire(layer),
         )
     console.print(table)
     console.print("Pairs are trained -> quantised; registers: worst case over all inputs against 24 bits.")
@@ -48,6 +57,39 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
             f"{delay['projection']}: spikes of {delay['neurons']} neurons wait {delay['steps']} steps for a longer "
             "path, so that timing stays the graph's"
         )
+    _print_time_steps(export, console)
+    for line in export.get("warnings", ()):
+        console.print(Text(f"WARNING: {line}", style="bold red"), soft_wrap=True)
+
+
+def _print_time_steps(export: dict[str, Any], console: Console) -> None:
+    if not export.get("time_steps"):
+        return
+    why = "the graph states no time step" if export["dt_from"] == "assumed" else "a time step that may not be meant"
+    console.print(Text(f"{why}; what each writer's habit would give:"))
+    for step in export["time_steps"]:
+        taken = "taken" if abs(step["dt"] / export["dt"] - 1) < 1e-6 else "     "
+        said = "; what the neurons' gains say" if step["states"] else ""
+        console.print(Text(f"  {taken}  --dt {step['dt']:<7g} ({step['writers']}{said}): {_outcome(step)}"))
+
+
+def _outcome(step: dict[str, Any]) -> str:
+    if step["refused"]:
+        return f"does not fit: {step['refused']}"
+    weights = (
+        "exact weights" if step["least_sqnr_db"] is None else f"weights keep {step['least_sqnr_db']:.1f} dB or more"
+    )
+    if step["silent"]:
+        return f"does not fit: no input makes {', '.join(step['silent'])} fire; {weights}"
+    return f"fits: every layer can fire, {weights}"
+
+
+def _can_fire(layer: dict[str, Any]) -> str:
+    if layer.get("can_fire") is None:
+        return "-"
+    if layer["always_fires"] == layer["neurons"]:
+        return "ALWAYS"
+    return f"{layer['can_fire']} of {layer['neurons']}" if layer["can_fire"] else "NEVER"
 
 
 def _rewrite(cost: dict[str, Any]) -> str:

@@ -56,6 +56,8 @@ def _arithmetic(arithmetic: Arithmetic, console: Console) -> None:
     for row in arithmetic.rows:
         if row.bounds_because:
             print_line(console, f"{row.network}: {row.bounds_because}", style="yellow")
+    if sentence := arithmetic.against_int8():
+        print_line(console, sentence, style="bold")
     print_line(console, "compare within one precision only: float against 8-bit decides the result by itself")
     print_not_included(arithmetic.not_included, console)
 

@@ -7,6 +7,8 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from dalif_deploy.reports.coverage_table import print_coverage
+
 
 def print_simulation(figures: dict[str, Any], *, stream: TextIO) -> None:
     """Prints accuracy, firing rates and, after a check, the comparison a layer."""
@@ -31,6 +33,7 @@ def print_simulation(figures: dict[str, Any], *, stream: TextIO) -> None:
         table.add_row(*row)
     console.print(table)
     if check:
+        print_coverage(figures["coverage"], console)
         compared = sum(check["compared"].values())
         console.print(
             f"check {figures['engine']} against {check['against']}: {compared:,} values compared, "

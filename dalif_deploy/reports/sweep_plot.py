@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_file
+from dalif_deploy.hw_models.files.ownership import MARK
 from dalif_deploy.reports.sweep_words import by_scope, varied
 
 if TYPE_CHECKING:
@@ -65,7 +66,11 @@ def write_sweep_plot(sweep: dict[str, Any], path: Path, *, force: bool = False) 
         if names:
             figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
         figure.suptitle(f"{sweep['source']}, {sweep['data']}; larger: more cores", fontsize=9)
-        metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
+        metadata = {
+            ".png": {"Comment": MARK},
+            ".svg": {"Creator": MARK, "Date": None},
+            ".pdf": {"Creator": MARK, "CreationDate": None},
+        }[path.suffix.lower()]
         with atomic_file(path, force=force) as temporary:
             figure.savefig(temporary, format=path.suffix.lower()[1:], dpi=150, metadata=metadata)
 

@@ -17,6 +17,7 @@ from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.samples.input_data import InputData, sample_count
 from dalif_deploy.simulation.arithmetic import ARITHMETICS, FLOAT_REFERENCE
 from dalif_deploy.simulation.comparison import Comparison, Mismatch
+from dalif_deploy.simulation.coverage import Coverage, CoverageRecord
 from dalif_deploy.simulation.engines import ENGINES, Engine, EngineRun
 from dalif_deploy.simulation.samples_run import run_samples, scores
 
@@ -64,6 +65,8 @@ class Agreement:
         not_run: name -> why it could not.
         bit_exact: integer engines agree; None if none was compared.
         checked: some engine was compared with another, an integer one if any ran.
+        coverage: what was exercised; of the chip's integers where they ran.
+        stress_samples: samples in addition, which integer engines alone were compared on.
     """
 
     samples: int
@@ -71,6 +74,8 @@ class Agreement:
     not_run: dict[str, str]
     bit_exact: bool | None
     checked: bool
+    coverage: Coverage
+    stress_samples: int = 0
 
     @property
     def first_mismatch(self) -> Mismatch | None:
@@ -83,11 +88,13 @@ class Agreement:
         """Plain figures, with why engines of each arithmetic may differ from the float reference."""
         return {
             "samples": self.samples,
+            "stress_samples": self.stress_samples,
             "engines": {name: row.to_dict() for name, row in self.engines.items()},
             "not_run": self.not_run,
             "causes": {name: kind.cause for name, kind in ARITHMETICS.items()},
             "bit_exact": self.bit_exact,
             "checked": self.checked,
+            "coverage": self.coverage.to_dict(),
         }
 
 
@@ -96,7 +103,8 @@ def run_agreement(
     inputs: InputData,
     labels: np.ndarray | None,
     *,
-    make: Callable[[str], Engine],
+    make: Callable[[str, InputData], Engine],
+    stress: InputData | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> Agreement:
     """Runs all engines that the folder and the installed packages allow.
@@ -104,15 +112,19 @@ def run_agreement(
     Args:
         inputs: the samples.
         labels: [N] classes, or None.
-        make: the engine of a name, over the samples.
+        make: the engine of a name, over samples.
+        stress: samples that integer engines alone are compared on, too; accuracy and agreement are of `inputs`.
         progress: called with an engine and the number of samples that it has just done.
 
     Raises:
         UserError: no engine can run.
     """
-    engines, not_run = _at_hand(artefact, make)
+    engines, not_run = _at_hand(artefact, lambda name: make(name, inputs))
     tallies = {name: _Tally(engine) for name, engine in engines.items()}
     samples = sample_count(inputs)
+    coverage = CoverageRecord()
+    coverage.watch(engines.values())
+    looked_at = engines.get("fast") or next(iter(engines.values()))
     for start in range(0, samples, CHUNK):
         chunk = slice(start, min(start + CHUNK, samples))
         runs: dict[str, EngineRun] = {}
@@ -122,11 +134,34 @@ def run_agreement(
                 progress(name, chunk.stop - chunk.start)
         for name, tally in tallies.items():
             tally.add(start, runs[name], runs)
+        coverage.add(runs[looked_at.name], looked_at.compares)
+    if stress is not None:
+        _run_stress(stress, tallies, coverage, make)
     rows = {name: tally.row(labels) for name, tally in tallies.items()}
     integer = [row for row in rows.values() if row.arithmetic == "integer"]
     checks = [row.check for row in (integer or rows.values()) if row.check is not None and row.check.compared]
     exact = not any(check.total_mismatches for check in checks) if integer and checks else None
-    return Agreement(samples, rows, not_run, exact, bool(checks))
+    stress_samples = 0 if stress is None else sample_count(stress)
+    return Agreement(samples, rows, not_run, exact, bool(checks), coverage.coverage(), stress_samples)
+
+
+def _run_stress(
+    inputs: InputData,
+    tallies: dict[str, _Tally],
+    coverage: CoverageRecord,
+    make: Callable[[str, InputData], Engine],
+) -> None:
+    names = [name for name, tally in tallies.items() if tally.engine.arithmetic == "integer"]
+    engines = {name: make(name, inputs) for name in names}
+    coverage.watch(engines.values())
+    samples = sample_count(inputs)
+    for start in range(0, samples, CHUNK):
+        chunk = slice(start, min(start + CHUNK, samples))
+        runs = {name: run_samples(engine, chunk, ("spikes", "membrane")) for name, engine in engines.items()}
+        for name in names:
+            tallies[name].compare(start, runs[name], runs)
+        if "fast" in runs:
+            coverage.add(runs["fast"], engines["fast"].compares)
 
 
 def _at_hand(artefact: Artefact, make: Callable[[str], Engine]) -> tuple[dict[str, Engine], dict[str, str]]:
@@ -159,6 +194,10 @@ class _Tally:
             self.predicted.append(scored.argmax(axis=1))
         if FLOAT_REFERENCE in runs:
             self.float_spikes.add(start, run, runs[FLOAT_REFERENCE])
+        self.compare(start, run, runs)
+
+    def compare(self, start: int, run: EngineRun, runs: dict[str, EngineRun]) -> None:
+        """Differences from the reference alone."""
         if self.check is not None and self.reference in runs:
             self.check.add(start, run, runs[self.reference])
 

@@ -14,6 +14,7 @@ from dalif_deploy.hw_models.mapping import DoesNotFit, map_or_refusal
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.samples.input_data import InputData
 from dalif_deploy.hw_models.samples.stream import InputStream
+from dalif_deploy.simulation.data_fit import require_fit
 
 
 def report_on_samples(
@@ -33,6 +34,7 @@ def report_on_samples(
         progress: called with the samples done by a batch, and all.
     """
     network = artefact.network
+    require_fit(artefact, inputs, None)
     encoded = InputStream(network, inputs)  # all samples at once might not fit in memory
     mapping, does_not_fit = map_or_refusal(network, encoded)
     counts = count_activity(

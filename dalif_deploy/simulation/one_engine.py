@@ -11,6 +11,7 @@ import numpy as np
 
 from dalif_deploy.hw_models.samples.input_data import sample_count
 from dalif_deploy.simulation.comparison import Comparison
+from dalif_deploy.simulation.coverage import Coverage, CoverageRecord
 from dalif_deploy.simulation.engines import Engine, EngineRun
 from dalif_deploy.simulation.samples_run import joined, run_samples, scores
 
@@ -27,6 +28,8 @@ class SimulationResult:
         firing_rate: layer -> spikes a neuron and step.
         seconds: engine -> time that it took.
         check: against its counterpart; None if none was asked for.
+        coverage: what the check exercised; None without one.
+        stress_samples: samples of the check in addition, see `dalif_deploy.simulation.stress`.
         recorded: every layer's spikes and membranes; None if not asked for.
     """
 
@@ -37,6 +40,8 @@ class SimulationResult:
     firing_rate: dict[str, float]
     seconds: dict[str, float]
     check: Comparison | None = None
+    coverage: Coverage | None = None
+    stress_samples: int = 0
     recorded: EngineRun | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -48,11 +53,12 @@ class SimulationResult:
             "predicted": self.predicted,
             "firing_rate": self.firing_rate,
             "seconds": self.seconds,
-            "check": None if self.check is None else check_figures(self.check),
+            "check": None if self.check is None else check_figures(self.check, self.stress_samples),
+            "coverage": None if self.coverage is None else self.coverage.to_dict(),
         }
 
 
-def check_figures(check: Comparison) -> dict[str, Any]:
+def check_figures(check: Comparison, stress_samples: int) -> dict[str, Any]:
     """A comparison in plain figures: values compared and mismatches, in all and a layer and kind."""
     by_name = sorted(check.compared, key=lambda key: (check.kinds.index(key.rpartition(".")[2]), key))
     return {
@@ -61,6 +67,7 @@ def check_figures(check: Comparison) -> dict[str, Any]:
         "mismatches": check.total_mismatches,
         "mismatches_by_layer": {key: check.mismatches[key] for key in by_name},
         "first": None if check.first is None else str(check.first),
+        "stress_samples": stress_samples,
     }
 
 
@@ -69,6 +76,7 @@ def run_engine(
     other: Engine | None,
     labels: np.ndarray | None,
     *,
+    stress: tuple[Engine, Engine] | None = None,
     keep: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> SimulationResult:
@@ -77,12 +85,16 @@ def run_engine(
     Args:
         other: what it is compared with; None compares with nothing.
         labels: [N] classes, or None.
+        stress: the two engines once more, over samples that only the comparison is about.
         keep: keeps spikes and membranes of every layer.
         progress: called with the samples done.
     """
     samples = sample_count(engine.data)
     record = ("spikes", "membrane") if other is not None or keep else ("spikes",)
     comparison = None if other is None else Comparison((engine.name, other.name), engine.compares)
+    coverage = CoverageRecord()
+    if other is not None:
+        coverage.watch([engine, other])
     found: list[np.ndarray | None] = []
     rates, kept = _Rates(), []
     seconds: dict[str, float] = {engine.name: 0.0}
@@ -96,8 +108,15 @@ def run_engine(
             kept.append(run)
         if other is not None and comparison is not None:
             comparison.add(start, run, _timed(other, part, record, seconds))
+            coverage.add(run, engine.compares)
         if progress:
             progress(part.stop)
+    if stress is not None and comparison is not None:
+        coverage.watch(stress)
+        every = slice(0, sample_count(stress[0].data))
+        run, against = (run_samples(each, every, ("spikes", "membrane")) for each in stress)
+        comparison.add(samples, run, against)
+        coverage.add(run, engine.compares)
     scored = [each for each in found if each is not None]
     predicted = np.concatenate(scored).argmax(axis=1) if scored else None
     return SimulationResult(
@@ -108,6 +127,8 @@ def run_engine(
         rates.mean(),
         seconds,
         comparison,
+        None if comparison is None else coverage.coverage(),
+        0 if stress is None else sample_count(stress[0].data),
         joined(kept) if keep else None,
     )
 

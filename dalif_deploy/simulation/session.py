@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +18,13 @@ from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.data.event_recording import is_recording, load_recording
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_file
+from dalif_deploy.hw_models.files.ownership import MARK
 from dalif_deploy.hw_models.samples.input_data import InputData, sample_count, take_samples
 from dalif_deploy.simulation.agreement import Agreement, run_agreement
-from dalif_deploy.simulation.engines import Engine, EngineRun, check_options, make_engine
+from dalif_deploy.simulation.data_fit import require_fit
+from dalif_deploy.simulation.engines import ENGINES, Engine, EngineRun, check_options, make_engine
 from dalif_deploy.simulation.one_engine import SimulationResult, run_engine
+from dalif_deploy.simulation.stress import stress_data
 
 
 @dataclass
@@ -30,12 +34,14 @@ class SimulationRequest:
     Attributes:
         engine: in `ENGINES`.
         check: against the engine's counterpart, or all engines against each other.
+        stress: samples that a check takes in addition, see `dalif_deploy.hw_models.stress`.
         options: of engines, by name; each engine takes its own, see `engine_options`.
         window_ms: of a recording: a sample of N-MNIST, and of the simulated motion after it.
     """
 
     engine: str = "fast"
     check: Literal["counterpart", "all"] | None = None
+    stress: int = 0
     limit: int | None = None
     steps: int | None = None
     record: Path | None = None
@@ -54,8 +60,6 @@ def run_simulation(
         The data's name, and what was found.
     """
     artefact = load_artefact(folder)
-    if request.record is not None and request.record.exists() and not request.force:
-        raise UserError("already exists", where=str(request.record), remedy="choose another name or pass --force")
     loaded = _load(artefact, data_spec, request)
     inputs = take_samples(loaded.inputs, slice(request.limit))
     labels = None if loaded.labels is None else loaded.labels[: request.limit]
@@ -70,12 +74,17 @@ def simulate_samples(
 ) -> SimulationResult | Agreement:
     """As `run_simulation`, on samples at hand."""
     check_options(request.options)
+    if request.stress and not request.check:
+        raise UserError("--stress adds samples to a check", remedy="add --check or --check all")
+    integers = request.check == "all" or getattr(ENGINES.get(request.engine), "arithmetic", "") == "integer"
+    require_fit(artefact, inputs, labels, steps=request.steps, integers=integers)
+    stress = stress_data(artefact, request.stress, request.steps) if request.stress else None
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
 
-        def make(name: str) -> Engine:
+        def make(name: str, data: InputData) -> Engine:
             bar = _steps_bar(progress, name)
-            return make_engine(name, artefact, inputs, steps=request.steps, options=request.options, progress=bar)
+            return make_engine(name, artefact, data, steps=request.steps, options=request.options, progress=bar)
 
         if request.check == "all":
             task = progress.add_task("engines", total=None)
@@ -84,15 +93,20 @@ def simulate_samples(
                 inputs,
                 labels,
                 make=make,
+                stress=stress,
                 progress=lambda name, done: progress.update(task, advance=done, description=name),
             )
-        engine = make(request.engine)
-        other = make(engine.counterpart) if request.check else None
+        engine = make(request.engine, inputs)
+        other = make(engine.counterpart, inputs) if request.check else None
+        pair = None
+        if stress is not None and other is not None:
+            pair = make(engine.name, stress), make(other.name, stress)
         task = progress.add_task(f"{engine.name}, samples", total=sample_count(inputs))
         result = run_engine(
             engine,
             other,
             labels,
+            stress=pair,
             keep=request.record is not None,
             progress=lambda done: progress.update(task, completed=done),
         )
@@ -139,5 +153,7 @@ def _write_record(path: Path, run: EngineRun, force: bool) -> None:
         for layer, values in getattr(run, kind).items():
             arrays[f"{layer}.{kind}"] = values
     # the temporary file keeps the target's ending; numpy adds .npz to a name but not to an open file
-    with atomic_file(path, force=force) as temporary, open(temporary, "wb") as file:
+    with atomic_file(path, force=force) as temporary, open(temporary, "w+b") as file:
         np.savez_compressed(file, **arrays)
+        with zipfile.ZipFile(file, "a") as archive:
+            archive.comment = MARK.encode()

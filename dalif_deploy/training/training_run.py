@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import platform
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from dalif_deploy.converters.folder_files import folder_files
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget
 from dalif_deploy.hw_models.arithmetic import require_arithmetic
 from dalif_deploy.hw_models.chips.description import load_chip
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_directory
+from dalif_deploy.hw_models.files.ownership import require_free
 from dalif_deploy.networks import build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig
@@ -49,6 +52,13 @@ def unfinished_config(out: str | Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and isinstance(found.get("neuron"), dict) else None
 
 
+def require_begun(out: str | Path) -> None:
+    """Raises UserError where neither an unfinished nor a finished training of `out` stands."""
+    if not ((working_folder(out) / CHECKPOINT).is_file() or (Path(out) / "metrics.json").is_file()):
+        remedy = "check --out, or leave --resume away to begin one"
+        raise UserError("there is no training to resume", where=str(out), remedy=remedy)
+
+
 def train(
     config: TrainConfig,
     out: str | Path,
@@ -67,7 +77,8 @@ def train(
     batch, and the first of them writes.
 
     Args:
-        resume: go on from the checkpoint; begin where there is none; return the metrics where all is done.
+        force: replaces what a training left at `out`, and its unfinished one; never other files.
+        resume: go on from the checkpoint; return the metrics where all is done.
         checkpoint_every: write a checkpoint after each so many steps of an epoch as well.
         tensorboard: write event files too, to the folder `tensorboard`.
 
@@ -77,8 +88,8 @@ def train(
         its end), `config`, `versions`.
 
     Raises:
-        UserError: data missing, `out` or an unfinished training exists, the checkpoint to resume is of another
-            configuration, or the loss is no number any more.
+        UserError: data missing, `out` or an unfinished training exists, there is nothing to resume or it is of
+            another configuration, or the loss is no number any more.
     """
     out, working, processes = Path(out), working_folder(out), this_process()
     if tensorboard:
@@ -90,8 +101,10 @@ def train(
         metrics = _metrics(out)
         require_same_config(metrics.get("config"), config, out / "metrics.json")
         if processes.rank == 0:  # killed between the last two renames
-            shutil.rmtree(working, ignore_errors=True)
+            _clear(working)
         return metrics
+    if resume:
+        require_begun(out)
     if processes.rank == 0:
         _prepare(out, working, force=force, resume=resume)
     try:
@@ -99,7 +112,16 @@ def train(
     finally:
         # without a checkpoint it is of no use to anybody
         if processes.rank == 0 and not (working / CHECKPOINT).exists():
-            shutil.rmtree(working, ignore_errors=True)
+            _clear(working)
+
+
+def _clear(working: Path) -> None:
+    """Removes what a training keeps in its working folder, and the folder if nothing else lies there."""
+    for path in [working / CHECKPOINT, working / "metrics.jsonl", *working.glob(f".{CHECKPOINT}.*")]:
+        path.unlink(missing_ok=True)
+    shutil.rmtree(working / "tensorboard", ignore_errors=True)
+    with suppress(OSError):
+        working.rmdir()
 
 
 def chip_target(config: TrainConfig, data: LabelledData) -> ChipTarget:
@@ -115,20 +137,24 @@ def _metrics(out: Path) -> dict[str, Any]:
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError("no metrics of dalif-train", where=str(path), remedy="start anew with --force") from error
+        raise UserError(
+            "no metrics of dalif-train", where=str(path), remedy="remove the folder yourself, or choose another"
+        ) from error
     if not isinstance(metrics, dict):
-        raise UserError("no metrics of dalif-train", where=str(path), remedy="start anew with --force")
+        raise UserError(
+            "no metrics of dalif-train", where=str(path), remedy="remove the folder yourself, or choose another"
+        )
+    metrics.pop("files", None)
     return metrics
 
 
 def _prepare(out: Path, working: Path, *, force: bool, resume: bool) -> None:
-    if out.exists() and not force:
-        raise UserError("already exists", where=str(out), remedy="choose another name or pass --force")
+    require_free(out, force, folder=True)
     if (working / CHECKPOINT).exists() and not resume:
         if not force:
             remedy = "pass --resume to go on with it, or --force to begin anew"
             raise UserError("an unfinished training stands there", where=str(working), remedy=remedy)
-        shutil.rmtree(working)
+        _clear(working)
     try:
         working.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -204,10 +230,11 @@ def _train(
     if processes.rank == 0:
         with atomic_directory(out, force=force) as folder:
             save_checkpoint(folder / "model.pt", network, {**info, "test_accuracy": metrics["test_accuracy"]})
-            (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
             # copies: until the folder has its name, a resumed training needs the originals
             shutil.copy(working / "metrics.jsonl", folder)
             if tensorboard:
                 shutil.copytree(working / "tensorboard", folder / "tensorboard")
-        shutil.rmtree(working)
+            listed = {**metrics, "files": folder_files(folder)}
+            (folder / "metrics.json").write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
+        _clear(working)
     return metrics

@@ -18,6 +18,8 @@ from ..chip_network.form import ChipNetwork, Population, Projection, Reset
 if TYPE_CHECKING:
     import torch
 
+    from .observation import PopulationCounts
+
 
 @dataclass(frozen=True)
 class Decays:
@@ -36,18 +38,24 @@ class Decays:
 class Synapses(Protocol):
     """Projections into one population; sums in whatever units its `NeuronState` takes."""
 
-    def sum(self, messages: dict[int, torch.Tensor], static: torch.Tensor | None = None) -> torch.Tensor | None:
+    def sum(
+        self,
+        messages: dict[int, torch.Tensor],
+        static: torch.Tensor | None = None,
+        counts: PopulationCounts | None = None,
+    ) -> torch.Tensor | None:
         """Sum over some of the projections.
 
         Args:
             messages: index of a projection -> [B, N, *source shape] (B steps), float32.
             static: [N, *shape], the sum over other projections, the same at each step.
+            counts: of the population; None counts nothing.
 
         Returns:
             [B, N, *shape]; `static` itself without messages.
         """
 
-    def current(self, total: torch.Tensor | None) -> torch.Tensor | None:
+    def current(self, total: torch.Tensor | None, counts: PopulationCounts | None = None) -> torch.Tensor | None:
         """What the synapses bring in a step, of the sum over all projections; its shape."""
 
 
@@ -130,6 +138,17 @@ class Arithmetic(ABC):
 
     @abstractmethod
     def state(
-        self, population: Population, bounds: Any, samples: int, device: torch.device, bias: np.ndarray | None = None
+        self,
+        population: Population,
+        bounds: Any,
+        samples: int,
+        device: torch.device,
+        bias: np.ndarray | None = None,
+        counts: PopulationCounts | None = None,
     ) -> NeuronState:
-        """A population at rest; `bias` int32 [N, *shape], the samples' own, or None for the population's."""
+        """A population at rest.
+
+        Args:
+            bias: int32 [N, *shape], the samples' own, or None for the population's.
+            counts: what its steps do is added to it; None counts nothing.
+        """

@@ -32,6 +32,8 @@ def check_chip_network(network: ChipNetwork, where: str) -> None:
     for item in network.inputs.values():
         levels = -STATE_LIMIT <= item.min_level <= item.max_level <= STATE_LIMIT
         check(levels and 0 < item.step < math.inf, f"levels of input {item.name}")
+        ends = (-math.inf if item.lowest is None else item.lowest, math.inf if item.highest is None else item.highest)
+        check(ends[0] <= ends[1], f"range of input {item.name}")
     for population in network.populations.values():
         _check_population(population, check)
     shared = network.inputs.keys() & network.populations.keys()

@@ -44,7 +44,7 @@ REGISTER_RANGES = {
 Reset = Literal["zero", "subtract"]
 InputMode = Literal["spikes", "graded", "bias"]
 OutputMode = Literal["membrane", "membrane_before_reset", "count"]
-Reduction = Literal["sum", "mean", "max", "last"]
+OverTime = Literal["sum", "mean", "max", "last"]
 
 
 @dataclass
@@ -149,6 +149,7 @@ class ChipInput:
         mode: "spikes" (0/1 events), "graded" (integer messages: round(value / step), held within
             min_level..max_level) or "bias" (static values, for host projections).
         step: value of one level (graded); 1.0 otherwise.
+        lowest, highest: real values that the network was compiled for; None for spikes, and where nobody said.
     """
 
     name: str
@@ -157,6 +158,8 @@ class ChipInput:
     step: float = 1.0
     min_level: int = 0
     max_level: int = 1
+    lowest: float | None = None
+    highest: float | None = None
 
 
 @dataclass
@@ -173,7 +176,7 @@ class ChipOutput:
     name: str
     population: str
     mode: OutputMode
-    over_time: Reduction | None = None
+    over_time: OverTime | None = None
     zero: float = 0.0
 
     @property

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import nir
 import numpy as np
 
 from ..arithmetic import arithmetic_of
-from ..chip_network.form import ChipInput, ChipNetwork, InputMode
+from ..chip_network.form import ChipInput, ChipNetwork
 from ..chips.description import ChipDescription, chips_with_reset, load_chip
 from ..chips.names import chip_names
 from ..errors import UserError
@@ -174,13 +174,16 @@ def _chip_input(
     limits: tuple[float, float],
     chip: ChipDescription,
 ) -> ChipInput:
-    if mode != "graded":
-        return ChipInput(name, shape, cast(InputMode, mode))
+    if mode == "spikes":
+        return ChipInput(name, shape, "spikes")
+    lowest, highest = map(float, limits)
+    if mode == "bias":
+        return ChipInput(name, shape, "bias", lowest=lowest, highest=highest)
     step = step or (limits[1] - limits[0]) / 255
     low, high = int(np.rint(limits[0] / step)), int(np.rint(limits[1] / step))
     if max(abs(low), abs(high)) >= 1 << (chip.formats.max_message_bits - 1):
         raise UserError("input levels beyond the chip's messages", where=name, remedy="use a larger input step")
-    return ChipInput(name, shape, "graded", step, low, high)
+    return ChipInput(name, shape, "graded", step, low, high, lowest, highest)
 
 
 def _coarser_inputs(

@@ -9,7 +9,7 @@ from typing import Any
 import nir
 import numpy as np
 
-from ..chip_network.form import ChipOutput, OutputMode, Reduction
+from ..chip_network.form import ChipOutput, OutputMode, OverTime
 from ..errors import UserError
 from ..graph.decision_rule import BEFORE_RESET, DecisionRule, decision_rule
 from ..graph.flat_graph import FlatGraph
@@ -123,11 +123,11 @@ def _output(network: FloatNetwork, flat: FlatGraph, name: str, dt: float, rule: 
     last = before[0] if len(before) == 1 and not isinstance(flat.nodes[before[0]], nir.Input | nir.Output) else name
     # the last membrane of an integrator is the sum of what arrived
     each_step = over_time in ("max", "last")
-    read: Reduction = "max" if over_time == "max" else "last"
     readout = FloatPopulation(last, flat.shapes[name], _NO_MEMORY if each_step else _INTEGRATOR, fires=False)
     _drive(network, readout, flat, name, dt)
     network.populations[readout.name] = readout
-    return ChipOutput(name, readout.name, "membrane", None if over_time in (None, "mean") else read)
+    over: dict[str | None, OverTime | None] = {"sum": "last", "max": "max", "last": "last"}
+    return ChipOutput(name, readout.name, "membrane", over.get(over_time))
 
 
 def _membrane_output(name: str, population: FloatPopulation, rule: DecisionRule) -> ChipOutput:

@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import UserError
+from .ownership import require_free
 
 
-def _parent_for(target: Path, force: bool) -> Path:
-    if os.path.lexists(target) and not force:
-        raise UserError("already exists", where=str(target), remedy="choose another name or pass --force")
+def _parent_for(target: Path) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -57,16 +56,20 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def atomic_file(target: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
+def atomic_file(target: str | os.PathLike[str], *, force: bool = False, own_place: bool = False) -> Iterator[Path]:
     """Gives a temporary path to write to; it becomes `target` when the block ends without an error.
 
+    Args:
+        force: replaces a file that carries the mark of `ownership`, which the writer puts in.
+        own_place: the name is one that no person chose (a cache): what stands there is replaced, whatever it is.
+
     Raises:
-        UserError: the target exists and `force` is not set, or the place cannot be written to.
+        UserError: the target is not to be replaced, see `require_free`, or the place cannot be written to.
     """
     target = Path(target)
-    parent = _parent_for(target, force)
-    if target.is_dir():
-        raise UserError("is a folder, a file was to be written", where=str(target), remedy="choose another name")
+    if not own_place:
+        require_free(target, force)
+    parent = _parent_for(target)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=parent)
         os.close(handle)
@@ -76,6 +79,8 @@ def atomic_file(target: str | os.PathLike[str], *, force: bool = False) -> Itera
     try:
         with _disk_faults_in_one_line(target):
             yield temporary
+            if not own_place:  # the work may have taken hours
+                require_free(target, force)
             os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, target)
     finally:
@@ -86,13 +91,15 @@ def atomic_file(target: str | os.PathLike[str], *, force: bool = False) -> Itera
 def atomic_directory(target: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
     """Gives a temporary folder to fill; it becomes `target` when the block ends without an error.
 
-    With `force`, a folder that stood there is replaced as a whole, after the new one is complete.
+    With `force`, a folder that stood there is replaced as a whole, after the new one is complete, if all that it holds
+    is listed by a file that the writer left in it, see `ownership`.
 
     Raises:
-        UserError: the target exists and `force` is not set, or the place cannot be written to.
+        UserError: the target is not to be replaced, see `require_free`, or the place cannot be written to.
     """
     target = Path(target)
-    parent = _parent_for(target, force)
+    require_free(target, force, folder=True)
+    parent = _parent_for(target)
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=parent))
     except OSError as error:
@@ -100,6 +107,7 @@ def atomic_directory(target: str | os.PathLike[str], *, force: bool = False) -> 
     try:
         with _disk_faults_in_one_line(target):
             yield temporary
+            require_free(target, force, folder=True)  # the work may have taken hours
             os.chmod(temporary, 0o777 & ~_umask())
             if os.path.lexists(target):
                 old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=parent))

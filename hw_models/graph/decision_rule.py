@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..chip_network.form import Reduction
+from ..chip_network.form import OverTime
 from ..errors import UserError
 from ..neurons import neuron_dynamics
 from .flat_graph import FlatGraph
@@ -34,7 +34,7 @@ class DecisionRule:
 
     of: str
     what: str
-    over_time: Reduction
+    over_time: OverTime
 
     @property
     def reads_membrane(self) -> bool:
@@ -65,7 +65,7 @@ def decision_rule(flat: FlatGraph) -> DecisionRule | None:
     if of is None and what is None and over_time is None:
         return None
     faulty = of is None or what not in WHAT or over_time not in OVER_TIME or len(flat.outputs) != 1
-    rule = DecisionRule(of or "", what or "", cast(Reduction, over_time))
+    rule = DecisionRule(of or "", what or "", cast(OverTime, over_time))
     if faulty or (rule.reads_membrane and not (rule.of in flat.nodes and flat.is_neuron(rule.of))):
         raise UserError(
             f"the decision rule ({what} of {of}, {over_time} over time) does not fit the graph",

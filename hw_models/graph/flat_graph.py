@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+import copy
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import networkx as nx
@@ -98,24 +99,48 @@ def flatten_graph(graph: nir.NIRGraph) -> FlatGraph:
     flat = FlatGraph(nodes, sorted(set(edges)), metadata=dict(graph.metadata or {}))
     _check(flat)
     flat.back_edges = _back_edges(flat)
-    flat.shapes = _shapes_of_neurons(flat)
+    _infer_shapes(flat)
     check_size(flat.shapes.values())
     return flat
 
 
-def _shapes_of_neurons(flat: FlatGraph) -> dict[str, tuple[int, ...]]:
+# Some writers leave axes of the sample data in the Input nodes, Norse that of the batch, Rockpool those of batch and
+# time; some count them in Flatten, as torch does, and in the parameters of neurons, too: axes of inputs, axes of nodes.
+OUTER_AXES = ((1, 0), (2, 0), (1, 1), (2, 2), (0, 1))
+
+
+def _infer_shapes(flat: FlatGraph) -> None:
+    """Sets the shapes; where the graph fits only without outer axes, they are taken off."""
     try:
-        return _shapes(flat)
+        flat.shapes = _shapes(flat)
+        return
     except UserError as error:
-        for outer in (1, 2):
-            with contextlib.suppress(UserError, IndexError):
-                return _shapes(flat, outer)
-        raise error
+        fault = error
+    for of_inputs, of_nodes in OUTER_AXES:
+        nodes = {name: _without_axes(node, of_nodes) for name, node in flat.nodes.items()} if of_nodes else flat.nodes
+        with contextlib.suppress(UserError, IndexError):
+            flat.shapes = _shapes(replace(flat, nodes=nodes), of_inputs)
+            flat.nodes = nodes
+            return
+    raise fault
+
+
+def _without_axes(node: nir.NIRNode, outer: int) -> nir.NIRNode:
+    """A Flatten that counts `outer` axes less, a neuron whose parameters lack as many axes of length 1 in front."""
+    within = copy.copy(node)
+    if isinstance(node, nir.Flatten):
+        for key in ("start_dim", "end_dim"):
+            axis = int(getattr(node, key))
+            setattr(within, key, axis - outer if axis >= outer else axis)
+    elif type(node) in NEURONS:
+        for key, value in vars(node).items():
+            if isinstance(value, np.ndarray) and value.ndim > outer and value.shape[:outer] == (1,) * outer:
+                setattr(within, key, value.reshape(value.shape[outer:]))
+    return within
 
 
 def _shapes(flat: FlatGraph, outer: int = 0) -> dict[str, tuple[int, ...]]:
-    """Shape of every node. Some writers leave axes of the sample data in the Input nodes, Norse that of the batch,
-    Rockpool those of batch and time; where the graph fits only without these `outer` axes, that is what they are."""
+    """Shape of every node, the data's without its `outer` first axes."""
     shapes: dict[str, tuple[int, ...]] = {}
     fed_by: dict[str, list[str]] = {}
     for source, target in flat.edges:

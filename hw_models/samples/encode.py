@@ -11,6 +11,7 @@ from ..chips.description import load_chip
 from ..errors import UserError
 from .input_data import InputData, by_input, sample_count, steps_of
 from .recording import EncodedInput
+from .value_range import require_in_range
 
 HOST_CHUNK = 16  # samples whose host layer is computed at a time: few enough to stay in the caches
 
@@ -24,12 +25,15 @@ def encode_input(network: ChipNetwork, data: InputData, *, steps: int | None = N
         steps: steps of each sample where the data does not say; the network's own by default.
 
     Raises:
-        UserError: wrong shape, values that are no spikes, a time-varying input for a bias, a bias out of range.
+        UserError: wrong shape, more steps than the network was compiled for, values that are no spikes or beyond the
+            range that it was compiled for, a time-varying input for a bias, a bias out of range.
     """
     checked = by_input(data, {name: item.shape for name, item in network.inputs.items()})
     encoded = EncodedInput(steps_of(checked) or steps or network.steps, sample_count(data))
+    require_steps(network, encoded.steps)
     for name, (array, moving) in checked.items():
         chip_input = network.inputs[name]
+        require_in_range(chip_input, array)
         if chip_input.mode != "bias":
             encoded.messages[name] = message_levels(chip_input, array if moving else array[:, None])
         elif moving:
@@ -41,6 +45,16 @@ def encode_input(network: ChipNetwork, data: InputData, *, steps: int | None = N
     for target in {host.target: None for host in network.host_projections.values()}:
         encoded.bias[target] = _host_bias(network, target, {name: array for name, (array, _) in checked.items()})
     return encoded
+
+
+def require_steps(network: ChipNetwork, steps: int) -> None:
+    """Raises UserError for samples of more steps than the ranges of the registers were proved for."""
+    if steps > network.steps:
+        raise UserError(
+            f"{steps} steps a sample, but the network was exported for {network.steps}: beyond them its registers' "
+            "ranges do not hold",
+            remedy=f"export it again with --steps {steps}",
+        )
 
 
 def message_levels(chip_input: ChipInput, data: np.ndarray) -> np.ndarray:

@@ -15,7 +15,9 @@ import numpy as np
 import torch
 
 from ..arithmetic import arithmetic_of
+from ..arithmetic.contract import NeuronState
 from ..arithmetic.memory_layout import neuron_zeros
+from ..arithmetic.observation import Observation, PopulationCounts
 from ..chip_network.form import SYNAPSE_SHIFT, ChipNetwork, ChipOutput, Projection
 from ..errors import UserError
 from ..samples.recording import EncodedInput, EncodedSamples, Recording
@@ -37,6 +39,7 @@ def simulate(
     record: Request = ("spikes", "membrane"),
     batch_size: int | None = None,
     device: str | torch.device = "cpu",
+    observation: Observation | None = None,
 ) -> Recording:
     """Runs all samples and keeps everything asked for.
 
@@ -46,6 +49,7 @@ def simulate(
         record: any of "spikes", "membrane" and "counts", for all populations, or a dict from these to names of
             populations, such as {"spikes": ["conv1"], "counts": ["conv2"]}; outputs are always there.
         batch_size: samples at a time; chosen from the network's size by default.
+        observation: what the arithmetic did is added to it; without one the run is faster.
 
     Returns:
         Recording over [N, T, ...].
@@ -57,7 +61,12 @@ def simulate(
     session = Session(network, encoded.steps, torch.device(device))
 
     def run(samples: slice) -> None:
-        session.run(encoded.part(samples), recording_part(whole, samples))
+        if observation is None:
+            session.run(encoded.part(samples), recording_part(whole, samples))
+            return
+        seen = Observation.empty(network)  # of its own: a batch that memory did not suffice for is run again
+        session.run(encoded.part(samples), recording_part(whole, samples), seen)
+        observation.add(seen)
 
     for _ in _batches(run, network, encoded, batch_size):
         pass
@@ -130,10 +139,12 @@ class Session:
             for name in (*network.inputs, *network.populations)
         }
 
-    def run(self, encoded: EncodedInput, recording: Recording) -> None:
+    def run(self, encoded: EncodedInput, recording: Recording, observation: Observation | None = None) -> None:
         """Fills `recording`, which says by its arrays what is wanted."""
+        if observation is not None:
+            observation.bounds.update(self.bounds)
         with torch.no_grad(), exact_float32():
-            _Batch(self, encoded, recording).run()
+            _Batch(self, encoded, recording, observation).run()
 
     def in_loop(self, group: list[str]) -> bool:
         """True if the group's populations need each other's spikes of the step before."""
@@ -143,16 +154,17 @@ class Session:
 class _Batch:
     """State and messages of one batch of samples."""
 
-    def __init__(self, session: Session, encoded: EncodedInput, recording: Recording):
+    def __init__(self, session: Session, encoded: EncodedInput, recording: Recording, observation: Observation | None):
         self.session, self.encoded, self.recording = session, encoded, recording
+        self.observation = observation
         network, samples = session.network, encoded.samples
         self.block = max(1, min(session.steps, BLOCK_ELEMENTS // max(1, _largest(network) * max(samples, 1))))
-        self.states = {}
+        self.states: dict[str, NeuronState] = {}
         for name, population in network.populations.items():
             mant_exp = encoded.bias.get(name)
             bias = None if mant_exp is None else mant_exp[0].astype(np.int32) << mant_exp[1].astype(np.int32)
-            states = session.arithmetic.state(population, session.bounds[name], samples, session.device, bias)
-            self.states[name] = states
+            arithmetic, bounds = session.arithmetic, session.bounds[name]
+            self.states[name] = arithmetic.state(population, bounds, samples, session.device, bias, self._seen(name))
         self.still = {name for name, array in encoded.messages.items() if array.shape[1] == 1}
         # what was sent in the steps before this block that is still to arrive, and in this block
         self.sent = {
@@ -233,8 +245,16 @@ class _Batch:
             if self._arrives_static(projection):
                 levels = torch.from_numpy(self.encoded.messages[projection.source]).to(self.session.device)
                 messages[index] = levels.transpose(0, 1).to(torch.float32)
-        total = self.session.synapses[name].sum(messages)
+                self._carry(projection, levels, self.session.steps)
+        total = self.session.synapses[name].sum(messages, None, self._seen(name))
         return None if total is None else total[0]
+
+    def _seen(self, name: str) -> PopulationCounts | None:
+        return None if self.observation is None else self.observation.populations[name]
+
+    def _carry(self, projection: Projection, messages: torch.Tensor, times: int = 1) -> None:
+        if self.observation is not None:
+            self.observation.carried[projection.name] += int(torch.count_nonzero(messages)) * times
 
     def _load_inputs(self, start: int, length: int) -> None:
         for name in self.encoded.messages.keys() & self.sent.keys():
@@ -280,8 +300,9 @@ class _Batch:
             projection = self.session.incoming[name][index]
             past = self.session.history[projection.source] - projection.delay
             messages[index] = self.sent[projection.source][past + steps.start : past + steps.stop]
-        synapses = self.session.synapses[name]
-        return synapses.current(synapses.sum(messages, self.static[name]))
+            self._carry(projection, messages[index])
+        synapses, seen = self.session.synapses[name], self._seen(name)
+        return synapses.current(synapses.sum(messages, self.static[name], seen), seen)
 
     def _moving(self, name: str) -> list[int]:
         """Projections whose messages differ from step to step."""

@@ -24,6 +24,12 @@ STATES = {
 }
 BLIND_RESET = {"Lapicque", "Synaptic", "RLeaky", "RSynaptic"}
 
+BEYOND_THE_CHIP = {
+    "Alpha": "two synaptic currents and no membrane of its own",
+    "SLSTM": "gates, which multiply signals",
+    "SConv2dLSTM": "gates, which multiply signals",
+}
+
 
 def neuron(name: str, module: nn.Module) -> Neuron | None:
     """How a module of snnTorch is called, None if it is none of its neurons."""
@@ -33,8 +39,9 @@ def neuron(name: str, module: nn.Module) -> Neuron | None:
         return None
     kind = next((c.__name__ for c in type(module).__mro__ if c.__name__ in STATES), None)
     if kind is None:
+        kind = type(module).__name__
         raise UnknownNeuronError(
-            f"snnTorch's {type(module).__name__} has states or a reset that a neuron of the chip does not have",
+            f"snnTorch's {kind} has {BEYOND_THE_CHIP.get(kind, 'states or a reset')}; a neuron of the chip has not",
             where=name,
             remedy=f"use one of {', '.join(STATES)}",
         )

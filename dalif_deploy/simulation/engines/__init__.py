@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from dalif_deploy.hw_models.errors import chosen
+from dalif_deploy.simulation.engines.c_engine import CEngine
 from dalif_deploy.simulation.engines.engine import Engine, EngineRun, Progress
 from dalif_deploy.simulation.engines.fast_engine import FastEngine
 from dalif_deploy.simulation.engines.lava_engine import LavaEngine
@@ -30,6 +31,7 @@ ENGINES: dict[str, type[Engine]] = {
     for engine in (
         FastEngine,
         LavaEngine,
+        CEngine,
         TorchEngine,
         NirEngine,
         NorseEngine,

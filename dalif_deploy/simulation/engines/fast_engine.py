@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dalif_deploy.simulation.engines.engine import Engine, EngineRun, from_integers
+
+if TYPE_CHECKING:
+    from dalif_deploy.hw_models.arithmetic.observation import Observation
 
 
 class FastEngine(Engine):
     """The batched exact simulator."""
 
     name, about, arithmetic = "fast", "the batched exact simulator", "integer"
+    observation: Observation | None = None  # counts what the arithmetic does, where one is set
 
     def prepare(self) -> None:
         """See Engine."""
@@ -31,4 +37,5 @@ class FastEngine(Engine):
 
         # a chunk at a time: all samples of a large set, and their messages, would not fit in memory
         encoded = encode_input(self.network, take_samples(self.data, samples), steps=self.own_steps)
-        return from_integers(self.network, self.own_steps, simulate(self.network, encoded, record=record))
+        recording = simulate(self.network, encoded, record=record, observation=self.observation)
+        return from_integers(self.network, self.own_steps, recording)

@@ -20,6 +20,7 @@ from .exactness import Bounds, population_bounds
 if TYPE_CHECKING:
     import torch
 
+    from ..observation import PopulationCounts
     from .population_state import PopulationState
     from .synaptic_input import SynapticInput
 
@@ -69,12 +70,21 @@ class LavaArithmetic(Arithmetic):
         return SynapticInput(population, projections, source_shapes, bounds, device)
 
     def state(
-        self, population: Population, bounds: Bounds, samples: int, device: torch.device, bias: np.ndarray | None = None
+        self,
+        population: Population,
+        bounds: Bounds,
+        samples: int,
+        device: torch.device,
+        bias: np.ndarray | None = None,
+        counts: PopulationCounts | None = None,
     ) -> PopulationState:
-        """See `PopulationState`."""
+        """See `PopulationState`; one that counts is slower."""
+        from .observed_state import ObservedState
         from .population_state import PopulationState
 
-        return PopulationState(population, bounds, samples, device, bias)
+        if counts is None:
+            return PopulationState(population, bounds, samples, device, bias)
+        return ObservedState(population, bounds, samples, device, bias, counts)
 
 
 def decay_register(beta: np.ndarray) -> np.ndarray:

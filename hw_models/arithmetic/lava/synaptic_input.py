@@ -8,6 +8,7 @@ import torch
 from ...chip_network.apply_weight import apply_weight
 from ...chip_network.form import DECAY_UNITY, SYNAPSE_SHIFT, Population, Projection
 from ..memory_layout import as_neurons, channels_last, flattened
+from ..observation import PopulationCounts
 from .exactness import Bounds
 
 _INT24 = 1 << 24
@@ -50,31 +51,39 @@ class SynapticInput:
             return prepared.contiguous(memory_format=torch.channels_last)
         return prepared
 
-    def sum(self, messages: dict[int, torch.Tensor], static: torch.Tensor | None = None) -> torch.Tensor | None:
+    def sum(
+        self,
+        messages: dict[int, torch.Tensor],
+        static: torch.Tensor | None = None,
+        counts: PopulationCounts | None = None,
+    ) -> torch.Tensor | None:
         """Sum over some of the projections, not yet wrapped.
 
         Args:
             messages: index of a projection -> [B, N, *source shape] (B steps), float32.
             static: [N, *shape], the sum over other projections, the same at each step.
+            counts: counts wraps.
 
         Returns:
             [B, N, *shape], float32 or int64; `static` itself without messages.
         """
         total = None
         for index, message in messages.items():
-            part = self._part(self.projections[index], self._weights[index], message)
+            part = self._part(self.projections[index], self._weights[index], message, counts)
             total = part if total is None else total.add_(part)
         if total is None or static is None:
             return static if total is None else total
         return total.add_(static)
 
-    def current(self, total: torch.Tensor | None) -> torch.Tensor | None:
+    def current(self, total: torch.Tensor | None, counts: PopulationCounts | None = None) -> torch.Tensor | None:
         """Current of the sum over all projections: float32 in units of 4096 or, where it may wrap, int64."""
         if total is None or self._proven:
             return total
-        return wrap_int32(total << SYNAPSE_SHIFT)
+        return _wrapped(total << SYNAPSE_SHIFT, _INT32, counts)
 
-    def _part(self, projection: Projection, weight: torch.Tensor, message: torch.Tensor) -> torch.Tensor:
+    def _part(
+        self, projection: Projection, weight: torch.Tensor, message: torch.Tensor, counts: PopulationCounts | None
+    ) -> torch.Tensor:
         x = message.flatten(0, 1).to(self._dtype)
         if projection.geometry is None:
             part = as_neurons(flattened(x) @ weight.T, self.shape)
@@ -84,14 +93,22 @@ class SynapticInput:
         if not self._proven:
             part = part.to(torch.int64)
             if projection.geometry is not None:
-                part = (part + _INT24 // 2) % _INT24 - _INT24 // 2
+                part = _wrapped(part, _INT24, counts)
         by_step: torch.Tensor = part.unflatten(0, message.shape[:2])
         return by_step
 
 
 def wrap_int32(x: torch.Tensor) -> torch.Tensor:
     """int64 as int32 would hold it."""
-    return (x + _INT32 // 2) % _INT32 - _INT32 // 2
+    return _wrapped(x, _INT32, None)
+
+
+def _wrapped(x: torch.Tensor, values: int, counts: PopulationCounts | None) -> torch.Tensor:
+    """int64 as a signed register of so many `values` would hold it."""
+    held = (x + values // 2) % values - values // 2
+    if counts is not None:
+        counts.wraps += int((held != x).sum())
+    return held
 
 
 def _memory_order(shape: tuple[int, ...], device: torch.device) -> np.ndarray:

@@ -20,6 +20,7 @@ from ..counts import ActivityCounts
 from ..fan_out import dense_macs
 from ..figures import Count, Joules, Part, Status, Term
 from ..models import PricedEvents, add_terms
+from ..units import readable
 
 WEIGHT_BITS = 8
 Priced = tuple[str, np.ndarray, str]  # operations, how many a sample, name of the constant
@@ -46,6 +47,25 @@ class Arithmetic(Part):
     status: Status
     rows: list[ArithmeticRow]
     not_included: list[str]
+
+    def against_int8(self) -> str | None:
+        """Whether the int8 ReLU network would have cost less, in a sentence; None where it has no feed-forward equal.
+
+        As in break_even.py, both sides are compared at the same end of the constants: one adder with itself.
+        """
+        totals = {row.network: row.total for row in self.rows if row.precision == "int8"}
+        spiking, relu = totals["spiking"], totals.get("ReLU network")
+        if relu is None:
+            return None
+        less = {relu.mean < spiking.mean, relu.low < spiking.low}
+        verdict = "the int8 ReLU network would have cost less" if less == {True} else (
+            "the int8 ReLU network would not have cost less" if less == {False} else
+            "the width of the adder decides whether the int8 ReLU network costs less"
+        )  # fmt: skip
+        return (
+            f"In bare 8-bit arithmetic {verdict}: {_with_low(relu)} a sample in one dense pass, "
+            f"the spiking network {_with_low(spiking)}."
+        )
 
 
 @dataclass
@@ -144,6 +164,11 @@ def spiking_terms(counts: ActivityCounts, precision: str) -> list[Priced]:
         ("MACs (graded messages)", counts.synaptic_operations(graded=True), f"{precision}_mac"),
         ("MACs on the host, in float", host, "fp32_mac"),
     ]
+
+
+def _with_low(total: Joules) -> str:
+    mean, low = readable(total.mean, "J"), readable(total.low, "J")
+    return mean if mean == low else f"{mean} ({low} with 8-bit sums)"
 
 
 def _quantised(dense: DensePass, bits: int, key: str) -> ArithmeticRow:

@@ -64,6 +64,7 @@ class EnergyReport(Part):
     """The whole report; all energies are joules a sample."""
 
     model_config = ConfigDict(title="dalif-energy report")
+    mark: str | None = None  # of files: who wrote them
     report: Literal["dalif-energy"]
     version: Literal[1]
     chip: str
@@ -91,7 +92,7 @@ class EnergyReport(Part):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists, numbers and words, as in the JSON; without SANA-FE's side if nobody asked for it."""
-        return self.model_dump(exclude={"sanafe"} if self.sanafe is None else None)
+        return self.model_dump(exclude={"mark", "sanafe"} if self.sanafe is None else {"mark"})
 
     def headline(self) -> list[tuple[str, str, str]]:
         """(what, figure, its word) of the few figures that a report is opened for."""

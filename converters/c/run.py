@@ -1,0 +1,128 @@
+"""Runs a ChipNetwork as C on this machine: samples spread over threads, each with a state of its own."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork
+from dalif_deploy.hw_models.samples.recording import EncodedInput, Recording
+
+from .library import load_library
+from .make_plan import plan_c
+from .plan import Plan
+
+LEVEL_TYPES = {None: np.uint8, "uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
+ALIGNMENT = 64  # bytes of a cache line
+
+
+class CNetwork:
+    """A network, built.
+
+    Args:
+        steps: of a sample at most; the network's own by default.
+        bias_inputs: populations whose bias comes with the samples; the targets of host projections by default.
+        fast: see `plan_c`.
+        flags: of the compiler, instead of those for speed.
+        cache: False builds it anew.
+
+    Raises:
+        UserError: no compiler, or what `plan_c` refuses.
+    """
+
+    def __init__(
+        self,
+        network: ChipNetwork,
+        steps: int | None = None,
+        *,
+        bias_inputs: Iterable[str] | None = None,
+        fast: bool = True,
+        flags: tuple[str, ...] | None = None,
+        cache: bool = True,
+    ):
+        self.plan = plan_c(network, steps, bias_inputs, fast=fast)
+        library = load_library(self.plan, flags, cache=cache)
+        library.snn_engine_state_size.restype = ctypes.c_size_t
+        self._state_size: int = library.snn_engine_state_size()
+        self._run = library.snn_engine_run
+        self._run.restype = None
+        self._states: deque[np.ndarray] = deque()  # memory of runs that have ended
+
+    def run(
+        self, encoded: EncodedInput, record: Iterable[str] = ("spikes", "membrane"), *, threads: int | None = None
+    ) -> Recording:
+        """Runs all samples.
+
+        Args:
+            record: any of "spikes", "membrane" and "counts", for all populations; outputs are always there.
+            threads: by default `$OMP_NUM_THREADS`, else one for each core.
+        """
+        network, record = self.plan.network, set(record)
+        recording = Recording()
+        for name, population in network.populations.items():
+            whole = (encoded.samples, encoded.steps, *population.shape)
+            if "spikes" in record:
+                recording.spikes[name] = np.zeros(whole, np.uint8)
+            if "membrane" in record:
+                recording.membrane[name] = np.empty(whole, np.int32)
+            if "counts" in record:
+                recording.counts[name] = np.zeros((encoded.samples, *population.shape), np.int64)
+        shapes = {o.name: network.populations[o.layer.name].shape for o in self.plan.outputs}
+        outputs = {name: np.empty((encoded.samples, *shape), np.int32) for name, shape in shapes.items()}
+        call = _Call(self.plan, encoded, recording, outputs)
+        threads = max(1, min(threads or _threads(), encoded.samples))
+        edges = [encoded.samples * n // threads for n in range(threads + 1)]
+        ranges = [range(a, b) for a, b in itertools.pairwise(edges)]
+        if threads == 1:
+            self._run_range(call, ranges[0])
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(lambda samples: self._run_range(call, samples), ranges))
+        recording.outputs = {name: values.astype(np.int64) for name, values in outputs.items()}
+        return recording
+
+    def _run_range(self, call: _Call, samples: range) -> None:
+        try:
+            memory = self._states.pop()
+        except IndexError:
+            memory = np.empty(self._state_size + ALIGNMENT, np.uint8)
+        address = memory.ctypes.data
+        state = ctypes.c_void_p(address + -address % ALIGNMENT)
+        # ctypes lets other threads run meanwhile
+        self._run(state, ctypes.c_size_t(len(samples)), ctypes.c_size_t(call.steps), call.arrays(samples.start))
+        self._states.append(memory)
+
+
+class _Call:
+    """Arrays of a run, in the order in which snn_engine_run takes them."""
+
+    def __init__(self, plan: Plan, encoded: EncodedInput, recording: Recording, outputs: dict[str, np.ndarray]):
+        self.steps = encoded.steps
+        messages = [(encoded.messages[source.name], LEVEL_TYPES[source.level_type]) for source in plan.inputs]
+        frames = [np.ascontiguousarray(array, dtype) for array, dtype in messages]
+        self._moving = np.array([array.shape[1] > 1 for array in frames], np.uint8)
+        biases = [_bias(*encoded.bias[layer.name]) for layer in plan.layers if layer.bias is None]
+        kinds = (recording.spikes, recording.membrane, recording.counts)
+        records = [kind.get(layer.name) for kind in kinds for layer in plan.layers]
+        self._by_sample = [*frames, *biases, *(outputs[output.name] for output in plan.outputs), *records]
+        self._type = ctypes.c_void_p * (1 + len(self._by_sample))
+
+    def arrays(self, first: int) -> object:
+        """From sample `first` on; a null pointer for what is not recorded."""
+        starts = [None if a is None else a.ctypes.data + first * a.strides[0] for a in self._by_sample]
+        return self._type(self._moving.ctypes.data, *starts)
+
+
+def _bias(mantissa: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(mantissa.astype(np.int32) << exponent.astype(np.int32))
+
+
+def _threads() -> int:
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdigit() and int(asked) else len(os.sched_getaffinity(0))

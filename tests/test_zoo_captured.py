@@ -1,0 +1,58 @@
+"""Networks as their authors write them, one or two a framework: captured, and every spike equal to the module's."""
+
+from __future__ import annotations
+
+import pytest
+
+import dalif_deploy
+from benchmarks.zoo.all_networks import all_networks
+from dalif_deploy.converters.capture.source import source_of_module
+from dalif_deploy.hw_models.errors import UserError
+
+NETWORKS = {network.name: network for network in all_networks()[0]}
+CAPTURED = [
+    "snntorch-fully-connected", "snntorch-functional", "snntorch-residual", "snntorch-rleaky",
+    "spikingjelly-multi-step", "spikingjelly-concatenated", "spikingjelly-feedback", "norse-lifted-recurrent",
+    "norse-integrate-and-fire", "sinabs-quickstart", "sinabs-recurrent", "plain-neuron-module", "plain-relu-mlp",
+    "dalif-residual",
+]  # fmt: skip
+REFUSED = {
+    "snntorch-conv-class": "max pooling over currents: the chip's neurons add",
+    "snntorch-rleaky-zero": "wipes the input of the step after each spike as well; the chip's reset keeps",
+    "snntorch-alpha": "two synaptic currents",
+    "snntorch-slstm": "gates, which multiply signals; a neuron of the chip has not",
+    "norse-time-constants": "a neuron of the chip starts where it resets to",
+    "sinabs-from-model": "neurons on the chip have no such bound",
+    "plain-spytorch": "wipes the input of a step; the chip's reset keeps",
+}
+
+
+def captured(name: str):
+    if name not in NETWORKS:
+        pytest.skip("its framework is not installed")
+    network = NETWORKS[name]
+    model = network.build()
+    example, time_axis = network.export_example()
+    if network.loop == "none":
+        model = dalif_deploy.convert(model, example, steps=network.steps)
+        example = example[:8]
+    steps = network.steps if time_axis is None else None
+    return source_of_module(model, example, steps=steps, time_axis=time_axis)
+
+
+@pytest.mark.parametrize("name", CAPTURED)
+def test_every_spike_is_the_module_s(name: str):
+    """A difference would have been an error; here, that all layers were compared, and that something was."""
+    verification = captured(name).verification
+    assert verification is not None and not verification.after_ties and not verification.ties
+    assert len(verification.layers) >= 2
+    silent = NETWORKS[name].silent
+    assert all(layer.compared and (layer.spikes or layer.layer in silent) for layer in verification.layers)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refusal_names_what_the_chip_can_not_do(name: str):
+    assert name not in NETWORKS or NETWORKS[name].refused_for
+    with pytest.raises(UserError) as refused:
+        captured(name)
+    assert REFUSED[name] in str(refused.value)
