@@ -1,13 +1,17 @@
 """SpikingJelly, Norse, sinabs, our own and hand-written neurons: over time in every form that they are called in."""
 
+import io
+
 import pytest
 import torch
 from torch import nn
 
+import dalif_deploy
 from dalif_deploy.converters.capture.source import source_of_module
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.reference import run_reference
 from dalif_deploy.neuron import DALIF
+from dalif_deploy.reports.export_table import print_export
 
 STEPS = 9
 
@@ -145,6 +149,21 @@ def test_sinabs(squeezed, options):
 def test_sinabs_several_spikes_a_step_are_refused():
     with pytest.raises(UserError, match=r"^1: fires up to \d+ spikes in one step; a neuron on the chip fires once"):
         source_of_module(scaled(sinabs_net(False, norm_input=False), 4), moving(), time_axis=1)
+
+
+def test_sinabs_options_that_did_not_act_are_told(tmp_path):
+    """They would change a bit on other samples, so the export says that nobody has seen them."""
+    activation = pytest.importorskip("sinabs.activation")
+    bounded = sinabs_net(False, min_v_mem=-50.0, spike_fn=activation.SingleSpike)
+    artefact = dalif_deploy.export(bounded, moving(), out=tmp_path / "out", target="nir", time_axis=1)
+    wanted = [
+        "1: min_v_mem=-50 never acted on these samples; the chip has no such bound",
+        "3: may fire several times a step and never did on these samples; the chip fires once",
+    ]
+    assert artefact.export["verification"]["notes"] == wanted
+    told = io.StringIO()
+    print_export(artefact, stream=told)
+    assert all(f"not verified: {note}\n" in told.getvalue() for note in wanted)
 
 
 class HandWritten(nn.Module):

@@ -240,3 +240,13 @@ def test_reading_membranes_at_each_step_is_told(tmp_path):
         reports[over_time] = dalif_deploy.energy_report(artefact, x.numpy()).energy.not_included
     assert f"reading {6 * (STEPS - 1)} membranes a sample: no source" in reports["sum"]
     assert not any("membranes" in each for each in reports["last"])
+
+
+def test_lava_decides_as_the_fast_engine_does(tmp_path):
+    pytest.importorskip("lava")
+    x = samples(3)
+    model = Net("membrane before a subtraction", "max")
+    artefact = dalif_deploy.export(model, x, out=tmp_path / "out", input_mode="graded")
+    lava, fast = (outputs(artefact, engine, x) for engine in ("lava", "fast"))
+    np.testing.assert_array_equal(lava, fast)
+    assert len(np.unique(fast)) > 6

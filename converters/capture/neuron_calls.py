@@ -61,7 +61,7 @@ class NeuronCalls:
         spikes = _by_step(done.spikes, neuron, steps, done.x.shape)
         membranes = None if done.membranes is None else _by_step(done.membranes, neuron, steps, done.x.shape)
         population.inputs += each
-        population.shows_before_reset = done.shows_before_reset
+        population.shows_before_reset, population.notes = done.shows_before_reset, done.notes
         population.spikes += spikes
         population.membranes += membranes if membranes is not None else [None] * len(each)
         self._track(population, start, after, done, steps)

@@ -50,6 +50,7 @@ class NeuronCall:
         states_out: states that the caller can see.
         hidden: True if the module keeps its state.
         shows_before_reset: True if the membrane that the caller sees is the one that met the threshold.
+        notes: what the module could do and the chip could not, which did not happen in this call.
     """
 
     output: Any
@@ -60,6 +61,7 @@ class NeuronCall:
     states_out: dict[str, torch.Tensor] = field(default_factory=dict)
     hidden: bool = True
     shows_before_reset: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Population:
         spikes: [N, *shape] a step; of neurons that don't fire, what they give out.
         membranes: [N, *shape] a step, None where the module hides it.
         reads_membrane: True if it is lowered to neurons that never fire.
-        shows_before_reset: see `NeuronCall`.
+        shows_before_reset, notes: see `NeuronCall`.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Population:
     membranes: list[torch.Tensor | None] = field(default_factory=list)
     reads_membrane: bool = False
     shows_before_reset: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def fires(self) -> bool:

@@ -55,6 +55,7 @@ class Verification:
     Attributes:
         arithmetic: "float64" or "float32": what the module ran in.
         after_ties: differing spikes that follow from ties.
+        notes: "layer: what": what the layer could do and the chip could not, which the samples never showed.
     """
 
     samples: int
@@ -63,6 +64,7 @@ class Verification:
     layers: list[LayerCheck]
     ties: list[Tie] = field(default_factory=list)
     after_ties: int = 0
+    notes: list[str] = field(default_factory=list)
 
     @property
     def silent(self) -> list[LayerCheck]:
@@ -120,7 +122,8 @@ def verify(
         valid[sample] = step
         after += sum(int((a[sample, step:] != b[sample, step:]).sum()) for q, a, b, _ in stacks if q.fires)
     layers = [_layer(p, own, found, name, nodes, run, valid, dt, exact) for p, own, found, name in stacks]
-    return Verification(samples, steps, "float64" if exact else "float32", layers, ties, after - len(ties))
+    notes = [f"{p.name}: {note}" for p in populations for note in p.notes]
+    return Verification(samples, steps, "float64" if exact else "float32", layers, ties, after - len(ties), notes)
 
 
 def _first_difference(stacks: list[Any], sample: int) -> tuple[int, int] | None:

@@ -22,6 +22,8 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
     if "c" in export:
         for line in memory_lines(Footprint(**export["c"])):
             console.print(f"C: {line}", soft_wrap=True)
+    for note in export.get("verification", {}).get("notes", []):
+        console.print(f"not verified: {note}", soft_wrap=True)
     if "rewrite" in export:
         console.print(_rewrite(export["rewrite"]), soft_wrap=True)
     if "layers" not in export:

@@ -62,9 +62,7 @@ def check_chip_network(network: ChipNetwork, where: str) -> None:
         check(output.population in network.populations, what)
         read = network.populations[output.population]
         readable = output.mode != "membrane_before_reset" or (read.fires and read.reset == "subtract")
-        check(
-            readable, f"output {output.name} reads {read.name} before its reset, which only a subtraction leaves known"
-        )
+        check(readable, f"output {output.name} reads {read.name} before its reset, which takes a subtraction")
         check(math.isfinite(output.zero), f"output {output.name} holds NaN or infinity")
     try:
         network.depths()

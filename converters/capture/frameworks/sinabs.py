@@ -121,9 +121,20 @@ def _call(name: str, module: Any, squeezed: bool) -> Callable[..., NeuronCall]:
             )
         if squeezed and membranes is not None:
             membranes = membranes.reshape(-1, *membranes.shape[2:])
-        return NeuronCall(output, x, output, membranes)
+        return NeuronCall(output, x, output, membranes, notes=_notes(module))
 
     return call
+
+
+def _notes(module: Any) -> tuple[str, ...]:
+    from sinabs.activation import MultiSpike
+
+    notes = []
+    if module.min_v_mem is not None:
+        notes.append(f"min_v_mem={float(module.min_v_mem):g} never acted on these samples; the chip has no such bound")
+    if module.spike_fn is MultiSpike or isinstance(module.spike_fn, MultiSpike):
+        notes.append("may fire several times a step and never did on these samples; the chip fires once")
+    return tuple(notes)
 
 
 def _nodes(module: Any, shape: tuple[int, ...]) -> NeuronNodes:
