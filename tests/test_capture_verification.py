@@ -36,14 +36,14 @@ def samples():
 
 def planted(monkeypatch, change):
     """The capture with `change` of its graph's nodes."""
-    build = capture._graph
+    build = capture.graph_of_run
 
     def broken(run, dt):
         graph, *rest = build(run, dt)
         change(graph.nodes)
         return graph, *rest
 
-    monkeypatch.setattr(capture, "_graph", broken)
+    monkeypatch.setattr(capture, "graph_of_run", broken)
 
 
 def decay(nodes):

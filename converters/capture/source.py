@@ -83,7 +83,7 @@ def source_of_module(
             remedy=f"leave the steps away, or build the module with {steps}",
         )
     dt = _dt(run.populations)
-    graph, decision, builder = _graph(run, dt)
+    graph, decision, builder = graph_of_run(run, dt)
     flat = flatten_graph(graph)
     reader = DecisionReader(flat, dt)
     reference = run_reference(
@@ -127,7 +127,8 @@ def _dt(populations: list[Population]) -> float:
     return found.pop() if found else DT
 
 
-def _graph(run: Run, dt: float) -> tuple[nir.NIRGraph, Decision, GraphBuilder]:
+def graph_of_run(run: Run, dt: float) -> tuple[nir.NIRGraph, Decision, GraphBuilder]:
+    """The graph of one step, with the decision rule in its metadata; the rule; and how it was built."""
     signatures = Signatures()
     last = fold(run.populations, signatures)
     decision = decide(run.results, run.steps, signatures)
