@@ -156,6 +156,6 @@ def test_the_package_runs_as_a_module(model):
 
     assert run("--version") == (0, f"dalif-deploy {dd.__version__}\n", "")
     code, out, _ = run("inspect", model)
-    assert code == 0 and "a checkpoint of dalif-train" in out
+    assert code == 0 and "a checkpoint of dalif-train" in " ".join(out.split())
     code, _, error = run("prune")
     assert code == 2 and "unknown command 'prune'" in error and all(name in error for name in COMMANDS)

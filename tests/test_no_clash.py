@@ -97,6 +97,6 @@ def test_the_source_distribution_holds_files_and_no_links(source, tmp_path):
     with tarfile.open(build(source, "sdist", tmp_path)) as packed:
         members = {member.name.split("/", 1)[-1]: member for member in packed.getmembers()}
     assert not [name for name, member in members.items() if member.issym() or member.islnk()]
-    for name in ("converters/export.py", "hw_models/errors.py"):
+    for name in ("converters/export_network.py", "hw_models/errors.py"):
         assert members[f"dalif_deploy/{name}"].isfile() and members[f"dalif_deploy/{name}"].size > 0
     assert [name for name in members if name.startswith("dalif_deploy/hw_models/") and name.endswith(".toml")]

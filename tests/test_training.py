@@ -118,7 +118,8 @@ def test_training_writes_a_checkpoint_as_good_as_its_metrics_say(tmp_path):
     from dalif_deploy.data import load_data
 
     metrics = train(config(), tmp_path / "run")
-    assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == metrics
+    written = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert set(written.pop("files")) == {"metrics.jsonl", "model.pt"} and written == metrics
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["metrics.json", "metrics.jsonl", "model.pt"]
     checkpoint = load_checkpoint(tmp_path / "run" / "model.pt")
     assert checkpoint.info["dataset"] == "digits" and checkpoint.info["input_step"] == 1 / 16

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 
 import nir
 import numpy as np
 
 from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.converters.nir_file import graph_metadata
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.errors import FitWarning, UserError
 from dalif_deploy.hw_models.samples.encode import require_steps
 from dalif_deploy.hw_models.samples.input_data import InputData, by_input, steps_of, take_samples
@@ -35,28 +37,74 @@ def require_fit(
     Warns:
         FitWarning: values that are cut off at an end of the range, or hardly fill it.
     """
-    shapes = _shapes(artefact.reference, nir.Input)
+    made_for = _of_integers(artefact.network) if integers and artefact.compiled else _of_graph(artefact)
+    shapes = made_for.shapes
     asked = steps_of(by_input(take_samples(inputs, slice(1)), shapes)) or steps
-    if integers and artefact.compiled and asked is not None:
-        require_steps(artefact.network, asked)
+    if made_for.network is not None and asked is not None:
+        require_steps(made_for.network, asked)
     data = by_input(take_samples(inputs, slice(LOOKED_AT)) if _lazy(inputs) else inputs, shapes)
     for name, (array, _) in data.items():
-        _values(artefact, name, array)
+        _values(made_for, name, array)
     if labels is not None:
-        _labels(artefact, labels)
+        _labels(made_for, labels)
 
 
-def _values(artefact: Artefact, name: str, array: np.ndarray) -> None:
-    expected = _range(artefact, name)
+@dataclass
+class _MadeFor:
+    """What the network was made for; from one of the folder's files, so that the other need not be read.
+
+    Attributes:
+        shapes: input -> shape.
+        ranges: input -> lowest and highest value; None where nobody said, and for spikes.
+        classes: places of the output; None with several.
+        network: the integers, where they are what runs.
+    """
+
+    shapes: dict[str, tuple[int, ...]]
+    ranges: dict[str, tuple[float, float] | None]
+    classes: int | None
+    network: ChipNetwork | None = None
+
+
+def _of_integers(network: ChipNetwork) -> _MadeFor:
+    outputs = [network.populations[output.population] for output in network.outputs.values()]
+    return _MadeFor(
+        {name: item.shape for name, item in network.inputs.items()},
+        {name: _ends(item.lowest, item.highest) for name, item in network.inputs.items()},
+        outputs[0].size if len(outputs) == 1 else None,
+        network,
+    )
+
+
+def _of_graph(artefact: Artefact) -> _MadeFor:
+    shapes = _shapes(artefact.reference, nir.Input)
+    outputs = list(_shapes(artefact.reference, nir.Output).values())
+    promised = artefact.export.get("promises", {}).get("inputs")
+    ranges: dict[str, tuple[float, float] | None]
+    if promised is None:
+        highest = graph_metadata(artefact.reference, "input_highest")
+        ranges = dict.fromkeys(shapes, None if highest is None else (0.0, float(highest)))
+    else:
+        ranges = {name: _ends(item["lowest"], item["highest"]) for name, item in promised.items()}
+    return _MadeFor(shapes, ranges, int(np.prod(outputs[0])) if len(outputs) == 1 else None)
+
+
+def _ends(lowest: float | None, highest: float | None) -> tuple[float, float] | None:
+    return None if lowest is None or highest is None else (lowest, highest)
+
+
+def _values(made_for: _MadeFor, name: str, array: np.ndarray) -> None:
+    expected = made_for.ranges.get(name)
     if expected is None or not array.size:
         return
-    if artefact.compiled:
-        require_in_range(artefact.network.inputs[name], array)
+    chip_input = None if made_for.network is None else made_for.network.inputs[name]
+    if chip_input is not None:
+        require_in_range(chip_input, array)
     (low, high), (lowest, highest) = (float(array.min()), float(array.max())), expected
     if far_beyond(array, expected):
         raise out_of_range((low, high), expected, name)
-    rounded = artefact.compiled and artefact.network.inputs[name].mode == "graded"
-    beyond = share_beyond(array, expected, slack=0.5 * artefact.network.inputs[name].step if rounded else None)
+    slack = 0.5 * chip_input.step if chip_input is not None and chip_input.mode == "graded" else None
+    beyond = share_beyond(array, expected, slack=slack)
     if beyond:
         _warn(f"{out_of_range((low, high), expected, name).what} ({beyond:.2%} of them lie beyond)", name)
     elif max(abs(low), abs(high)) < FAINT * max(abs(lowest), abs(highest)):
@@ -67,22 +115,11 @@ def _values(artefact: Artefact, name: str, array: np.ndarray) -> None:
         )
 
 
-def _range(artefact: Artefact, name: str) -> tuple[float, float] | None:
-    """Lowest and highest value that the network was made for; None where nobody said, and for spikes."""
-    if artefact.compiled:
-        chip_input = artefact.network.inputs.get(name)
-        if chip_input is None or chip_input.lowest is None or chip_input.highest is None:
-            return None
-        return chip_input.lowest, chip_input.highest
-    highest = graph_metadata(artefact.reference, "input_highest")
-    return None if highest is None else (0.0, float(highest))
-
-
-def _labels(artefact: Artefact, labels: np.ndarray) -> None:
-    outputs = list(_shapes(artefact.reference, nir.Output).values())
-    if len(outputs) != 1 or not len(labels):
+def _labels(made_for: _MadeFor, labels: np.ndarray) -> None:
+    classes = made_for.classes
+    if classes is None or not len(labels):
         return
-    classes, low, high = int(np.prod(outputs[0])), int(labels.min()), int(labels.max())
+    low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes:
         raise UserError(
             f"labels {low} to {high}, but the network has {classes} classes, 0 to {classes - 1}",
