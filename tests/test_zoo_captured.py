@@ -17,7 +17,7 @@ CAPTURED = [
     "snntorch-fully-connected", "snntorch-functional", "snntorch-residual", "snntorch-rleaky",
     "spikingjelly-multi-step", "spikingjelly-concatenated", "spikingjelly-feedback", "norse-lifted-recurrent",
     "norse-integrate-and-fire", "sinabs-quickstart", "sinabs-recurrent", "plain-neuron-module", "plain-relu-mlp",
-    "dalif-residual",
+    "dalif-residual", "norse-speech",
 ]  # fmt: skip
 REFUSED = {
     "snntorch-conv-class": "max pooling over currents: the chip's neurons add",
