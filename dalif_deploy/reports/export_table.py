@@ -10,7 +10,6 @@ from rich.text import Text
 
 from dalif_deploy.converters.advice.export_advice import RESET_HABITS
 from dalif_deploy.converters.artefact import Artefact
-from dalif_deploy.converters.c.footprint import Footprint, memory_lines
 
 
 def print_export(artefact: Artefact, *, stream: TextIO) -> None:
@@ -20,6 +19,8 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
     console.print(f"{export['source']['file']} -> {artefact.folder} (target {export['target']})", soft_wrap=True)
     console.print(f"dt {export['dt']:g} s, {export['dt_from']}; {export['steps'] or '?'} steps a sample")
     if "c" in export:
+        from dalif_deploy.converters.c.footprint import Footprint, memory_lines
+
         for line in memory_lines(Footprint(**export["c"])):
             console.print(f"C: {line}", soft_wrap=True)
     for note in export.get("verification", {}).get("notes", []):
