@@ -119,6 +119,7 @@ def test_many_layers_show_the_doubtful_ones(tmp_path, capfd, monkeypatch):
     layers = [{**pattern, "layer": f"layer{n}", "weight_sqnr_db": 60.0 - n, "can_fire": n} for n in range(40)]
     many = Artefact(Path("out"), {**export, "layers": layers, "warnings": [f"fault {n}" for n in range(20)]})
     monkeypatch.setenv("COLUMNS", str(COLUMNS))
+    monkeypatch.chdir(tmp_path)
     print_export_screen(many, stream=sys.stdout)
     text = capfd.readouterr().out
     shown = re.findall(r"layer\d+", text)
