@@ -27,6 +27,7 @@ from dalif_deploy.converters.sources import ReadRequest, load_source
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hw_models.compiler import ScaleRule
 from dalif_deploy.hw_models.energy.report import EnergyReport
+from dalif_deploy.hw_models.progress_bars import shown_progress
 from dalif_deploy.hw_models.samples.input_data import InputData, take_samples
 from dalif_deploy.simulation.agreement import Agreement
 from dalif_deploy.simulation.coverage import require_proof
@@ -83,7 +84,8 @@ def export(
         request.calibration = CalibrationData(data.name, data.inputs)
     example, labels = example_input if isinstance(example_input, tuple) else (example_input, None)
     asked = ReadRequest(dt, steps, example, time_axis, reset, rewrite or {}, labels)
-    return export_network(load_source(model, asked), target, out, request=request, force=force)
+    with shown_progress():
+        return export_network(load_source(model, asked), target, out, request=request, force=force)
 
 
 def load(folder: str | Path) -> Artefact:

@@ -122,10 +122,11 @@ def energy(
         return
 
     from rich.console import Console
-    from rich.progress import Progress
 
     from dalif_deploy.converters.artefact import load_artefact
     from dalif_deploy.data import load_data
+    from dalif_deploy.hw_models.progress import told
+    from dalif_deploy.hw_models.progress_bars import shown_progress
     from dalif_deploy.hw_models.samples.input_data import take_samples
     from dalif_deploy.reports.energy_screen import print_energy_screen
     from dalif_deploy.reports.energy_table import print_energy_report
@@ -136,21 +137,27 @@ def energy(
     check = None if check_file is None else read_check(check_file, artefact)
     samples = load_data(data, data_root, steps=artefact.network.steps)
     inputs = take_samples(samples.inputs, slice(limit))
-    progress_console = Console(stderr=True)
-    with Progress(console=progress_console, transient=True, disable=not progress_console.is_terminal) as progress:
-        task = progress.add_task("counting", total=None)
+    done = 0
+
+    def counted(batch: int, total: int) -> None:
+        nonlocal done
+        done += batch
+        told("counting, samples", done, total)
+
+    with shown_progress():
         report, does_not_fit = report_on_samples(
             artefact,
             inputs,
             data=data,
             name=str(folder),
             batch_size=batch_size,
-            progress=lambda done, total: progress.update(task, advance=done, total=total),
+            progress=counted,
         )
     if check is not None:
         report = report.model_copy(update={"check": check})
     if sanafe:
-        compared = compared_with_sanafe(artefact, take_samples(inputs, slice(sanafe)))
+        with shown_progress():
+            compared = compared_with_sanafe(artefact, take_samples(inputs, slice(sanafe)))
         report = report.model_copy(update={"sanafe": compared})
     if html_file is not None:
         from dalif_deploy.reports.energy_page import write_energy_page

@@ -105,7 +105,7 @@ def run_agreement(
     *,
     make: Callable[[str, InputData], Engine],
     stress: InputData | None = None,
-    progress: Callable[[str, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Agreement:
     """Runs all engines that the folder and the installed packages allow.
 
@@ -114,7 +114,7 @@ def run_agreement(
         labels: [N] classes, or None.
         make: the engine of a name, over samples.
         stress: samples that integer engines alone are compared on, too; accuracy and agreement are of `inputs`.
-        progress: called with an engine and the number of samples that it has just done.
+        progress: called with samples done, and all, each counted once an engine.
 
     Raises:
         UserError: no engine can run.
@@ -125,13 +125,15 @@ def run_agreement(
     coverage = CoverageRecord()
     coverage.watch(engines.values())
     looked_at = engines.get("fast") or next(iter(engines.values()))
+    done = 0
     for start in range(0, samples, CHUNK):
         chunk = slice(start, min(start + CHUNK, samples))
         runs: dict[str, EngineRun] = {}
         for name, engine in engines.items():
             runs[name] = run_samples(engine, chunk, tuple(dict.fromkeys(("spikes", *engine.compares))))
+            done += chunk.stop - chunk.start
             if progress:
-                progress(name, chunk.stop - chunk.start)
+                progress(done, samples * len(engines))
         for name, tally in tallies.items():
             tally.add(start, runs[name], runs)
         coverage.add(runs[looked_at.name], looked_at.compares)

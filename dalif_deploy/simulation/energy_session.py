@@ -11,6 +11,7 @@ from dalif_deploy.hw_models.energy.opponents.gpu_measurement import find_counter
 from dalif_deploy.hw_models.energy.report import EnergyReport, energy_report
 from dalif_deploy.hw_models.energy.report.report import Sanafe, SanafeRow, Time
 from dalif_deploy.hw_models.mapping import DoesNotFit, map_or_refusal
+from dalif_deploy.hw_models.progress import stage
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.samples.input_data import InputData
 from dalif_deploy.hw_models.samples.stream import InputStream
@@ -36,7 +37,8 @@ def report_on_samples(
     network = artefact.network
     require_fit(artefact, inputs, None)
     encoded = InputStream(network, inputs)  # all samples at once might not fit in memory
-    mapping, does_not_fit = map_or_refusal(network, encoded)
+    with stage("mapping onto cores"):
+        mapping, does_not_fit = map_or_refusal(network, encoded)
     counts = count_activity(
         network,
         encoded,
@@ -47,18 +49,19 @@ def report_on_samples(
     counter, reason = find_counter()
     measured = measured_gpu(network, encoded, counter) if counter else []
     cpu_counter, cpu_reason = find_cpu_counter()
-    report = energy_report(
-        network,
-        encoded,
-        counts,
-        measured=measured,
-        not_measured=reason,
-        measured_cpu=measured_cpu(network, encoded, cpu_counter) if cpu_counter else None,
-        cpu_not_measured=cpu_reason,
-        does_not_fit=does_not_fit,
-        data=data,
-        artefact=name,
-    )
+    with stage("pricing, time, other devices"):
+        report = energy_report(
+            network,
+            encoded,
+            counts,
+            measured=measured,
+            not_measured=reason,
+            measured_cpu=measured_cpu(network, encoded, cpu_counter) if cpu_counter else None,
+            cpu_not_measured=cpu_reason,
+            does_not_fit=does_not_fit,
+            data=data,
+            artefact=name,
+        )
     return report, does_not_fit
 
 

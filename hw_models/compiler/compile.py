@@ -15,6 +15,7 @@ from ..chips.names import chip_names
 from ..errors import UserError
 from ..graph.flat_graph import FlatGraph, flatten_graph
 from ..neurons import NEURONS
+from ..progress import tracked
 from ..samples.input_data import InputData
 from .calibration import calibrate
 from .choose_scale import weight_grid
@@ -96,7 +97,7 @@ def compile_graph(
                 rule=rule,
                 calibration=observed,
             )
-            for population in source.populations.values()
+            for population in tracked(list(source.populations.values()), "compiling, layers")
         ]
 
     inputs = {
