@@ -30,7 +30,8 @@ def test_items_are_told_one_by_one_and_nobody_need_listen():
             told("inside", 3, 4)
         assert list(tracked([], "nothing")) == []
     assert seen == [
-        ("letters", 0, 2), ("letters", 1, 2), ("letters", 2, 2), ("thinking", 0, None), ("inside", 3, 4), ("thinking", 1, 1),
+        ("letters", 0, 2), ("letters", 1, 2), ("letters", 2, 2), ("thinking", 0, None), ("inside", 3, 4),
+        ("thinking", 1, 1),
     ]  # fmt: skip
     assert list(tracked("ab", "letters")) == ["a", "b"] and len(seen) == 6
 

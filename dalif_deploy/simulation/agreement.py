@@ -14,6 +14,7 @@ import numpy as np
 
 from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.notebook_table import notebook_table
 from dalif_deploy.hw_models.samples.input_data import InputData, sample_count
 from dalif_deploy.simulation.arithmetic import ARITHMETICS, FLOAT_REFERENCE
 from dalif_deploy.simulation.comparison import Comparison, Mismatch
@@ -55,7 +56,7 @@ class EngineRow:
         return row if check is None or check.first is None else {**row, "first": str(check.first)}
 
 
-@dataclass
+@dataclass(repr=False)
 class Agreement:
     """What all engines made of the samples.
 
@@ -83,6 +84,25 @@ class Agreement:
         checks = [row.check for row in self.engines.values() if row.arithmetic == "integer" and row.check is not None]
         found = [check.first for check in checks if check.first is not None]
         return min(found, key=lambda each: each.order, default=None)
+
+    def headline(self) -> list[tuple[str, str]]:
+        """(what, figure): whether integer engines agree, then each engine and what it was held against."""
+        verdict = {True: "yes", False: "NO", None: "not checked"}[self.bit_exact]
+        rows = [("integer engines agree to the bit", verdict)]
+        for name, row in self.engines.items():
+            held = str(row.check) if row.check is not None and row.check.compared else "compared with nothing"
+            rows.append((name, held))
+        layers = [layer for layer in self.coverage.layers.values() if layer.fired is not None]
+        fired, neurons = sum(layer.fired or 0 for layer in layers), sum(layer.neurons for layer in layers)
+        return [*rows, ("neurons that fired", f"{fired:,} of {neurons:,}")]
+
+    def __repr__(self) -> str:
+        (what, verdict), *_, (_, fired) = self.headline()
+        engines = ", ".join(self.engines)
+        return f"<Agreement of {engines} on {self.samples:,} samples: {what}: {verdict}; {fired} neurons fired>"
+
+    def _repr_html_(self) -> str:
+        return notebook_table(f"{self.samples:,} samples", self.headline())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain figures, with why engines of each arithmetic may differ from the float reference."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from markupsafe import Markup
 from pydantic import ConfigDict
 
+from ...notebook_table import notebook_table
 from ..figures import Amount, Count, Part, Status
 from ..latency import Latency
 from ..memory import Memory
@@ -123,11 +123,9 @@ class EnergyReport(Part):
 
     def _repr_html_(self) -> str:
         """The headline as a table, for a notebook; names come from foreign files and are escaped."""
-        row = Markup("<tr><td>{}</td><td>{}</td><td>{}</td></tr>")
-        rows = Markup("").join(row.format(*cells) for cells in self.headline())
         network = self.artefact or "a network"
         caption = f"{network} on {self.chip}: a sample of {self.steps} steps, mean over {self.samples}"
-        return str(Markup("<table><caption>{}</caption>{}</table>").format(caption, rows))
+        return notebook_table(caption, self.headline())
 
 
 def report_schema() -> dict[str, Any]:
