@@ -23,7 +23,7 @@ from dalif_deploy.hw_models.files.ownership import require_free
 from dalif_deploy.networks import build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig
-from dalif_deploy.training.devices import chosen_device
+from dalif_deploy.hw_models.devices import chosen_device
 from dalif_deploy.training.epoch_log import EpochLog, require_tensorboard
 from dalif_deploy.training.fit import fit, steps_per_epoch
 from dalif_deploy.training.optimization import make_optimizer, make_schedule

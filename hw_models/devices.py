@@ -1,10 +1,10 @@
-"""The device that a training runs on."""
+"""Devices by the names that commands take."""
 
 from __future__ import annotations
 
 import torch
 
-from dalif_deploy.hw_models.errors import UserError
+from .errors import UserError
 
 CHOICES = "auto, cpu, cuda, cuda:N or mps"
 _REMEDY = f"give {CHOICES}"
