@@ -85,7 +85,7 @@ def train(
     Returns:
         The metrics: `test_accuracy` at the end, `layers` (their names), `epochs` (an entry each: loss and accuracy on
         the training batches as they were learned, test accuracy, lr at its begin, seconds, alpha and beta a layer at
-        its end), `config`, `versions`.
+        its end, [lowest, median, highest] where they differ within the layer), `config`, `versions`.
 
     Raises:
         UserError: data missing, `out` or an unfinished training exists, there is nothing to resume or it is of
