@@ -131,6 +131,12 @@ class DALIF(nn.Module):
         return self.alpha if self.tau_v is None else self.alpha / self.tau_v.exp()
 
     @property
+    def gain_stays(self) -> bool:
+        """True if the gain differs among neurons that share a convolution's weights, and so can't go into these."""
+        gain = self.gain
+        return gain.ndim > 1 and gain.numel() > len(gain)
+
+    @property
     def rule(self) -> Rule:
         """What all steps have in common; its threshold is in the membrane's own units."""
         threshold = self.v_threshold if self.tau_v is None else 1.0
