@@ -17,6 +17,7 @@ from dalif_deploy.networks import SpikingNetwork
 from dalif_deploy.training.augmentation import Part, augment
 from dalif_deploy.training.batches import read_batches
 from dalif_deploy.training.config import TrainConfig
+from dalif_deploy.training.epoch_log import in_short
 from dalif_deploy.training.evaluation import evaluate, time_first
 from dalif_deploy.training.losses import loss_and_logits
 from dalif_deploy.training.processes import Processes
@@ -96,8 +97,8 @@ def fit(
                 "arithmetic": "float" if epoch <= config.float_epochs else config.quantize,
                 "lr": state.lr,
                 "seconds": round(earlier + time.perf_counter() - began, 3),
-                "alpha": [layer.neuron.alpha.item() for layer in layers],
-                "beta": [layer.neuron.beta.item() for layer in layers],
+                "alpha": [in_short(layer.neuron.alpha) for layer in layers],
+                "beta": [in_short(layer.neuron.beta) for layer in layers],
             }
             progress.console.print(f"epoch {epoch}: loss {metrics['loss']:.4f}, test accuracy {100 * accuracy:.2f} %")
             state.epochs.append(metrics)

@@ -17,13 +17,13 @@ from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget
 from dalif_deploy.hw_models.arithmetic import require_arithmetic
 from dalif_deploy.hw_models.chips.description import load_chip
+from dalif_deploy.hw_models.devices import chosen_device
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_directory
 from dalif_deploy.hw_models.files.ownership import require_free
 from dalif_deploy.networks import build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig
-from dalif_deploy.hw_models.devices import chosen_device
 from dalif_deploy.training.epoch_log import EpochLog, require_tensorboard
 from dalif_deploy.training.fit import fit, steps_per_epoch
 from dalif_deploy.training.optimization import make_optimizer, make_schedule
@@ -90,7 +90,7 @@ def train(
     Returns:
         The metrics: `test_accuracy` at the end, `layers` (their names), `epochs` (an entry each: loss and accuracy on
         the training batches as they were learned, test accuracy, lr at its begin, seconds, alpha and beta a layer at
-        its end), `config`, `versions`.
+        its end, [lowest, median, highest] where they differ within the layer), `config`, `versions`.
 
     Raises:
         UserError: data missing, `out` or an unfinished training exists, there is nothing to resume or it is of
