@@ -76,7 +76,7 @@ class Untold(Value):
 def is_binary(value: Value) -> bool:
     """True if the value is 0 or 1 whatever comes."""
     if isinstance(value, NeuronValue):
-        return value.what == "spikes" and value.population.fires
+        return value.what == "spikes" and value.population.fires and not value.population.several
     if isinstance(value, InputValue):
         return False
     if isinstance(value, Operation):
