@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from .layout import LayoutError, Tracked, aligned, reshaped_value
-from .values import Operation, Value, is_binary
+from .values import Operation, Value, is_binary, is_not_negative
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -80,8 +80,20 @@ def _both(recorder: Recorder, where: str, one: Tracked, two: Tracked, out: torch
     values = np.empty(a.values.shape, dtype=object)
     for place in np.ndindex(values.shape):
         pair = tuple(reshaped_value(v, a.features, where) for v in (a.values[place], b.values[place]))
-        values[place] = Operation(a.features, kind, where, pair)
+        values[place] = _signed(*pair) or Operation(a.features, kind, where, pair)
     return Tracked(a.dims, values, a.lists)
+
+
+def _signed(one: Value, two: Value) -> Value | None:
+    """x of sign(x) * |x|."""
+    for sign, size in ((one, two), (two, one)):
+        if isinstance(sign, Operation) and sign.kind in ("sign", "sgn"):
+            (x,) = sign.inputs
+            if size is x and is_not_negative(x):
+                return x
+            if isinstance(size, Operation) and size.kind == "abs" and size.inputs[0] is x:
+                return x
+    return None
 
 
 def _is_binary_or_not(value: Value) -> bool:
