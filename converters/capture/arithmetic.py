@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from .layout import LayoutError, Tracked, aligned, reshaped_value
+from .probing import stretched
 from .values import Operation, Value, is_binary, is_not_negative
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def negated(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Te
 
 
 def _sum(where: str, one: Tracked, two: Tracked, factors: tuple[float, float], out: torch.Tensor) -> Tracked:
-    a, b = aligned([one, two])
+    a, b = aligned([stretched(each, tuple(out.shape), where) for each in (one, two)])
     values = np.empty(a.values.shape, dtype=object)
     for place in np.ndindex(values.shape):
         terms = []
@@ -74,7 +75,7 @@ def _sum(where: str, one: Tracked, two: Tracked, factors: tuple[float, float], o
 
 
 def _both(recorder: Recorder, where: str, one: Tracked, two: Tracked, out: torch.Tensor) -> Any:
-    a, b = aligned([one, two])
+    a, b = aligned([stretched(each, tuple(out.shape), where) for each in (one, two)])
     # a membrane times (1 - spike) is a reset, which only the neuron's own step can say
     kind = "both" if all(map(_is_binary_or_not, [*a.all(), *b.all()])) else "product"
     values = np.empty(a.values.shape, dtype=object)

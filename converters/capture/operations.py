@@ -275,7 +275,7 @@ HANDLERS: dict[str, Handler] = {
     **_table(largest, "argmax"),
     **_table(to_the_power, "pow"),
     **_table(sign_or_size, "sign abs sgn"),
-    **_table(compared, "gt ge"),
+    **_table(compared, "gt ge lt le"),
     **_table(rectified, "relu clamp clamp_min hardtanh"),
     **_table(
         linear_in_features,

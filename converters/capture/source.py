@@ -48,7 +48,7 @@ def source_of_module(
     The graph is stepped over the example and must fire as the module does. States of the module go back to rest.
 
     Args:
-        example: real samples, [N, *shape]: shown at each step; with time in it, `time_axis` is that axis (0 or 1).
+        example: real samples, [N, *shape]: shown at each step; with time in it, `time_axis` is that axis.
         steps: steps of a sample, where the module does not say.
         rewrite: {"max-pool": "after-spikes" or "average"}, for max pools over currents; what it costs is measured on
             all of `example`.
@@ -61,11 +61,9 @@ def source_of_module(
         if how not in REWRITES.get(operation, ()):
             raise UserError(f"unknown rewrite {operation}={how}", remedy="choose max-pool=after-spikes or =average")
     if time_axis is not None:
-        time_axis %= max(example.dim(), 1)
-        if time_axis > 1:
-            raise UserError(
-                f"axis {time_axis} of the example as time", remedy="give [N, T, ...] (time_axis=1) or [T, N, ...] (0)"
-            )
+        if not -example.dim() <= time_axis < example.dim():
+            raise UserError(f"the example has no axis {time_axis}", remedy="give the axis that is time (time_axis)")
+        time_axis %= example.dim()
     else:
         squeezed = table.with_time(model, example)
         if squeezed is not None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import nir
+import numpy as np
 import torch
 from torch import nn
 
 from dalif_deploy.hw_models.chip_network.form import MOST_SPIKES
 from dalif_deploy.hw_models.errors import UserError
 
-from ..neuron_nodes import below, leaky, numbers
+from ..neuron_nodes import DT, below, leaky, numbers
 from ..population import Neuron, NeuronCall, NeuronNodes, UnknownNeuronError
 
 KNOWN = ("IAF", "LIF", "ExpLeak", "IAFSqueeze", "LIFSqueeze", "ExpLeakSqueeze", "IAFRecurrent", "LIFRecurrent")
@@ -183,8 +184,10 @@ def _recurrent(nodes: NeuronNodes, connect: nn.Module, shape: tuple[int, ...]) -
         raise UserError("a recurrent connection that is not one Linear layer", remedy="use rec_connect=nn.Linear(n, n)")
     layer: Any = layers[0]
     weight = numbers(layer.weight, tuple(layer.weight.shape))
-    bias = layer.bias
-    nodes.around["recurrent"] = (
-        nir.Linear(weight) if bias is None else nir.Affine(weight, numbers(bias, tuple(bias.shape)))
-    )
+    nodes.around["recurrent"] = nir.Linear(weight)
     nodes.edges += [("", "recurrent"), ("recurrent", "")]
+    if layer.bias is not None:  # it comes with what the step before sent, and so not in the first step
+        bias = numbers(layer.bias, tuple(layer.bias.shape))
+        nodes.around["recurrent_bias"] = nir.Affine(np.zeros_like(weight), bias)
+        nodes.around["recurrent_bias_late"] = nir.Delay(np.full(shape, DT))
+        nodes.edges += [("", "recurrent_bias"), ("recurrent_bias", "recurrent_bias_late"), ("recurrent_bias_late", "")]
