@@ -119,6 +119,12 @@ def _output(network: FloatNetwork, flat: FlatGraph, name: str, dt: float, rule: 
         before = flat.predecessors(before[0])
     if len(before) == 1 and before[0] in network.populations:
         population = network.populations[before[0]]
+        if population.dynamics.max_spikes > 1 and over_time == "max":
+            raise UserError(
+                "the most spikes of a step decide; spikes are counted over a sample",
+                where=population.name,
+                remedy="sum the spikes over time",
+            )
         return ChipOutput(name, population.name, "count" if population.fires else "membrane", over_time)
     last = before[0] if len(before) == 1 and not isinstance(flat.nodes[before[0]], nir.Input | nir.Output) else name
     # the last membrane of an integrator is the sum of what arrived

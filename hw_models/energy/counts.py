@@ -173,7 +173,7 @@ class ActivityCounter:
                     name: ProjectionCounts(
                         source=p.source,
                         target=p.target,
-                        graded=p.source in network.inputs and network.inputs[p.source].mode == "graded",
+                        graded=network.sends_numbers(p.source),
                         messages=(events[p.source] * (self._fan_out[name] > 0)).sum(axis=1),
                         synaptic_operations=events[p.source] @ self._fan_out[name],
                     )
@@ -258,7 +258,7 @@ class ActivityCounter:
         active_updates = active.reshape(n, -1).sum(axis=1, dtype=np.int64)
         return PopulationCounts(
             neurons=population.size,
-            spikes=spikes.reshape(n, -1).sum(axis=1, dtype=np.int64),
+            spikes=(spikes != 0).reshape(n, -1).sum(axis=1, dtype=np.int64),
             updates_active=active_updates,
             updates_inactive=population.size * self.steps - active_updates,
         )
