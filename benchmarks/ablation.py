@@ -74,12 +74,12 @@ class Setting:
     samples: tuple[int | None, int | None] = (None, None)
 
     def runs(self) -> list[tuple[int, bool, str, str, int]]:
-        """(T, batch norm, neuron, activation, seed), the first seed of all first."""
+        """(T, batch norm, neuron, activation, seed), in the order in which they are run."""
         last = self.steps[-1]
-        cells = [(t, True, neuron, "tanh") for t in self.steps for neuron in self.neurons]
-        cells += [(last, False, neuron, "tanh") for neuron in self.bare]
-        cells += [(last, True, neuron, act) for act in ("sigmoid", "clamp") for neuron in self.by]
-        return [(*cell, seed) for seed in range(self.seeds) for cell in cells]
+        first = [(t, True, neuron, "tanh") for t in self.steps for neuron in self.neurons]
+        then = [(last, True, neuron, act) for act in ("sigmoid", "clamp") for neuron in self.by]
+        then += [(last, False, neuron, "tanh") for neuron in self.bare]
+        return [(*cell, seed) for cells in (first, then) for seed in range(self.seeds) for cell in cells]
 
 
 _DENSE_BY = [name for name in BY if name in DENSE]
