@@ -138,7 +138,8 @@ class _Graph:
 
 
 def _rows_scaled(weight: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    return weight * rows.reshape(-1, *[1] * (weight.ndim - 1))
+    scaled: np.ndarray = weight * rows.reshape(-1, *[1] * (weight.ndim - 1))
+    return scaled
 
 
 def _gains(name: str, neuron: DALIF) -> tuple[np.ndarray, np.ndarray]:

@@ -23,18 +23,25 @@ class Rule(NamedTuple):
 
 
 def fire_rows(x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, rule: Rule) -> torch.Tensor:
-    """Spikes of x: [T, M], alpha and beta of shape (); or [T, N, F], alpha and beta [F]."""
+    """Spikes of x: [T, M], alpha and beta of shape (); or [T, N, F], alpha and beta [F].
+
+    Membranes have the decays' type, spikes that of x: under autocast x has fewer bits.
+    """
     spikes = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     block = _block(x)
-    membrane, held = (x.new_empty(min(block, x.shape[1]), *x.shape[2:]) for _ in range(2))
+    size = min(block, x.shape[1]), *x.shape[2:]
+    membrane, held = (torch.empty(size, dtype=alpha.dtype, device=x.device) for _ in range(2))
     for start in range(0, x.shape[1], block):
-        x_part, s = x[:, start : start + block], spikes[:, start : start + block]
+        x_part, fired = x[:, start : start + block].to(alpha.dtype), spikes[:, start : start + block]
+        s = fired if fired.dtype == alpha.dtype else torch.empty_like(x_part)
         v, h = membrane[: s.shape[1]], held[: s.shape[1]]
         for t in range(len(x)):
             _charge(x_part[t], alpha, beta, h if t else None, v)
             torch.ge(v, rule.v_threshold, out=s[t])
             if t + 1 < len(x):
                 _release(v, s[t], rule, h)
+        if s is not fired:
+            fired.copy_(s)
     return spikes
 
 
@@ -46,16 +53,17 @@ def gradient_rows(
     block, over = _block(x), tuple(range(x.ndim - alpha.ndim))
     grad_x = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     grad_alpha, grad_beta = torch.zeros_like(alpha), torch.zeros_like(beta)
-    membrane, held, fired = (x.new_empty(steps, min(block, width), *features) for _ in range(3))
+    size = steps, min(block, width), *features
+    membrane, held, fired = (torch.empty(size, dtype=alpha.dtype, device=x.device) for _ in range(3))
     for start in range(0, width, block):
-        x_part, gx = x[:, start : start + block], grad_x[:, start : start + block]
+        x_part, gx = x[:, start : start + block].to(alpha.dtype), grad_x[:, start : start + block]
         v, h, s = (buffer[:, : gx.shape[1]] for buffer in (membrane, held, fired))
         for t in range(steps):
             _charge(x_part[t], alpha, beta, h[t - 1] if t else None, v[t])
             if t + 1 < steps:
                 torch.ge(v[t], rule.v_threshold, out=s[t])
                 _release(v[t], s[t], rule, h[t])
-        g = membrane_gradient(v, s, grad[:, start : start + block], beta, rule)
+        g = membrane_gradient(v, s, grad[:, start : start + block].to(alpha.dtype), beta, rule)
         torch.mul(g, alpha, out=gx)
         grad_alpha += torch.mul(g, x_part, out=v).sum(over, dtype=alpha.dtype)
         grad_beta += torch.mul(g[1:], h[:-1], out=v[1:]).sum(over, dtype=beta.dtype)

@@ -108,6 +108,8 @@ class TrainConfig(BaseModel):
             all), see `dalif_deploy.hardware_aware`.
         weight_bits: of that chip's weights, sign included.
         scale_group: one scale a "layer", or one a "channel", which a few bits serve better.
+        precision: "32", or "bf16-mixed" or "16-mixed" (GPUs alone): convolutions and products in 16 bits, under
+            autocast. Membranes have 32, the epochs of `quantize` are exact, and the test is made in full precision.
         seed: of the weights, the order of the samples and all augmentation; on a CPU with the same number of threads it
             determines every bit of the result.
     """
@@ -142,6 +144,7 @@ class TrainConfig(BaseModel):
     weight_bits: int = Field(default=8, ge=1, le=8)
     scale_group: Literal["layer", "channel"] = "layer"
     quantize_epochs: int | None = Field(default=None, ge=1)
+    precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
     seed: int = Field(default=0, ge=0, lt=1 << 63)
 
     @model_validator(mode="after")
