@@ -87,7 +87,7 @@ SETTINGS = {
     "digits-rows": Setting(
         "Digits row by row (8 steps of 8 pixels), 64 neurons",
         {"dataset": "digits-rows", "arch": "mlp", "channels": [64], "epochs": 60, "batch_size": 64, "lr": 5e-3},
-        (8,), 5, DENSE, _DENSE_BY, _DENSE_BY + ["LIF"],
+        (8,), 5, DENSE, _DENSE_BY, [*_DENSE_BY, "LIF"],
     ),
     "digits-rows-recurrent": Setting(
         "Digits row by row, 64 neurons with recurrent connections",
@@ -119,7 +119,7 @@ SETTINGS = {
     "digits": Setting(
         "Digits as still images, convolutions of 8 and 16 channels",
         {"dataset": "digits", "channels": [8, 16], "strides": [2, 2], "epochs": 15, "batch_size": 64, "lr": 5e-3},
-        (1, 2, 6, 4), 5, PAPER, BY, BY + ["LIF"],
+        (1, 2, 6, 4), 5, PAPER, BY, [*BY, "LIF"],
     ),
     "fashion": Setting(
         "Fashion-MNIST as still images, convolutions of 16, 32 and 64 channels",
@@ -161,7 +161,9 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", nargs="*", choices=SETTINGS, default=list(SETTINGS))
-    parser.add_argument("--minutes", type=float, default=1e9, help="begin no run after so many; 0 writes the report alone")
+    parser.add_argument(
+        "--minutes", type=float, default=1e9, help="begin no run after so many; 0 writes the report alone"
+    )
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     parser.add_argument("--out", type=Path, default=Path("docs"))
     return parser.parse_args()

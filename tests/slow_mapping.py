@@ -58,7 +58,7 @@ def taps_inside(source, core, geometry, kernel):
 
 
 def enumerate_use(mapping):
-    """[[neurons, synapse bits, input axons, output axons, decays] of each core], independent of the mapper's formulas."""
+    """[[neurons, synapse bits, axons in, axons out, decays] of each core], independent of the mapper's formulas."""
     network, e = mapping.network, mapping.chip.synapse_encoding
     home = owner(mapping)
     use = [[0, 0, 0, 0, 0] for _ in mapping.cores]

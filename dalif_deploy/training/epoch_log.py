@@ -54,7 +54,11 @@ class EpochLog:
             self.writer.add_scalar(name, epoch[name], epoch["epoch"])
         for decay in ("alpha", "beta"):
             for layer, value in zip(self.layers, epoch[decay], strict=True):
-                values = dict(zip((".lowest", "", ".highest"), value, strict=True)) if isinstance(value, list) else {"": value}
+                values = (
+                    dict(zip((".lowest", "", ".highest"), value, strict=True))
+                    if isinstance(value, list)
+                    else {"": value}
+                )
                 for end, each in values.items():
                     self.writer.add_scalar(f"{decay}/{layer}{end}", each, epoch["epoch"])
         self.writer.flush()
