@@ -74,12 +74,12 @@ class Setting:
     samples: tuple[int | None, int | None] = (None, None)
 
     def runs(self) -> list[tuple[int, bool, str, str, int]]:
-        """(T, batch norm, neuron, activation, seed), the first seed of all first."""
+        """(T, batch norm, neuron, activation, seed), in the order in which they are run."""
         last = self.steps[-1]
-        cells = [(t, True, neuron, "tanh") for t in self.steps for neuron in self.neurons]
-        cells += [(last, False, neuron, "tanh") for neuron in self.bare]
-        cells += [(last, True, neuron, act) for act in ("sigmoid", "clamp") for neuron in self.by]
-        return [(*cell, seed) for seed in range(self.seeds) for cell in cells]
+        first = [(t, True, neuron, "tanh") for t in self.steps for neuron in self.neurons]
+        then = [(last, True, neuron, act) for act in ("sigmoid", "clamp") for neuron in self.by]
+        then += [(last, False, neuron, "tanh") for neuron in self.bare]
+        return [(*cell, seed) for cells in (first, then) for seed in range(self.seeds) for cell in cells]
 
 
 _DENSE_BY = [name for name in BY if name in DENSE]
@@ -87,7 +87,7 @@ SETTINGS = {
     "digits-rows": Setting(
         "Digits row by row (8 steps of 8 pixels), 64 neurons",
         {"dataset": "digits-rows", "arch": "mlp", "channels": [64], "epochs": 60, "batch_size": 64, "lr": 5e-3},
-        (8,), 5, DENSE, _DENSE_BY, _DENSE_BY + ["LIF"],
+        (8,), 5, DENSE, _DENSE_BY, [*_DENSE_BY, "LIF"],
     ),
     "digits-rows-recurrent": Setting(
         "Digits row by row, 64 neurons with recurrent connections",
@@ -119,7 +119,7 @@ SETTINGS = {
     "digits": Setting(
         "Digits as still images, convolutions of 8 and 16 channels",
         {"dataset": "digits", "channels": [8, 16], "strides": [2, 2], "epochs": 15, "batch_size": 64, "lr": 5e-3},
-        (1, 2, 6, 4), 5, PAPER, BY, BY + ["LIF"],
+        (1, 2, 6, 4), 5, PAPER, BY, [*BY, "LIF"],
     ),
     "fashion": Setting(
         "Fashion-MNIST as still images, convolutions of 16, 32 and 64 channels",

@@ -43,7 +43,7 @@ def train(
     ] = None,
     dataset: Annotated[str | None, typer.Option(help=f"{NAMES}; digits, the default, is in the package.")] = None,
     arch: Annotated[
-        str | None, typer.Option(help="cnn (default), resnet, resnet19, vgg11, vgg16, vggsnn, sew-resnet18 or 34.")
+        str | None, typer.Option(help="cnn (default), mlp, resnet, resnet19, vgg11, vgg16, vggsnn, sew-resnet18 or 34.")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Time steps T of a sample; 4 by default.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data; the data set's own by default.")] = None,
@@ -53,8 +53,22 @@ def train(
     width: Annotated[float | None, typer.Option(help="Factor on the channels of a named architecture.")] = None,
     activation: Annotated[str | None, typer.Option(help="Bound of the decays: tanh (default), sigmoid, clamp.")] = None,
     learn: Annotated[
-        str | None, typer.Option(help="Decays to learn: both (default), spatial, temporal or none.")
+        str | None, typer.Option(help="Decays to learn: both (default), spatial, temporal, tied (a PLIF) or none.")
     ] = None,
+    decays_per: Annotated[
+        str | None, typer.Option(help="What has decays of its own: a layer (default), channel or neuron.")
+    ] = None,
+    alpha_init: Annotated[
+        str | None, typer.Option(help="alpha at the start, or a range, for example 0.3,0.9, to spread them over.")
+    ] = None,
+    beta_init: Annotated[str | None, typer.Option(help="beta at the start, or a range.")] = None,
+    learn_threshold: Annotated[
+        bool | None, typer.Option("--learn-threshold", help="Learn the thresholds, too.")
+    ] = None,
+    recurrent: Annotated[
+        bool | None, typer.Option("--recurrent", help="Give each layer its own spikes of the step before.")
+    ] = None,
+    batch_norm: Annotated[bool | None, typer.Option(help="Batch norm before the neurons; on by default.")] = None,
     reset: Annotated[str | None, typer.Option(help="zero (default) or subtract.")] = None,
     surrogate: Annotated[str | None, typer.Option(help="atan (default), sigmoid, triangle or rectangle.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="adamw (default) or sgd.")] = None,
@@ -105,6 +119,8 @@ def train(
         "channels": _numbers(channels, "--channels"),
         "strides": _numbers(strides, "--strides"),
         "width": width,
+        "recurrent": recurrent,
+        "batch_norm": batch_norm,
         "optimizer": optimizer,
         "lr": lr,
         "weight_decay": weight_decay,
@@ -126,7 +142,16 @@ def train(
         "precision": precision,
         "seed": seed,
     }
-    neuron = {"activation": activation, "learn": learn, "reset": reset, "surrogate": surrogate}
+    neuron = {
+        "activation": activation,
+        "learn": learn,
+        "decays_per": decays_per,
+        "alpha_init": _one_or_two(alpha_init, "--alpha-init"),
+        "beta_init": _one_or_two(beta_init, "--beta-init"),
+        "learn_threshold": learn_threshold,
+        "reset": reset,
+        "surrogate": surrogate,
+    }
 
     from dalif_deploy.hw_models.errors import UserError
     from dalif_deploy.training.training_run import require_begun, unfinished_config
@@ -211,6 +236,19 @@ def _numbers(text: str | None, option: str) -> list[int] | None:
         return None if text is None else [int(part) for part in text.split(",")]
     except ValueError as error:
         raise UserError(f"{text!r} is no list of numbers", where=option, remedy="give for example 16,32") from error
+
+
+def _one_or_two(text: str | None, option: str) -> float | list[float] | None:
+    """A number, or a range."""
+    from dalif_deploy.hw_models.errors import UserError
+
+    try:
+        found = [] if text is None else [float(part) for part in text.split(",")]
+    except ValueError:
+        found = [0.0] * 3
+    if len(found) > 2:
+        raise UserError(f"{text!r} is no number, nor two", where=option, remedy="give for example 0.5 or 0.1,0.9")
+    return None if not found else found[0] if len(found) == 1 else found
 
 
 def main() -> None:
