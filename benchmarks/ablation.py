@@ -23,12 +23,13 @@ import numpy as np
 import torch
 
 from dalif_deploy.data import LabelledData, load_data
+from dalif_deploy.hw_models.devices import CHOICES, chosen_device
 from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.networks import build_network
 from dalif_deploy.training.config import TrainConfig
 from dalif_deploy.training.fit import fit, steps_per_epoch
 from dalif_deploy.training.optimization import make_optimizer, make_schedule
-from dalif_deploy.training.processes import OneProcess
+from dalif_deploy.training.processes import this_process
 from dalif_deploy.training.training_state import TrainingState
 
 # what is learned, and the names that the paper's table has for it
@@ -54,10 +55,10 @@ def main() -> None:
                 name = f"{arguments.data}, {arguments.epochs} epochs, T={steps}, {learn}, {activation}, seed {seed}"
                 if name not in runs:
                     config = TrainConfig(
-                        dataset=arguments.data, steps=steps, epochs=arguments.epochs, seed=seed,
+                        dataset=arguments.data, steps=steps, epochs=arguments.epochs, seed=seed, precision=arguments.precision,
                         neuron={"learn": learn, "activation": activation}, **NETWORK, **RECIPE,
                     )  # fmt: skip
-                    runs[name] = run(config, training, testing)
+                    runs[name] = run(config, training, testing, arguments.device)
                     with atomic_file(path, force=True) as temporary:
                         temporary.write_text(json.dumps(runs), encoding="utf-8")
                     print(f"{name}: {100 * runs[name]['accuracy']:.2f} %, {runs[name]['seconds']:.0f} s", flush=True)
@@ -71,18 +72,22 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", nargs="+", type=int, default=[1, 2, 4])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help=f"{CHOICES}; a GPU has not been measured")
+    parser.add_argument("--precision", default="32", choices=["32", "bf16-mixed", "16-mixed"])
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     parser.add_argument("--out", type=Path, default=Path("docs"))
     return parser.parse_args()
 
 
-def run(config: TrainConfig, training: LabelledData, testing: LabelledData) -> dict:
+def run(config: TrainConfig, training: LabelledData, testing: LabelledData, device: str) -> dict:
     """Accuracy, seconds, and alpha and beta a layer as they went."""
+    processes = this_process(chosen_device(device), config.precision)
     torch.manual_seed(config.seed)
     network = build_network(config.network(training.inputs.shape[-3:], int(training.labels.max()) + 1))
+    network.to(processes.device)
     optimizer = make_optimizer(network, config)
     schedule = make_schedule(optimizer, config, steps_per_epoch(training, config))
-    state = TrainingState(network, optimizer, schedule, np.random.default_rng(config.seed))
+    state = TrainingState(network, optimizer, schedule, np.random.default_rng(config.seed), None, processes)
     seen = {"step": [], "alpha": [], "beta": []}
 
     def look() -> None:
@@ -94,7 +99,7 @@ def run(config: TrainConfig, training: LabelledData, testing: LabelledData) -> d
 
     began = time.perf_counter()
     look()
-    fit(state, training, testing, config, OneProcess(), after_step=look, after_epoch=lambda _: look())
+    fit(state, training, testing, config, processes, after_step=look, after_epoch=lambda _: look())
     return {"accuracy": state.epochs[-1]["test_accuracy"], "seconds": time.perf_counter() - began, "decays": seen}
 
 

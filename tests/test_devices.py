@@ -105,8 +105,8 @@ def test_torchs_own_meta_device_takes_a_whole_step(arch):
     optimizer = make_optimizer(network, config(optimizer="sgd"))
     for shape in ((4, 3, 32, 32), (3, 4, 3, 32, 32)):
         for loss in ({}, {"loss": "tet"}):
-            value, _ = loss_and_logits(network, torch.empty(shape, device="meta"), torch.ones(4, dtype=int, device="meta"),
-                                       config(**loss))  # fmt: skip
+            x, y = torch.empty(shape, device="meta"), torch.ones(4, dtype=int, device="meta")
+            value, _ = loss_and_logits(network, x, y, config(**loss))
             value.backward()
             optimizer.step()
             keep_betas_decays(network)

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from ...chip_network.apply_weight import apply_weight
-from ...errors import UserError
 from ...chip_network.form import DECAY_UNITY, SYNAPSE_SHIFT, Population, Projection
+from ...errors import UserError
 from ..memory_layout import as_neurons, channels_last, flattened
 from ..observation import PopulationCounts
 from .exactness import Bounds
