@@ -55,8 +55,9 @@ def main() -> None:
                 name = f"{arguments.data}, {arguments.epochs} epochs, T={steps}, {learn}, {activation}, seed {seed}"
                 if name not in runs:
                     config = TrainConfig(
-                        dataset=arguments.data, steps=steps, epochs=arguments.epochs, seed=seed, precision=arguments.precision,
-                        neuron={"learn": learn, "activation": activation}, **NETWORK, **RECIPE,
+                        dataset=arguments.data, steps=steps, epochs=arguments.epochs, seed=seed,
+                        neuron={"learn": learn, "activation": activation}, precision=arguments.precision,
+                        **NETWORK, **RECIPE,
                     )  # fmt: skip
                     runs[name] = run(config, training, testing, arguments.device)
                     with atomic_file(path, force=True) as temporary:
