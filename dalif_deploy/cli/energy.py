@@ -17,6 +17,7 @@ from dalif_deploy.cli.command import (
     run_command,
     write_json,
 )
+from dalif_deploy.hw_models.devices import CHOICES
 
 
 def _print_schema(asked: bool) -> None:
@@ -39,6 +40,7 @@ def energy(
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N samples.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Samples simulated at a time.")] = None,
+    device: Annotated[str, typer.Option("--device", help=f"Where samples are simulated: {CHOICES}.")] = "cpu",
     data_root: Annotated[
         Path | None, typer.Option("--data-root", metavar="DIR", help="Where data sets are kept.")
     ] = None,
@@ -88,7 +90,7 @@ def energy(
         from dalif_deploy.exploration.explore import Exploration
         from dalif_deploy.exploration.grid import parse_sweep
 
-        asked = Exploration(folder, data, parse_sweep(settings), limit, batch_size, data_root, workers)
+        asked = Exploration(folder, data, parse_sweep(settings), limit, batch_size, data_root, workers, device)
         run_sweep(asked, json_file=json_file, plot_file=plot_file, force=force, debug=debug)
         return
 
@@ -114,6 +116,7 @@ def energy(
             data=data,
             name=str(folder),
             batch_size=batch_size,
+            device=device,
             progress=lambda done, total: progress.update(task, advance=done, total=total),
         )
     if sanafe:

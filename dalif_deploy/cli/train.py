@@ -20,6 +20,7 @@ from dalif_deploy.cli.command import (
 )
 from dalif_deploy.data.data_sets import DATA_SETS, NAMES
 from dalif_deploy.hw_models.chips.names import either_chip
+from dalif_deploy.hw_models.devices import CHOICES
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -96,7 +97,7 @@ def train(
     precision: Annotated[
         str | None, typer.Option(help="32 (default), bf16-mixed or, on a GPU, 16-mixed: bits of a product.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Annotated[str, typer.Option(help=f"{CHOICES}.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that read batches ahead.")] = 0,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard's event files too.")] = False,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,

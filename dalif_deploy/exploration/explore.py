@@ -28,6 +28,7 @@ class Exploration:
         limit: of samples.
         batch_size: samples counted at a time.
         workers: processes; by default as many as there are processor cores.
+        device: of the simulator, see `chosen_device`.
     """
 
     source: Path
@@ -37,6 +38,7 @@ class Exploration:
     batch_size: int | None = None
     data_root: Path | None = None
     workers: int | None = None
+    device: str = "cpu"
 
 
 def explore(
@@ -70,6 +72,7 @@ def explore(
             data=asked.data,
             limit=asked.limit,
             batch_size=asked.batch_size,
+            device=asked.device,
             data_root=asked.data_root,
             threads=max(1, cores // workers),
             folder=Path(folder),

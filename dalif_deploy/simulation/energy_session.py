@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dalif_deploy.converters.artefact import Artefact
+from dalif_deploy.hw_models.devices import chosen_device
 from dalif_deploy.hw_models.energy.counts import count_activity
 from dalif_deploy.hw_models.energy.opponents.cpu_measurement import find_cpu_counter, measured_cpu
 from dalif_deploy.hw_models.energy.opponents.gpu_measurement import find_counter, measured_gpu
@@ -24,6 +25,7 @@ def report_on_samples(
     data: str = "",
     name: str = "",
     batch_size: int | None = None,
+    device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[EnergyReport, DoesNotFit | None]:
     """The report of `dalif_deploy.hw_models.energy.report`, and the refusal of a network that no chip has room for.
@@ -31,6 +33,7 @@ def report_on_samples(
     Args:
         data, name: of the samples and of the exported network, for the reader.
         batch_size: samples simulated at a time.
+        device: of the simulator while it counts, see `chosen_device`.
         progress: called with the samples done by a batch, and all.
     """
     network = artefact.network
@@ -42,6 +45,7 @@ def report_on_samples(
         encoded,
         mapping=mapping,
         batch_size=batch_size,
+        device=chosen_device(device),
         progress=None if progress is None else lambda done: progress(done, encoded.samples),
     )
     counter, reason = find_counter()

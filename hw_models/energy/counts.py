@@ -109,12 +109,14 @@ def count_activity(
     *,
     mapping: Mapping | None = None,
     batch_size: int | None = None,
+    device: str | torch.device = "cpu",
     progress: Callable[[int], None] | None = None,
 ) -> ActivityCounts:
     """Runs the network in the bit-exact simulator and counts, batch by batch, so that memory stays bounded.
 
     Args:
         mapping: of this network; messages and hops are counted on it.
+        device: of the simulator.
         progress: called with the number of samples of each finished batch.
 
     Raises:
@@ -123,7 +125,7 @@ def count_activity(
     from ..simulator import simulate_chunks
 
     counter = ActivityCounter(network, encoded.steps, mapping)
-    for samples, recording in simulate_chunks(network, encoded, batch_size=batch_size):
+    for samples, recording in simulate_chunks(network, encoded, batch_size=batch_size, device=device):
         counter.add(encoded.part(samples), recording)
         if progress:
             progress(samples.stop - samples.start)
