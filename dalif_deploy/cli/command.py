@@ -37,6 +37,14 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Replace what dalif-d
 VersionOption = Annotated[
     bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
 ]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS|local:N",
+        help="Share the work out to a Dask scheduler's processes, or to N on this machine (extra `cluster`).",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of every random choice.")]
 
 

@@ -14,7 +14,9 @@ from dalif_deploy.hw_models.mapping import DoesNotFit, map_or_refusal
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.samples.input_data import InputData
 from dalif_deploy.hw_models.samples.stream import InputStream
+from dalif_deploy.sharding.cluster import open_cluster
 from dalif_deploy.simulation.data_fit import require_fit
+from dalif_deploy.simulation.shards import count_shards
 
 
 def report_on_samples(
@@ -25,6 +27,7 @@ def report_on_samples(
     name: str = "",
     batch_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    cluster: str | None = None,
 ) -> tuple[EnergyReport, DoesNotFit | None]:
     """The report of `dalif_deploy.hw_models.energy.report`, and the refusal of a network that no chip has room for.
 
@@ -32,18 +35,20 @@ def report_on_samples(
         data, name: of the samples and of the exported network, for the reader.
         batch_size: samples simulated at a time.
         progress: called with the samples done by a batch, and all.
+        cluster: where samples are counted, in place of this process: see `dalif_deploy.sharding.cluster`.
     """
     network = artefact.network
     require_fit(artefact, inputs, None)
     encoded = InputStream(network, inputs)  # all samples at once might not fit in memory
     mapping, does_not_fit = map_or_refusal(network, encoded)
-    counts = count_activity(
-        network,
-        encoded,
-        mapping=mapping,
-        batch_size=batch_size,
-        progress=None if progress is None else lambda done: progress(done, encoded.samples),
-    )
+    done = None if progress is None else lambda samples: progress(samples, encoded.samples)
+    if cluster is None:
+        counts = count_activity(network, encoded, mapping=mapping, batch_size=batch_size, progress=done)
+    else:
+        with open_cluster(cluster) as opened:
+            counts = count_shards(
+                artefact, inputs, opened, steps=encoded.steps, mapping=mapping, batch_size=batch_size, progress=done
+            )
     counter, reason = find_counter()
     measured = measured_gpu(network, encoded, counter) if counter else []
     cpu_counter, cpu_reason = find_cpu_counter()
