@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dalif_deploy.cli.command import (
+    ClusterOption,
     DebugOption,
     DetailsOption,
     ForceOption,
@@ -66,6 +67,10 @@ def energy(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, metavar="N", help="Of a sweep: processes; as many as cores.")
     ] = None,
+    cluster: ClusterOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Of a sweep with --json: keep the points that it has done already.")
+    ] = False,
     schema: Annotated[
         bool, typer.Option("--schema", is_eager=True, callback=_print_schema, help="Print the JSON's schema and end.")
     ] = False,
@@ -79,10 +84,15 @@ def energy(
 
     Sweep: dalif-energy model.pt --data digits:test --sweep weight-bits=4,6,8 steps=1,2,4 chip=loihi1,loihi2
     """
-    from dalif_deploy.cli.energy_sweep import refuse_unsuited, run_sweep, split_words
+    from dalif_deploy.cli.energy_sweep import refuse_unsuited, run_sweep, split_words, sweep_result
+    from dalif_deploy.hw_models.errors import UserError
 
     folder, settings = split_words([source, *(more or [])], sweep)
-    refuse_unsuited(settings, {"--html": html_file, "--sanafe": sanafe}, {"--plot": plot_file, "--workers": workers})
+    refuse_unsuited(
+        settings,
+        {"--html": html_file, "--sanafe": sanafe},
+        {"--plot": plot_file, "--workers": workers, "--resume": resume or None},
+    )
     _refuse_one_file_for_both(html_file, json_file)
     require_free_files(json_file, html_file, plot_file, force=force)
 
@@ -90,7 +100,23 @@ def energy(
         from dalif_deploy.exploration.explore import Exploration
         from dalif_deploy.exploration.grid import parse_sweep
 
-        asked = Exploration(folder, data, parse_sweep(settings), limit, batch_size, data_root, workers, device)
+        result = sweep_result(json_file, resume=resume)
+        if workers is not None and cluster is not None:
+            raise UserError("--workers and --cluster both say where points run", remedy="give one of them")
+        asked = Exploration(
+            source=folder,
+            data=data,
+            values=parse_sweep(settings),
+            limit=limit,
+            batch_size=batch_size,
+            data_root=data_root,
+            workers=workers,
+            cluster=cluster,
+            device=device,
+            result=result,
+            resume=resume,
+            force=force,
+        )
         run_sweep(asked, json_file=json_file, plot_file=plot_file, force=force, debug=debug)
         return
 
@@ -118,6 +144,7 @@ def energy(
             batch_size=batch_size,
             device=device,
             progress=lambda done, total: progress.update(task, advance=done, total=total),
+            cluster=cluster,
         )
     if sanafe:
         compared = compared_with_sanafe(artefact, take_samples(inputs, slice(sanafe)))

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from dalif_deploy.cli.command import (
+    ClusterOption,
     DebugOption,
     DetailsOption,
     ForceOption,
@@ -68,6 +69,7 @@ def simulate(
     record: Annotated[Path | None, typer.Option(help="Write spikes and membranes of every layer to this .npz.")] = None,
     window_ms: Annotated[float, typer.Option(help="Of a recording: milliseconds that make a sample.")] = 300.0,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
+    cluster: ClusterOption = None,
     json_file: JsonOption = None,
     details: DetailsOption = False,
     force: ForceOption = False,
@@ -100,6 +102,7 @@ def simulate(
         window_ms=window_ms,
         options=options,
         force=force,
+        cluster=cluster,
     )
     require_free_files(json_file, record, force=force)
     name, result = run_simulation(folder, data, request)

@@ -15,7 +15,9 @@ from dalif_deploy.hw_models.mapping import DoesNotFit, map_or_refusal
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.samples.input_data import InputData
 from dalif_deploy.hw_models.samples.stream import InputStream
+from dalif_deploy.sharding.cluster import open_cluster
 from dalif_deploy.simulation.data_fit import require_fit
+from dalif_deploy.simulation.shards import count_shards
 
 
 def report_on_samples(
@@ -27,6 +29,7 @@ def report_on_samples(
     batch_size: int | None = None,
     device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
+    cluster: str | None = None,
 ) -> tuple[EnergyReport, DoesNotFit | None]:
     """The report of `dalif_deploy.hw_models.energy.report`, and the refusal of a network that no chip has room for.
 
@@ -35,19 +38,29 @@ def report_on_samples(
         batch_size: samples simulated at a time.
         device: of the simulator while it counts, see `chosen_device`.
         progress: called with the samples done by a batch, and all.
+        cluster: where samples are counted, in place of this process: see `dalif_deploy.sharding.cluster`.
     """
     network = artefact.network
     require_fit(artefact, inputs, None)
     encoded = InputStream(network, inputs)  # all samples at once might not fit in memory
     mapping, does_not_fit = map_or_refusal(network, encoded)
-    counts = count_activity(
-        network,
-        encoded,
-        mapping=mapping,
-        batch_size=batch_size,
-        device=chosen_device(device),
-        progress=None if progress is None else lambda done: progress(done, encoded.samples),
-    )
+    done = None if progress is None else lambda samples: progress(samples, encoded.samples)
+    if cluster is None:
+        counts = count_activity(
+            network, encoded, mapping=mapping, batch_size=batch_size, device=chosen_device(device), progress=done
+        )
+    else:
+        with open_cluster(cluster) as opened:
+            counts = count_shards(
+                artefact,
+                inputs,
+                opened,
+                steps=encoded.steps,
+                mapping=mapping,
+                batch_size=batch_size,
+                device=device,
+                progress=done,
+            )
     counter, reason = find_counter()
     measured = measured_gpu(network, encoded, counter) if counter else []
     cpu_counter, cpu_reason = find_cpu_counter()
