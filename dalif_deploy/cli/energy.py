@@ -33,11 +33,15 @@ def _print_schema(asked: bool) -> None:
 
 def energy(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="Folder of dalif-export --target lava; to sweep, or a checkpoint.")
-    ],
-    data: Annotated[str, typer.Option("--data", metavar="NAME:SPLIT|FILE.npz", help="Samples to count over.")],
+        str | None,
+        typer.Argument(metavar="SOURCE", help="Folder of dalif-export --target lava; to sweep, or a checkpoint."),
+    ] = None,
     more: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=V1,V2", help="After --sweep, its further settings.")
+        list[str] | None,
+        typer.Argument(metavar="MORE", help="After --sweep, its further settings; after --compare, the other reports."),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="NAME:SPLIT|FILE.npz", help="Samples to count over.")
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N samples.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Samples simulated at a time.")] = None,
@@ -47,6 +51,18 @@ def energy(
     ] = None,
     sanafe: Annotated[
         int | None, typer.Option("--sanafe", min=1, metavar="N", help="Count N samples in SANA-FE too, and compare.")
+    ] = None,
+    check_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--check", metavar="FILE", help="JSON of dalif-simulate --check on this folder, told in the report."
+        ),
+    ] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            "--compare", metavar="A.json B.json", help="Set reports that --json wrote side by side; nothing is run."
+        ),
     ] = None,
     html_file: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one page for a browser.")
@@ -83,17 +99,25 @@ def energy(
     Example: dalif-energy runs/digits/loihi1 --data digits:test --limit 200 --json energy.json
 
     Sweep: dalif-energy model.pt --data digits:test --sweep weight-bits=4,6,8 steps=1,2,4 chip=loihi1,loihi2
+
+    Side by side: dalif-energy --compare loihi1.json loihi2.json --html both.html
     """
     from dalif_deploy.cli.energy_sweep import refuse_unsuited, run_sweep, split_words, sweep_result
     from dalif_deploy.hw_models.errors import UserError
 
-    folder, settings = split_words([source, *(more or [])], sweep)
-    refuse_unsuited(
-        settings,
-        {"--html": html_file, "--sanafe": sanafe},
-        {"--plot": plot_file, "--workers": workers, "--resume": resume or None},
-    )
     _refuse_one_file_for_both(html_file, json_file)
+    words = [word for word in (source, *(more or [])) if word is not None]
+    if compare is not None:
+        from dalif_deploy.cli.energy_compare import run_comparison
+
+        unsuited = {"--data": data, "--sweep": sweep, "--sanafe": sanafe, "--check": check_file, "--limit": limit}
+        run_comparison([compare, *words], unsuited, html_file=html_file, json_file=json_file, force=force)
+        return
+    if data is None:
+        raise UserError("no samples are given", remedy="give --data NAME:SPLIT, for example --data digits:test")
+    folder, settings = split_words(words, sweep)
+    without = {"--html": html_file, "--sanafe": sanafe, "--check": check_file}
+    refuse_unsuited(settings, without, {"--plot": plot_file, "--workers": workers, "--resume": resume or None})
     require_free_files(json_file, html_file, plot_file, force=force)
 
     if settings:
@@ -128,9 +152,11 @@ def energy(
     from dalif_deploy.hw_models.samples.input_data import take_samples
     from dalif_deploy.reports.energy_screen import print_energy_screen
     from dalif_deploy.reports.energy_table import print_energy_report
+    from dalif_deploy.simulation.check_record import read_check
     from dalif_deploy.simulation.energy_session import compared_with_sanafe, report_on_samples
 
     artefact = load_artefact(folder)
+    check = None if check_file is None else read_check(check_file, artefact)
     samples = load_data(data, data_root, steps=artefact.network.steps)
     inputs = take_samples(samples.inputs, slice(limit))
     progress_console = Console(stderr=True)
@@ -146,6 +172,8 @@ def energy(
             progress=lambda done, total: progress.update(task, advance=done, total=total),
             cluster=cluster,
         )
+    if check is not None:
+        report = report.model_copy(update={"check": check})
     if sanafe:
         compared = compared_with_sanafe(artefact, take_samples(inputs, slice(sanafe)))
         report = report.model_copy(update={"sanafe": compared})

@@ -82,6 +82,7 @@ def simulate(
 
     Example: dalif-simulate exported --data digits:test --engine lava --check --limit 100
     """
+    from dalif_deploy.converters.artefact import load_artefact
     from dalif_deploy.hw_models.errors import CheckFailed
     from dalif_deploy.reports.agreement_table import print_agreement
     from dalif_deploy.reports.simulation_screen import print_agreement_screen, print_simulation_screen
@@ -106,7 +107,7 @@ def simulate(
     )
     require_free_files(json_file, record, force=force)
     name, result = run_simulation(folder, data, request)
-    figures = {"data": name, **result.to_dict()}
+    figures = {"data": name, "network_sha256": load_artefact(folder).network_sha256, **result.to_dict()}
     if isinstance(result, SimulationResult) and result.accuracy is not None:
         figures["predicted"] = None  # with labels the accuracy says it
     # the file first: it must not be lost when the tables' reader (head, less) goes away

@@ -18,6 +18,7 @@ from ..opponents.arithmetic import Arithmetic
 from ..opponents.baseline import Baseline, CpuBaseline
 from ..opponents.break_even import BreakEven
 from ..units import readable
+from .check import CheckRecord
 from .comparisons import Comparison, UsedConstant
 from .counts import Counts
 from .histograms import Histograms
@@ -89,10 +90,12 @@ class EnergyReport(Part):
     data: str
     artefact: str
     sanafe: Sanafe | None = None
+    check: CheckRecord | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists, numbers and words, as in the JSON; without SANA-FE's side if nobody asked for it."""
-        return self.model_dump(exclude={"mark", "sanafe"} if self.sanafe is None else {"mark"})
+        """Plain dicts, lists, numbers and words, as in the JSON; without SANA-FE's side or a check where none is."""
+        asked = {"sanafe": self.sanafe, "check": self.check}
+        return self.model_dump(exclude={"mark", *(name for name, part in asked.items() if part is None)})
 
     def headline(self) -> list[tuple[str, str, str]]:
         """(what, figure, its word) of the few figures that a report is opened for."""
