@@ -25,6 +25,7 @@ WRITES = [
     ("train", (*TINY, "--out", "ELSEWHERE"), "--json", "f.json"),
     ("simulate", ("EXPORTED", *DATA), "--json", "f.json"),
     ("simulate", ("EXPORTED", *DATA), "--record", "f.npz"),
+    ("simulate", ("EXPORTED", *DATA), "--record", "f.h5"),
     ("energy", ("EXPORTED", *DATA), "--json", "f.json"),
     ("energy", ("EXPORTED", *DATA), "--html", "f.html"),
     ("inspect", ("MODEL",), "--json", "f.json"),

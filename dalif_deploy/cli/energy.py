@@ -95,12 +95,15 @@ def energy(
 
     from dalif_deploy.converters.artefact import load_artefact
     from dalif_deploy.data import load_data
+    from dalif_deploy.data.nir_data_file import is_nir_data
     from dalif_deploy.hw_models.samples.input_data import take_samples
     from dalif_deploy.reports.energy_table import print_energy_report
     from dalif_deploy.simulation.energy_session import compared_with_sanafe, report_on_samples
+    from dalif_deploy.simulation.nir_samples import nir_file_samples
 
     artefact = load_artefact(folder)
-    samples = load_data(data, data_root, steps=artefact.network.steps)
+    from_nir = is_nir_data(data)
+    samples = nir_file_samples(artefact, data) if from_nir else load_data(data, data_root, steps=artefact.network.steps)
     inputs = take_samples(samples.inputs, slice(limit))
     progress_console = Console(stderr=True)
     with Progress(console=progress_console, transient=True, disable=not progress_console.is_terminal) as progress:

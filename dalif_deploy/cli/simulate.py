@@ -41,8 +41,8 @@ def simulate(
         str,
         typer.Option(
             metavar="NAME:SPLIT|FILE",
-            help=f"Samples, for example digits:test; names: {NAMES}. Or a .npz, or an event camera's recording "
-            "(.aedat4, .es, .raw, .dat).",
+            help=f"Samples, for example digits:test; names: {NAMES}. Or a .npz, NIR data (.h5), or "
+            "an event camera's recording (.aedat4, .es, .raw, .dat).",
         ),
     ],
     engine: Annotated[str, typer.Option(help=f"{listed(ENGINES)}.")] = "fast",
@@ -64,7 +64,10 @@ def simulate(
     ] = 0,
     limit: Annotated[int | None, typer.Option(help="Use the first N samples.", min=1)] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of a sample, if not the exported ones.", min=1)] = None,
-    record: Annotated[Path | None, typer.Option(help="Write spikes and membranes of every layer to this .npz.")] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="Write spikes and membranes of every layer to this .npz, or in NIR's data form to this .h5."),
+    ] = None,
     window_ms: Annotated[float, typer.Option(help="Of a recording: milliseconds that make a sample.")] = 300.0,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
     json_file: JsonOption = None,

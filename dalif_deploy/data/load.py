@@ -10,6 +10,7 @@ import numpy as np
 
 from dalif_deploy.data.data_sets import find_data_set
 from dalif_deploy.data.labelled_data import LabelledData
+from dalif_deploy.data.nir_data_file import is_nir_data
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.damage import damage_in_one_line
 from dalif_deploy.hw_models.files.zip_read import check_zip
@@ -25,10 +26,15 @@ def load_data(spec: str, data_root: str | None = None, *, steps: int | None = No
         steps: frames that events are counted in; nothing else needs it.
 
     Raises:
-        UserError: unknown name or split, missing data, a damaged file, events without `steps`.
+        UserError: unknown name or split, missing data, a damaged file, events without `steps`, NIR data (see
+            `dalif_deploy.simulation.nir_samples`).
     """
     if spec.endswith(".npz"):
         return _load_npz(Path(spec))
+    if is_nir_data(spec):
+        raise UserError(
+            "NIR data is read only together with an exported network", where=spec, remedy="give arrays in a .npz"
+        )
     data_set, split = find_data_set(spec)
     return data_set.load(split, data_root, steps)
 

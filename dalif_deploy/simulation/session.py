@@ -16,6 +16,7 @@ from rich.progress import Progress, TaskID
 from dalif_deploy.converters.artefact import Artefact, load_artefact
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.data.event_recording import is_recording, load_recording
+from dalif_deploy.data.nir_data_file import is_nir_data, write_nir_data
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.hw_models.files.ownership import MARK
@@ -23,6 +24,7 @@ from dalif_deploy.hw_models.samples.input_data import InputData, sample_count, t
 from dalif_deploy.simulation.agreement import Agreement, run_agreement
 from dalif_deploy.simulation.data_fit import require_fit
 from dalif_deploy.simulation.engines import ENGINES, Engine, EngineRun, check_options, make_engine
+from dalif_deploy.simulation.nir_samples import nir_file_samples
 from dalif_deploy.simulation.one_engine import SimulationResult, run_engine
 from dalif_deploy.simulation.stress import stress_data
 
@@ -35,6 +37,8 @@ class SimulationRequest:
         engine: in `ENGINES`.
         check: against the engine's counterpart, or all engines against each other.
         stress: samples that a check takes in addition, see `dalif_deploy.hw_models.stress`.
+        record: file that spikes and membranes of every layer go to: .npz, or .h5 for NIR's data form.
+        keep: keeps them in the result, written or not.
         options: of engines, by name; each engine takes its own, see `engine_options`.
         window_ms: of a recording: a sample of N-MNIST, and of the simulated motion after it.
     """
@@ -45,6 +49,7 @@ class SimulationRequest:
     limit: int | None = None
     steps: int | None = None
     record: Path | None = None
+    keep: bool = False
     data_root: str | None = None
     window_ms: float = 300.0
     options: dict[str, object] = field(default_factory=dict)
@@ -107,11 +112,15 @@ def simulate_samples(
             other,
             labels,
             stress=pair,
-            keep=request.record is not None,
+            keep=request.keep or request.record is not None,
+            dt=artefact.dt,
             progress=lambda done: progress.update(task, completed=done),
         )
     if request.record is not None and result.recorded is not None:
-        _write_record(request.record, result.recorded, request.force)
+        if is_nir_data(request.record):
+            write_nir_data(request.record, result.to_nir_data(), force=request.force)
+        else:
+            _write_record(request.record, result.recorded, request.force)
     return result
 
 
@@ -128,6 +137,8 @@ def _steps_bar(progress: Progress, name: str) -> Callable[[int, int], None]:
 
 
 def _load(artefact: Artefact, data_spec: str, request: SimulationRequest) -> LabelledData:
+    if is_nir_data(data_spec):
+        return nir_file_samples(artefact, data_spec, steps=request.steps)
     steps = request.steps or artefact.steps
     if not is_recording(data_spec):
         return load_data(data_spec, request.data_root, steps=steps)
