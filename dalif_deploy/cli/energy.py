@@ -31,22 +31,24 @@ def _print_schema(asked: bool) -> None:
 
 def energy(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="Folder of dalif-export --target lava; to sweep, or a checkpoint.")
+        str, typer.Argument(metavar="SOURCE", help="Folder written by dalif-export. For --sweep also a checkpoint.")
     ],
-    data: Annotated[str, typer.Option("--data", metavar="NAME:SPLIT|FILE.npz", help="Samples to count over.")],
-    more: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=V1,V2", help="After --sweep, its further settings.")
+    data: Annotated[str, typer.Option("--data", metavar="NAME:SPLIT|FILE.npz", help="Samples to count events on.")],
+    more: Annotated[list[str] | None, typer.Argument(metavar="KEY=V1,V2", help="Further settings of --sweep.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Use only the first N samples.")
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N samples.")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Samples simulated at a time.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", min=1, help="Samples to simulate at a time.")
+    ] = None,
     data_root: Annotated[
-        Path | None, typer.Option("--data-root", metavar="DIR", help="Where data sets are kept.")
+        Path | None, typer.Option("--data-root", metavar="DIR", help="Folder with the data sets.")
     ] = None,
     sanafe: Annotated[
-        int | None, typer.Option("--sanafe", min=1, metavar="N", help="Count N samples in SANA-FE too, and compare.")
+        int | None, typer.Option("--sanafe", min=1, metavar="N", help="Also count N samples in SANA-FE, and compare.")
     ] = None,
     html_file: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one page for a browser.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML page.")
     ] = None,
     json_file: JsonOption = None,
     details: DetailsOption = False,
@@ -55,17 +57,19 @@ def energy(
         typer.Option(
             "--sweep",
             metavar="KEY=V1,V2",
-            help="Export, run and price every combination of weight-bits, steps, chip, scale-group, input.",
+            help="Export, run and price every combination of weight-bits, steps, chip, scale-group and input.",
         ),
     ] = None,
     plot_file: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE", help="Of a sweep: draw the front (.png, .svg or .pdf).")
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="For --sweep: draw the Pareto front (.png, .svg or .pdf)."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, metavar="N", help="Of a sweep: processes; as many as cores.")
+        int | None,
+        typer.Option("--workers", min=1, metavar="N", help="For --sweep: processes; by default one per core."),
     ] = None,
     schema: Annotated[
-        bool, typer.Option("--schema", is_eager=True, callback=_print_schema, help="Print the JSON's schema and end.")
+        bool, typer.Option("--schema", is_eager=True, callback=_print_schema, help="Print the JSON schema and exit.")
     ] = False,
     force: ForceOption = False,
     debug: DebugOption = False,
