@@ -134,7 +134,7 @@ def test_several_axes_are_flattened_in_row_major_order_and_constant_input_stays_
     assert wanted.any()
     repeated = np.repeat(images.reshape(SAMPLES, 1, 12), STEPS, axis=1)
     np.testing.assert_array_equal(spikes_of(network, of_input(nir.TimeGriddedData(repeated, DT))), wanted)
-    with pytest.raises(UserError, match="data of 3 steps, 7 are run; pass --steps 3"):
+    with pytest.raises(UserError, match="the data has 3 steps, the run 7; pass --steps 3"):
         dd.simulate(network, of_input(nir.TimeGriddedData(repeated[:, :3], DT)))
     repeated[0, 2, 3] = 0
     with pytest.raises(UserError, match="changes over time"):
@@ -152,24 +152,27 @@ def test_what_does_not_fit_is_said_in_one_line(spiking, tmp_path, capfd):
 
     cases = [
         (of_input(nir.TimeGriddedData(spikes, 1e-3)), "time step is 0.001 s, the network's 0.0001 s"),
-        (of_input(nir.TimeGriddedData(spikes[:, :, :5], DT)), r"data of 5 neurons, the input has 6 \[6\]"),
+        (of_input(nir.TimeGriddedData(spikes[:, :, :5], DT)), r"the data has 5 neurons, the input 6 \[6\]"),
         (of_input(nir.TimeGriddedData(spikes[:, :0], DT)), "0 s"),
         (of_input(nir.TimeGriddedData(spikes[:0], DT)), "empty"),
-        (of_input(nir.TimeGriddedData(np.repeat(spikes, 2, axis=1), DT)), "14 steps, the network was exported for 7"),
+        (
+            of_input(nir.TimeGriddedData(np.repeat(spikes, 2, axis=1), DT)),
+            "14 steps, but the network was exported for 7",
+        ),
         (of_input(nir.TimeGriddedData(np.full(spikes.shape, np.nan), DT)), "NaN"),
         (of_input(nir.TimeGriddedData(spikes.astype(str), DT)), "of type"),
         (of_input(grid, "inptu"), "no data for input 'input', only for inptu"),
         (nir.NIRGraphData({"input": nir.NIRNodeData({"a": grid, "b": grid})}), r"2 observables \(a, b\)"),
         (nir.NIRGraphData({"input": nir.NIRNodeData({})}), r"0 observables \(none\)"),
         (nir.NIRGraphData({"input": of_input(grid)}), "of a graph"),
-        (events(idx=np.array([[6]])), "neurons 6 to 6, there are 6"),
+        (events(idx=np.array([[6]])), "neurons 6 to 6, but there are 6"),
         (events(idx=np.array([[-2]])), "neurons -2 to -2"),
         (events(idx=np.array([[0.0]])), "integer idx"),
         (events(time=np.array([[-DT]])), "outside of 0 s"),
         (events(time=np.array([[1.0]])), "outside of 0 s"),
         (events(time=np.array([[np.nan]])), "outside of 0 s"),
         (events(t_max=np.inf), "inf s"),
-        (events(t_max=1e9), "steps, the network was exported for 7"),
+        (events(t_max=1e9), "steps, but the network was exported for 7"),
         (events(idx=np.array([[0, 0]]), time=np.array([[0, 0.1 * DT]])), "other than 0 and 1"),
     ]
     for data, message in cases:

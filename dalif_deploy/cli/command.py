@@ -97,7 +97,7 @@ def _require_working_folder() -> None:
     try:
         os.getcwd()
     except OSError as error:
-        raise UserError("the working folder is gone", remedy="go to one that exists (cd)") from error
+        raise UserError("the working folder is gone", remedy="change to a folder that exists") from error
 
 
 def require_free_files(*files: str | Path | None, force: bool) -> None:

@@ -22,7 +22,7 @@ def split_words(words: list[str], sweep: list[str] | None) -> tuple[Path, list[s
     settings = [word for word in words if sweep and "=" in word and not Path(word).exists()]
     networks = [word for word in words if word not in settings]
     if len(networks) != 1:
-        what = f"{len(networks)} networks are given ({', '.join(networks)})" if networks else "no network is given"
+        what = f"{len(networks)} networks given ({', '.join(networks)})" if networks else "no network given"
         raise UserError(what, remedy="give one" + (", and settings as KEY=V1,V2" if sweep else ""))
     return Path(networks[0]), [*(sweep or []), *settings]
 
@@ -65,6 +65,6 @@ def run_sweep(asked: Exploration, *, json_file: str | None, plot_file: Path | No
     print_sweep(found, Console(stderr=json_file == "-"))
     statuses = [point["status"] for point in found["points"]]
     if failures := statuses.count("failed"):
-        raise CheckFailed(f"{failures} of {len(statuses)} points failed", remedy="see the table; --debug shows where")
+        raise CheckFailed(f"{failures} of {len(statuses)} points failed", remedy="see the table; --debug shows why")
     if "done" not in statuses:
-        raise CheckFailed("no point of the sweep has room on its chip", remedy="see the reasons in the table")
+        raise CheckFailed("no point of the sweep fits its chip", remedy="see the reasons in the table")

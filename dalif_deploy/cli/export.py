@@ -171,7 +171,9 @@ def _range(text: str) -> tuple[float, float]:
         if not -float("inf") < low < high < float("inf"):
             raise ValueError
     except ValueError as error:
-        raise UserError(f"{text!r} is no range", where="--input-range", remedy="give for example 0,255") from error
+        raise UserError(
+            f"{text!r} is not a range", where="--input-range", remedy="write, for example, 0,255"
+        ) from error
     return low, high
 
 

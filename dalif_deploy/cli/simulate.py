@@ -131,7 +131,7 @@ def simulate(
         )
     if not result.checked:
         raise CheckFailed(
-            "nothing was checked: the engines that ran have none of their kind beside them",
+            "nothing was checked: no two engines of the same kind ran",
             where=str(folder),
             remedy="see above why the others did not run",
         )

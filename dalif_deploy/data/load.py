@@ -59,9 +59,11 @@ def _load_npz(path: Path) -> LabelledData:
     checked = {name: _numbers(path, name, array) for name, array in arrays.items()}
     lengths = {len(array) for array in checked.values()}
     if len(lengths) > 1:
-        raise UserError(f"inputs of {sorted(lengths)} samples", where=str(path), remedy="give each the same number")
+        raise UserError(
+            f"the inputs have {sorted(lengths)} samples", where=str(path), remedy="give every input the same number"
+        )
     if labels is not None and (labels.shape != (lengths.pop(),) or labels.dtype.kind not in "iu"):
-        raise UserError("`label` is not one integer a sample", where=str(path), remedy="give shape [N]")
+        raise UserError("`label` is not one integer per sample", where=str(path), remedy="give shape [N]")
     labels = None if labels is None else labels.astype(np.int64)
     inputs = checked.get("input", {name.removeprefix("input."): array for name, array in checked.items()})
     return LabelledData(inputs, labels, None, path.stem)
@@ -90,6 +92,6 @@ def _numbers(path: Path, name: str, array: np.ndarray) -> np.ndarray:
         array = array.astype(np.float32)
     if not np.isfinite(array).all():
         raise UserError(
-            f"`{name}` holds NaN, infinity or what float32 can't hold", where=str(path), remedy="repair the data"
+            f"`{name}` holds NaN, infinity or values beyond float32", where=str(path), remedy="repair the data"
         )
     return array

@@ -78,12 +78,14 @@ def _samples(name: str, node: NirData, shape: tuple[int, ...], dt: float, most_s
         raise UserError("the data is of a graph, not of an input", where=name, remedy="give a NIRNodeData")
     if len(node.observables) != 1:
         held = ", ".join(node.observables) or "none"
-        raise UserError(f"{len(node.observables)} observables ({held})", where=name, remedy="give an input just one")
+        raise UserError(
+            f"{len(node.observables)} observables ({held})", where=name, remedy="give each input exactly one"
+        )
     (observable,) = node.observables.values()
     wanted = math.prod(shape)
     if observable.n_neurons != wanted:
         raise UserError(
-            f"data of {observable.n_neurons} neurons, the input has {wanted} {list(shape)}",
+            f"the data has {observable.n_neurons} neurons, the input {wanted} {list(shape)}",
             where=name,
             remedy="give the data of this network's input",
         )
@@ -93,7 +95,7 @@ def _samples(name: str, node: NirData, shape: tuple[int, ...], dt: float, most_s
     steps = math.ceil(observable.t_max / dt - ON_A_STEP) if is_events else observable.n_time_steps
     if most_steps is not None and steps > most_steps:
         raise UserError(
-            f"data of {steps} steps, the network was exported for {most_steps}",
+            f"the data has {steps} steps, but the network was exported for {most_steps}",
             where=name,
             remedy=f"export it again with --steps {steps}",
         )
@@ -132,9 +134,9 @@ def _on_grid(name: str, events: nir.EventData, dt: float, steps: int) -> np.ndar
     neuron, at = index[sample, place], time[sample, place] / dt
     if (neuron < 0).any() or (neuron >= events.n_neurons).any():
         raise UserError(
-            f"events of neurons {neuron.min()} to {neuron.max()}, there are {events.n_neurons}",
+            f"events of neurons {neuron.min()} to {neuron.max()}, but there are {events.n_neurons}",
             where=name,
-            remedy="count from 0; -1 is no event",
+            remedy="count from 0; -1 means no event",
         )
     if not ((at >= 0) & (at <= steps)).all():
         raise UserError(

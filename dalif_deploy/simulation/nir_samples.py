@@ -49,6 +49,6 @@ def _constant(name: str, array: np.ndarray, steps: int) -> np.ndarray:
         )
     if array.shape[1] != steps:
         raise UserError(
-            f"data of {array.shape[1]} steps, {steps} are run", where=name, remedy=f"pass --steps {array.shape[1]}"
+            f"the data has {array.shape[1]} steps, the run {steps}", where=name, remedy=f"pass --steps {array.shape[1]}"
         )
     return np.asarray(array[:, 0])

@@ -145,7 +145,7 @@ def _load(artefact: Artefact, data_spec: str, request: SimulationRequest) -> Lab
     shapes = list(_input_shapes(artefact))
     if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][0] != 2 or steps is None:
         raise UserError(
-            "a recording is for a network with steps and one input of 2 polarities",
+            "a recording needs a network with a number of steps and one input of 2 polarities",
             where=str(artefact.folder),
             remedy="train on frames of events, for example --dataset fashion-motion",
         )
