@@ -237,9 +237,9 @@ def test_auto_takes_what_there_is(monkeypatch):
 
 
 def test_half_floats_need_a_gpu_and_several_processes_no_number(monkeypatch):
-    with pytest.raises(UserError, match="--precision 16-mixed: a CPU trains in no 16-bit floats"):
+    with pytest.raises(UserError, match="--precision 16-mixed: a CPU can't train in 16-bit floats"):
         this_process(torch.device("cpu"), "16-mixed")
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    with pytest.raises(UserError, match="--device cuda:1: one GPU for several processes"):
+    with pytest.raises(UserError, match="--device cuda:1: several processes can't share one GPU"):
         this_process(torch.device("cuda:1"))

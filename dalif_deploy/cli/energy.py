@@ -34,23 +34,27 @@ def _print_schema(asked: bool) -> None:
 def energy(
     source: Annotated[
         str | None,
-        typer.Argument(metavar="SOURCE", help="Folder of dalif-export --target lava; to sweep, or a checkpoint."),
+        typer.Argument(metavar="SOURCE", help="Folder written by dalif-export. For --sweep also a checkpoint."),
     ] = None,
     more: Annotated[
         list[str] | None,
-        typer.Argument(metavar="MORE", help="After --sweep, its further settings; after --compare, the other reports."),
+        typer.Argument(metavar="MORE", help="Further settings of --sweep, or further reports of --compare."),
     ] = None,
     data: Annotated[
-        str | None, typer.Option("--data", metavar="NAME:SPLIT|FILE.npz", help="Samples to count over.")
+        str | None, typer.Option("--data", metavar="NAME:SPLIT|FILE.npz", help="Samples to count events on.")
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N samples.")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Samples simulated at a time.")] = None,
-    device: Annotated[str, typer.Option("--device", help=f"Where samples are simulated: {CHOICES}.")] = "cpu",
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Use only the first N samples.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", min=1, help="Samples to simulate at a time.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help=f"Where to simulate: {CHOICES}.")] = "cpu",
     data_root: Annotated[
-        Path | None, typer.Option("--data-root", metavar="DIR", help="Where data sets are kept.")
+        Path | None, typer.Option("--data-root", metavar="DIR", help="Folder with the data sets.")
     ] = None,
     sanafe: Annotated[
-        int | None, typer.Option("--sanafe", min=1, metavar="N", help="Count N samples in SANA-FE too, and compare.")
+        int | None, typer.Option("--sanafe", min=1, metavar="N", help="Also count N samples in SANA-FE, and compare.")
     ] = None,
     check_file: Annotated[
         Path | None,
@@ -65,7 +69,7 @@ def energy(
         ),
     ] = None,
     html_file: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one page for a browser.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML page.")
     ] = None,
     json_file: JsonOption = None,
     details: DetailsOption = False,
@@ -74,21 +78,23 @@ def energy(
         typer.Option(
             "--sweep",
             metavar="KEY=V1,V2",
-            help="Export, run and price every combination of weight-bits, steps, chip, scale-group, input.",
+            help="Export, run and price every combination of weight-bits, steps, chip, scale-group and input.",
         ),
     ] = None,
     plot_file: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE", help="Of a sweep: draw the front (.png, .svg or .pdf).")
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="For --sweep: draw the Pareto front (.png, .svg or .pdf)."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, metavar="N", help="Of a sweep: processes; as many as cores.")
+        int | None,
+        typer.Option("--workers", min=1, metavar="N", help="For --sweep: processes; by default one per core."),
     ] = None,
     cluster: ClusterOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Of a sweep with --json: keep the points that it has done already.")
     ] = False,
     schema: Annotated[
-        bool, typer.Option("--schema", is_eager=True, callback=_print_schema, help="Print the JSON's schema and end.")
+        bool, typer.Option("--schema", is_eager=True, callback=_print_schema, help="Print the JSON schema and exit.")
     ] = False,
     force: ForceOption = False,
     debug: DebugOption = False,
@@ -149,15 +155,18 @@ def energy(
 
     from dalif_deploy.converters.artefact import load_artefact
     from dalif_deploy.data import load_data
+    from dalif_deploy.data.nir_data_file import is_nir_data
     from dalif_deploy.hw_models.samples.input_data import take_samples
     from dalif_deploy.reports.energy_screen import print_energy_screen
     from dalif_deploy.reports.energy_table import print_energy_report
     from dalif_deploy.simulation.check_record import read_check
     from dalif_deploy.simulation.energy_session import compared_with_sanafe, report_on_samples
+    from dalif_deploy.simulation.nir_samples import nir_file_samples
 
     artefact = load_artefact(folder)
     check = None if check_file is None else read_check(check_file, artefact)
-    samples = load_data(data, data_root, steps=artefact.network.steps)
+    from_nir = is_nir_data(data)
+    samples = nir_file_samples(artefact, data) if from_nir else load_data(data, data_root, steps=artefact.network.steps)
     inputs = take_samples(samples.inputs, slice(limit))
     progress_console = Console(stderr=True)
     with Progress(console=progress_console, transient=True, disable=not progress_console.is_terminal) as progress:

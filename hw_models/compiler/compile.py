@@ -139,7 +139,7 @@ def compile_graph(
 def _check_request(chip: ChipDescription, mode: str, steps: int, weight_bits: int) -> None:
     if mode not in chip.formats.inputs:
         raise UserError(
-            f"{chip.title} takes no {mode} input",
+            f"{chip.title} does not take {mode} input",
             remedy=f"choose --input {' or '.join(chip.formats.inputs)}, or another chip",
         )
     if steps < 1:
@@ -173,12 +173,11 @@ def _check_population(chip: ChipDescription, population: FloatPopulation) -> Non
             remedy=f"{f'choose --chip {able[0]}, or ' if able else ''}train with --reset zero",
         )
 
-
     lacking = [o for o in population.dynamics.options if o not in chip.formats.neuron_options]
     if lacking:
         able = chips_with_options(population.dynamics.options)
         raise UserError(
-            f"{OPTIONS[lacking[0]]}; {chip.title}'s neurons have no such thing here",
+            f"{OPTIONS[lacking[0]]}; {chip.title}'s neurons have none here",
             where=population.name,
             remedy=f"choose --chip {able[0]}" if able else "no chip here can; use --target nir",
         )

@@ -105,7 +105,7 @@ def find_populations(flat: FlatGraph, dt: float) -> FloatNetwork:
     for source in analog:
         if not network.populations[source].fires:
             raise UserError(
-                "a neuron without threshold drives another layer; only spikes travel on the chip",
+                "a neuron without a threshold drives another layer, but only spikes travel on the chip",
                 where=source,
                 remedy="give it a threshold, or end the network there",
             )
@@ -143,13 +143,13 @@ def _membrane_output(name: str, population: FloatPopulation, rule: DecisionRule)
     zero = np.unique(d.reset_value)
     if len(zero) > 1:
         raise UserError(
-            "its membranes decide, and each neuron resets to a value of its own",
+            "the class is read from its membranes, but each neuron resets to its own value",
             where=population.name,
-            remedy="train with one reset value a layer",
+            remedy="train with one reset value per layer",
         )
     if rule.what == BEFORE_RESET and d.reset != "subtract":
         raise UserError(
-            "the membrane before a reset to zero decides; the chip knows it after the reset",
+            "the class is read from the membrane before a reset to zero, which the chip does not keep",
             where=population.name,
             remedy="return the layer's spikes, or train with reset_mechanism='subtract' or 'none'; or use --target nir",
         )
