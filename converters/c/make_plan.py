@@ -179,6 +179,9 @@ def _layer(network: ChipNetwork, name: str, sources: dict[str, Source], steps: i
         _scale(population),
         fast,
         bounds,
+        None if population.v_min is None else registers["lowest"],
+        registers["start"] if population.v_start.any() else None,
+        population.refractory,
     )
 
 
@@ -192,6 +195,8 @@ def _registers(population: Population, source: Source) -> dict[str, Register]:
         "membrane_keep": (DECAY_UNITY - population.dv, "uint16_t"),
         "threshold": (population.vth.astype("int64") << SYNAPSE_SHIFT, "int32_t"),
         "bias": (population.bias, "int32_t"),
+        "lowest": (population.v_start if population.v_min is None else population.v_min, "int32_t"),
+        "start": (population.v_start, "int32_t"),
     }
     return {
         key: register(f"{source.id}_{key}", array, population.shape, source.space, ctype)

@@ -5,7 +5,8 @@ a step does to the membrane of the step before is read off the expression, as co
 
     v[t] = a v[t-1] + b s[t-1] v[t-1] + c s[t-1] + input
 
-and these decide decay and reset: b = -a to zero, c = -a threshold by subtraction, c = -threshold a step late.
+and these decide decay and reset: b = -a to zero, c = -a threshold by subtraction, c = -threshold a step late. Where a
+spike wipes the input of the step after it as well, (1 - s[t-1]) * (a v[t-1] + input), that step is refractory.
 """
 
 from __future__ import annotations
@@ -154,7 +155,8 @@ def _resolve(one: Comparison) -> None:
     a, b, c = (np.asarray(terms.get((key, 0), 0.0)) for key in ("v", "sv", "s"))
     kept = {("v", 0): a, ("sv", 0): b, ("s", 0): c}
     threshold = below(one.threshold) if not one.strict else np.asarray(one.threshold, dtype=np.float64)
-    reset = _reset(a, b, c, np.asarray(one.threshold, dtype=np.float64))
+    blind = _wiped(terms) and _zero(a + b)
+    reset = "zero" if blind else _reset(a, b, c, np.asarray(one.threshold, dtype=np.float64))
     if reset is None:
         raise UserError(
             "a comparison whose signal carries on from step to step in a way that no neuron of the chip has",
@@ -164,7 +166,7 @@ def _resolve(one: Comparison) -> None:
 
     def nodes(shape: tuple[int, ...]) -> NeuronNodes:
         kind = "zero" if reset == "zero" else "subtract"
-        made = NeuronNodes(leaky(shape, beta=a, gain=1.0, threshold=threshold, reset=kind))
+        made = NeuronNodes(leaky(shape, beta=a, gain=1.0, threshold=threshold, reset=kind, refractory=int(blind)))
         if reset == "late":
             late_subtraction(made, a, one.threshold, shape, None)
         return made
@@ -180,6 +182,8 @@ def _resolve(one: Comparison) -> None:
             before = one.membranes[step - 1]
             left = _minus(left, kept, before)
             values |= {id(v): v for v in _inside(before)}
+        if blind and _wiped(left, kept[("s", 0)]):
+            left = {atom: factor for atom, factor in left.items() if atom[0] in ("value", "one")}
         left = {atom: _snapped(np.asarray(factor), known) for atom, factor in left.items()}
         known += list(left.values())
         inputs.insert(0, _sum(left, values, p))
@@ -194,17 +198,30 @@ def _snapped(factor: np.ndarray, known: list[Any]) -> np.ndarray:
     return factor
 
 
-def _reset(a: Any, b: Any, c: Any, threshold: Any) -> str | None:
-    def zero(values: Any) -> bool:
-        return bool(np.all(np.abs(values) < 1e-12))
+def _zero(values: Any) -> bool:
+    return bool(np.all(np.abs(values) < 1e-12))
 
-    if zero(a) and zero(b) and zero(c):
+
+def _wiped(terms: Polynomial, spikes: Any = 0.0) -> bool:
+    """True if a spike takes away all that comes in a step later, and something does.
+
+    Args:
+        spikes: what was taken off the factor of the spikes before.
+    """
+    added = {atom: factor for atom, factor in terms.items() if atom[0] == "value"}
+    gated = {("value", key): factor for (kind, key), factor in terms.items() if kind == "gated value"}
+    constant = terms.get(("one", 0), 0.0) + terms.get(("s", 0), 0.0) + spikes
+    return bool(added) and added.keys() == gated.keys() and all(_zero(added[a] + gated[a]) for a in added) and _zero(constant)
+
+
+def _reset(a: Any, b: Any, c: Any, threshold: Any) -> str | None:
+    if _zero(a) and _zero(b) and _zero(c):
         return "zero"
-    if zero(c) and zero(a + b):
+    if _zero(c) and _zero(a + b):
         return "zero"
-    if zero(b) and zero(c + a * threshold):
+    if _zero(b) and _zero(c + a * threshold):
         return "subtract"
-    if zero(b) and zero(c + threshold):
+    if _zero(b) and _zero(c + threshold):
         return "late"
     return None
 

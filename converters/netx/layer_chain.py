@@ -100,6 +100,12 @@ def _layer(population: Population, projections: list[Projection], *, vector: boo
             )
     if population.reset != "zero":
         raise UserError("a reset by subtraction", where=population.name, remedy='train with reset "zero"')
+    if population.options:
+        raise UserError(
+            f"neurons with a {' and a '.join(population.options)}, which netx does not have",
+            where=population.name,
+            remedy="use --target lava",
+        )
     for projection in projections:
         if projection.weight_exp:
             raise UserError(

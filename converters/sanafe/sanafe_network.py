@@ -152,6 +152,12 @@ def _check(network: ChipNetwork) -> None:
                 remedy="export with --input bias or --input spikes",
             )
     for population in network.populations.values():
+        if population.options:
+            raise UserError(
+                f"SANA-FE's neurons lack a {' and a '.join(population.options)}",
+                where=population.name,
+                remedy="use --engine fast or lava",
+            )
         if (np.asarray(population.du) != NO_CURRENT_FILTER).any():
             raise UserError(
                 "SANA-FE does not round filtered currents", where=population.name, remedy="use --engine fast or lava"

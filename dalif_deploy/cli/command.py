@@ -37,6 +37,7 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Replace what dalif-d
 VersionOption = Annotated[
     bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
 ]
+DetailsOption = Annotated[bool, typer.Option("--details", help="Print every table, not one screen.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of every random choice.")]
 
 

@@ -9,6 +9,7 @@ import typer
 
 from dalif_deploy.cli.command import (
     DebugOption,
+    DetailsOption,
     ForceOption,
     JsonOption,
     VersionOption,
@@ -48,6 +49,7 @@ def energy(
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one page for a browser.")
     ] = None,
     json_file: JsonOption = None,
+    details: DetailsOption = False,
     sweep: Annotated[
         list[str] | None,
         typer.Option(
@@ -96,6 +98,7 @@ def energy(
     from dalif_deploy.converters.artefact import load_artefact
     from dalif_deploy.data import load_data
     from dalif_deploy.hw_models.samples.input_data import take_samples
+    from dalif_deploy.reports.energy_screen import print_energy_screen
     from dalif_deploy.reports.energy_table import print_energy_report
     from dalif_deploy.simulation.energy_session import compared_with_sanafe, report_on_samples
 
@@ -123,7 +126,11 @@ def energy(
     # the file first: it must not be lost when the tables' reader (head, less) goes away
     write_json(report.to_dict(), json_file, force=force)
     # tables go where they do not mix with JSON on standard output
-    print_energy_report(report, Console(stderr=json_file == "-"))
+    console = Console(stderr=json_file == "-")
+    if details:
+        print_energy_report(report, console)
+    else:
+        print_energy_screen(report, console)
     if does_not_fit:
         raise does_not_fit
 

@@ -11,6 +11,7 @@ import typer
 
 from dalif_deploy.cli.command import (
     DebugOption,
+    DetailsOption,
     ForceOption,
     JsonOption,
     VersionOption,
@@ -89,6 +90,7 @@ def export(
     flash: Annotated[int | None, typer.Option(help="Target c: bytes of flash that it must fit.", min=0)] = None,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
     json_file: JsonOption = None,
+    details: DetailsOption = False,
     force: ForceOption = False,
     debug: DebugOption = False,
     version: VersionOption = False,
@@ -102,6 +104,7 @@ def export(
     from dalif_deploy.converters.export_request import ExportRequest
     from dalif_deploy.hw_models.compiler.scale_problem import scale_rule
     from dalif_deploy.hw_models.errors import UserError
+    from dalif_deploy.reports.export_screen import print_export_screen
     from dalif_deploy.reports.export_table import print_export
 
     chosen(TARGETS, target, "target")
@@ -136,7 +139,8 @@ def export(
     artefact = export_network(source, target, out, request=request, force=force, command=command)
     # the file first: it must not be lost when the tables' reader (head, less) goes away
     write_json(artefact.export, json_file, force=force)
-    print_export(artefact, stream=sys.stderr if json_file == "-" else sys.stdout)
+    printed = print_export if details else print_export_screen
+    printed(artefact, stream=sys.stderr if json_file == "-" else sys.stdout)
 
 
 def _calibration(spec: str, samples: int, data_root: str | None, steps: int | None) -> CalibrationData:

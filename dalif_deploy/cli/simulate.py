@@ -12,6 +12,7 @@ import typer
 
 from dalif_deploy.cli.command import (
     DebugOption,
+    DetailsOption,
     ForceOption,
     JsonOption,
     VersionOption,
@@ -68,6 +69,7 @@ def simulate(
     window_ms: Annotated[float, typer.Option(help="Of a recording: milliseconds that make a sample.")] = 300.0,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
     json_file: JsonOption = None,
+    details: DetailsOption = False,
     force: ForceOption = False,
     debug: DebugOption = False,
     version: VersionOption = False,
@@ -80,6 +82,7 @@ def simulate(
     """
     from dalif_deploy.hw_models.errors import CheckFailed
     from dalif_deploy.reports.agreement_table import print_agreement
+    from dalif_deploy.reports.simulation_screen import print_agreement_screen, print_simulation_screen
     from dalif_deploy.reports.simulation_table import print_simulation
     from dalif_deploy.simulation.agreement import Agreement
     from dalif_deploy.simulation.coverage import require_proof
@@ -105,7 +108,10 @@ def simulate(
         figures["predicted"] = None  # with labels the accuracy says it
     # the file first: it must not be lost when the tables' reader (head, less) goes away
     write_json(figures, json_file, force=force)
-    printed = print_agreement if isinstance(result, Agreement) else print_simulation
+    if isinstance(result, Agreement):
+        printed = print_agreement if details else print_agreement_screen
+    else:
+        printed = print_simulation if details else print_simulation_screen
     printed(figures, stream=sys.stderr if json_file == "-" else sys.stdout)
     if isinstance(result, SimulationResult):
         if result.check is not None and result.check.first is not None:

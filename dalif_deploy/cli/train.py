@@ -79,6 +79,11 @@ def train(
         str | None, typer.Option(help="With --quantize: one scale a layer, or one a channel: layer or channel.")
     ] = None,
     quantize_epochs: Annotated[int | None, typer.Option(help="With --quantize: how many; by default half.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="32 (default), bf16-mixed or, on a GPU, 16-mixed: bits of a product.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read batches ahead.")] = 0,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard's event files too.")] = False,
     data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random choice; 0 by default.")] = None,
@@ -118,6 +123,7 @@ def train(
         "weight_bits": weight_bits,
         "scale_group": scale_group,
         "quantize_epochs": quantize_epochs,
+        "precision": precision,
         "seed": seed,
     }
     neuron = {"activation": activation, "learn": learn, "reset": reset, "surrogate": surrogate}
@@ -145,6 +151,8 @@ def train(
         resume=resume,
         checkpoint_every=checkpoint_every,
         tensorboard=tensorboard,
+        device=device,
+        workers=workers,
     )
     if int(os.environ.get("RANK", "0")) > 0:  # under torchrun the first process speaks for all
         return

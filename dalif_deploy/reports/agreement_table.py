@@ -24,7 +24,7 @@ def print_agreement(figures: dict[str, Any], *, stream: TextIO) -> None:
             name,
             row["arithmetic"],
             "-" if row["accuracy"] is None else f"{100 * row['accuracy']:.2f} %",
-            *("-" if share is None else _percent(share) for share in shares),
+            *("-" if share is None else share_of_spikes(share) for share in shares),
             row["against"] or "-",
             f"{sum(row['compared'].values()):,}" if row["against"] else "-",
             f"{sum(row['mismatches'].values()):,}" if row["against"] else "-",
@@ -42,6 +42,6 @@ def print_agreement(figures: dict[str, Any], *, stream: TextIO) -> None:
     console.print(f"integer engines agree to the bit: {verdict}")
 
 
-def _percent(share: float) -> str:
+def share_of_spikes(share: float) -> str:
     """Rounded down, so that 100 % means every spike."""
     return "100 %" if share == 1 else f"{int(share * 1e5) / 1e3:.3f} %"

@@ -8,19 +8,19 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dalif_deploy.hw_models.chips.description import load_chip
 from dalif_deploy.hw_models.energy.figures import Joules
 from dalif_deploy.hw_models.energy.models import EnergyByModel, Static
-from dalif_deploy.hw_models.energy.report.mapping import CheckedLimit, Fits, MappingFigures
+from dalif_deploy.hw_models.energy.report.mapping import Fits
 from dalif_deploy.hw_models.energy.report.report import EnergyReport
 from dalif_deploy.hw_models.energy.units import readable
-from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.hw_models.files.ownership import MARK
 from dalif_deploy.reports.core_map import CHIPS_DRAWN, core_maps
+from dalif_deploy.reports.energy_sentence import chip_title
 from dalif_deploy.reports.layer_energy import BETWEEN, energy_by_layer
 from dalif_deploy.reports.log_axis import on_log_axis
 from dalif_deploy.reports.mapping_table import LIMITS
+from dalif_deploy.reports.status_words import look, mapping_word
 from dalif_deploy.reports.table_parts import or_unbounded, shown_ends
 
 FOLDER = Path(__file__).parent / "page"
@@ -56,7 +56,7 @@ def energy_page(report: EnergyReport) -> str:
         "count": lambda value: f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}",
         "percent": lambda share: f"{share:.0%}" if share >= 0.095 or not share else f"{share:.1%}",
         "words": lambda name: LIMITS.get(name, str(name).replace("_", " ")),
-        "chip": _chip_title,
+        "chip": chip_title,
         "shortened": lambda name: name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…",
         "colour": lambda number: number % COLOURS,
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
@@ -83,25 +83,10 @@ def energy_page(report: EnergyReport) -> str:
         between=BETWEEN,
         numbers=numbers,
         mapping=mapping,
-        mapping_word=_mapping_word(mapping),
+        mapping_word=mapping_word(mapping),
         chips=core_maps(mapping, numbers),
         more_chips=max(0, mapping.chips - CHIPS_DRAWN) if isinstance(mapping, Fits) else 0,
     )
-
-
-def look(status: str) -> str:
-    """The look of a status or of a constant's evidence: the most doubtful word in it decides."""
-    if "assumed" in status:
-        return "assumed"
-    return "measured" if status == "measured" else "modelled"
-
-
-def _mapping_word(mapping: MappingFigures) -> str:
-    if not isinstance(mapping, Fits):
-        return "modelled"
-    checked = (limit for limit in mapping.limits if isinstance(limit, CheckedLimit))
-    assumed = any(limit.assumed for limit in checked) or mapping.grid.assumed or mapping.synapse_encoding.assumed
-    return "modelled with assumed limits" if assumed else "modelled"
 
 
 def _with_unit(value: float, unit: str) -> str:
@@ -150,13 +135,6 @@ def _ratios(report: EnergyReport) -> list[dict[str, Any]]:
         }
         for row in report.comparisons
     ]
-
-
-def _chip_title(name: str) -> str:
-    try:
-        return load_chip(name).title
-    except UserError:  # the report is older than this folder of chips
-        return name
 
 
 def _version() -> str:

@@ -18,15 +18,8 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
     console = Console(file=stream, highlight=False, width=None if stream.isatty() else 140)
     console.print(f"{export['source']['file']} -> {artefact.folder} (target {export['target']})", soft_wrap=True)
     console.print(f"dt {export['dt']:g} s, {export['dt_from']}; {export['steps'] or '?'} steps a sample")
-    if "c" in export:
-        from dalif_deploy.converters.c.footprint import Footprint, memory_lines
-
-        for line in memory_lines(Footprint(**export["c"])):
-            console.print(f"C: {line}", soft_wrap=True)
-    for note in export.get("verification", {}).get("notes", []):
-        console.print(f"not verified: {note}", soft_wrap=True)
-    if "rewrite" in export:
-        console.print(_rewrite(export["rewrite"]), soft_wrap=True)
+    for line in export_notes(export):
+        console.print(Text(line), soft_wrap=True)
     if "layers" not in export:
         return
     if export.get("reset_from") == "assumed":
@@ -40,10 +33,10 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
             _pair(layer["alpha_trained"], layer["alpha_quantised"]),
             _pair(layer["beta_trained"], layer["beta_quantised"]),
             _pair(layer["threshold_trained"], layer["threshold_quantised"]),
-            _sqnr(layer),
+            sqnr(layer),
             f"{_scale(layer['scale'])}/V, {layer['scale_bound_by']}",
-            _range_check(layer),
-            _can_fire(layer),
+            range_check(layer),
+            can_fire(layer),
         )
     console.print(table)
     console.print("Pairs are trained -> quantised; registers: worst case over all inputs against 24 bits.")
@@ -53,25 +46,41 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
             f"Scales by rule {export['scale_rule']['name']}, one a {export['scale_rule']['group']}, from "
             f"{seen['samples']} samples of {seen['data']}; SQNR of weights / of currents on these samples."
         )
-    for delay in export["delays"]:
-        console.print(
-            f"{delay['projection']}: spikes of {delay['neurons']} neurons wait {delay['steps']} steps for a longer "
-            "path, so that timing stays the graph's"
-        )
-    _print_time_steps(export, console)
+    for line in time_step_lines(export):
+        console.print(Text(line))
     for line in export.get("warnings", ()):
         console.print(Text(f"WARNING: {line}", style="bold red"), soft_wrap=True)
 
 
-def _print_time_steps(export: dict[str, Any], console: Console) -> None:
+def export_notes(export: dict[str, Any]) -> list[str]:
+    """Lines on what the target needs and on what was changed or not verified on the way."""
+    lines = []
+    if "c" in export:
+        from dalif_deploy.converters.c.footprint import Footprint, memory_lines
+
+        lines += [f"C: {line}" for line in memory_lines(Footprint(**export["c"]))]
+    lines += [f"not verified: {note}" for note in export.get("verification", {}).get("notes", [])]
+    if "rewrite" in export:
+        lines.append(_rewrite(export["rewrite"]))
+    for delay in export.get("delays", []):
+        lines.append(
+            f"{delay['projection']}: spikes of {delay['neurons']} neurons wait {delay['steps']} steps for a longer "
+            "path, so that timing stays the graph's"
+        )
+    return lines
+
+
+def time_step_lines(export: dict[str, Any]) -> list[str]:
+    """What each writer's time step would make of the graph; none where the step is not in doubt."""
     if not export.get("time_steps"):
-        return
+        return []
     why = "the graph states no time step" if export["dt_from"] == "assumed" else "a time step that may not be meant"
-    console.print(Text(f"{why}; what each writer's habit would give:"))
+    lines = [f"{why}; what each writer's habit would give:"]
     for step in export["time_steps"]:
         taken = "taken" if abs(step["dt"] / export["dt"] - 1) < 1e-6 else "     "
         said = "; what the neurons' gains say" if step["states"] else ""
-        console.print(Text(f"  {taken}  --dt {step['dt']:<7g} ({step['writers']}{said}): {_outcome(step)}"))
+        lines.append(f"  {taken}  --dt {step['dt']:<7g} ({step['writers']}{said}): {_outcome(step)}")
+    return lines
 
 
 def _outcome(step: dict[str, Any]) -> str:
@@ -85,7 +94,8 @@ def _outcome(step: dict[str, Any]) -> str:
     return f"fits: every layer can fire, {weights}"
 
 
-def _can_fire(layer: dict[str, Any]) -> str:
+def can_fire(layer: dict[str, Any]) -> str:
+    """How many neurons of the layer any input makes fire."""
     if layer.get("can_fire") is None:
         return "-"
     if layer["always_fires"] == layer["neurons"]:
@@ -118,7 +128,8 @@ def _scale(value: float | list[float]) -> str:
     return f"{value[0]:.0f}..{value[1]:.0f}" if isinstance(value, list) else f"{value:.0f}"
 
 
-def _sqnr(layer: dict[str, Any]) -> str:
+def sqnr(layer: dict[str, Any]) -> str:
+    """What rounding left of the layer's weights."""
     if layer["weights_exact"]:
         return "exact"
     if layer["weight_sqnr_db"] is None:
@@ -128,7 +139,8 @@ def _sqnr(layer: dict[str, Any]) -> str:
     return f"{layer['weight_sqnr_db']:.1f}{current} dB{clipped}"
 
 
-def _range_check(layer: dict[str, Any]) -> str:
+def range_check(layer: dict[str, Any]) -> str:
+    """Whether any input can overflow the layer's registers."""
     faults = []
     if layer["synaptic_may_wrap"]:
         faults.append("SYNAPTIC SUM OF A STEP MAY WRAP")

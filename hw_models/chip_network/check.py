@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import UserError
 from .form import (
     BIAS_EXP_MAX,
+    MOST_REFRACTORY,
     REGISTER_RANGES,
     STATE_LIMIT,
     ChipNetwork,
@@ -87,6 +88,13 @@ def _check_population(population: Population, check: _Check) -> None:
         in_range = not register.size or (register.min() >= low and register.max() <= high)
         check(in_range, f"register {key} of layer {name} outside {low}..{high}")
         check(_broadcasts(register, population), f"register {key} of shape {list(register.shape)} for layer {name}")
+    lowest, start = population.v_min, population.v_start
+    options = [("v_start", start, STATE_LIMIT - 1), *([] if lowest is None else [("v_min", lowest, 0)])]
+    for key, register, highest in options:
+        in_range = not register.size or (-STATE_LIMIT < register.min() and register.max() <= highest)
+        check(in_range, f"{key} of layer {name} outside {1 - STATE_LIMIT}..{highest}")
+        check(_broadcasts(register, population), f"{key} of shape {list(register.shape)} for layer {name}")
+    check(0 <= population.refractory <= MOST_REFRACTORY, f"a refractory time of {population.refractory} steps in {name}")
     scale = population.scale
     check(_broadcasts(scale, population) and np.isfinite(scale).all() and scale.all(), f"scale of layer {name}")
 

@@ -7,6 +7,10 @@ shared by the simulator, by Lava and by the chip):
     v = trunc(v * (4096 - dv) / 4096) + u + bias_mant * 2^bias_exp
     spike where v > vth * 64, and there v = 0  (reset "subtract": v = v - vth * 64)
 
+Neurons of a chip that has them may do more, each by an option of the population: before the threshold is met, a
+membrane below `v_min` is put there; a membrane starts each sample at `v_start`; and after a spike it stays at 0 for
+`refractory` steps, in which its current goes on and it does not fire.
+
 Emulators that their authors held against Loihi 1 compute the same: docs/arithmetic-held-against.md.
 
 u wraps at +-2^23, v clips at +-(2^23 - 1). `du = 4095` makes u forget at each step (no synaptic current).
@@ -30,6 +34,7 @@ SYNAPSE_SHIFT = 6  # hardware aligns synaptic input and thresholds by 6 bits
 VTH_MAX = (1 << 17) - 1
 BIAS_MANT_MIN, BIAS_MANT_MAX = -4096, 4095
 BIAS_EXP_MAX = 7
+MOST_REFRACTORY = (1 << 16) - 1  # steps
 NO_CURRENT_FILTER = 4095  # this du makes u forget at each step
 
 # lowest and highest value of each register of a neuron
@@ -42,6 +47,7 @@ REGISTER_RANGES = {
 }
 
 Reset = Literal["zero", "subtract"]
+NeuronOption = Literal["lower bound", "start", "refractory"]
 InputMode = Literal["spikes", "graded", "bias"]
 OutputMode = Literal["membrane", "membrane_before_reset", "count"]
 OverTime = Literal["sum", "mean", "max", "last"]
@@ -60,6 +66,9 @@ class Population:
         vth: threshold mantissa, 0..131071, in units of 64.
         bias_mant, bias_exp: constant input of each step, mant * 2^exp.
         reset: what a spike does to the membrane.
+        v_min: int64, the lowest membrane, at most 0; None for no bound but the register's.
+        v_start: int64, the membrane before a sample's first step.
+        refractory: steps after a spike in which the membrane stays at 0.
         fires: False for a readout integrator, whose membrane is the result and which never spikes.
         scale: integer units a unit of the source graph's membrane (float; documentation and readout only).
         source: what the registers were made from (trained decay, threshold …), for reports.
@@ -73,14 +82,24 @@ class Population:
     bias_mant: np.ndarray
     bias_exp: np.ndarray
     reset: Reset = "zero"
+    v_min: np.ndarray | None = None
+    v_start: np.ndarray = field(default_factory=lambda: np.array(0))
+    refractory: int = 0
     fires: bool = True
     scale: np.ndarray = field(default_factory=lambda: np.array(1.0))
     source: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # what numpy computes of arrays of shape () is a plain number; a file gives back the array
-        for name in (*REGISTER_RANGES, "scale"):
+        for name in (*REGISTER_RANGES, "v_start", "scale"):
             setattr(self, name, np.asarray(getattr(self, name)))
+        if self.v_min is not None:
+            self.v_min = np.asarray(self.v_min)
+
+    @property
+    def options(self) -> tuple[NeuronOption, ...]:
+        """Those that its neurons need beside decay, filter, threshold and reset."""
+        return neuron_options(self.v_min is not None, bool(self.v_start.any()), self.refractory > 0)
 
     @property
     def size(self) -> int:
@@ -264,6 +283,12 @@ class ChipNetwork:
         """
         depths = depths or self.depths()
         return projection.delay + depths[projection.target] - depths[projection.source] - 1
+
+
+def neuron_options(bounded: bool, starts: bool, waits: bool) -> tuple[NeuronOption, ...]:
+    """The options by name: a bound from below, a start elsewhere than at the reset value, a refractory time."""
+    named: tuple[tuple[NeuronOption, bool], ...] = (("lower bound", bounded), ("start", starts), ("refractory", waits))
+    return tuple(name for name, needed in named if needed)
 
 
 def encode_bias(

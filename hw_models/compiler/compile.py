@@ -9,8 +9,8 @@ import nir
 import numpy as np
 
 from ..arithmetic import arithmetic_of
-from ..chip_network.form import ChipInput, ChipNetwork
-from ..chips.description import ChipDescription, chips_with_reset, load_chip
+from ..chip_network.form import ChipInput, ChipNetwork, NeuronOption
+from ..chips.description import ChipDescription, chips_with_options, chips_with_reset, load_chip
 from ..chips.names import chip_names
 from ..errors import UserError
 from ..graph.flat_graph import FlatGraph, flatten_graph
@@ -22,6 +22,13 @@ from .message_levels import step_doublings
 from .populations import Drive, FloatPopulation, find_populations
 from .quantize import QuantizedPopulation, quantize_population
 from .scale_problem import ChipDrive, ScaleRule
+
+
+OPTIONS: dict[NeuronOption, str] = {
+    "lower bound": "a lower bound of the membrane (v_min)",
+    "start": "a membrane that starts elsewhere than where a spike resets it to (v_start)",
+    "refractory": "a refractory time",
+}
 
 
 @dataclass
@@ -163,6 +170,16 @@ def _check_population(chip: ChipDescription, population: FloatPopulation) -> Non
             f"reset by subtraction; {chip.title} resets to zero",
             where=population.name,
             remedy=f"{f'choose --chip {able[0]}, or ' if able else ''}train with --reset zero",
+        )
+
+
+    lacking = [o for o in population.dynamics.options if o not in chip.formats.neuron_options]
+    if lacking:
+        able = chips_with_options(population.dynamics.options)
+        raise UserError(
+            f"{OPTIONS[lacking[0]]}; {chip.title}'s neurons have no such thing here",
+            where=population.name,
+            remedy=f"choose --chip {able[0]}" if able else "no chip here can; use --target nir",
         )
 
 

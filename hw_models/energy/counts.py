@@ -246,7 +246,10 @@ class ActivityCounter:
         name, n = population.name, encoded.samples
         spikes, membrane = recording.spikes[name], recording.membrane[name]
         active = spikes != 0
-        active[:, 1:] |= membrane[:, :-1] != 0  # the state before step t is what step t - 1 left; zero at the start
+        active[:, 1:] |= membrane[:, :-1] != 0  # the state before step t is what step t - 1 left
+        active[:, 0] |= np.broadcast_to(population.v_start != 0, active[:, 0].shape)
+        for age in range(1, min(population.refractory, spikes.shape[1] - 1) + 1):  # a counter runs
+            active[:, age:] |= spikes[:, :-age] != 0
         bias = encoded.bias[name][0] if name in encoded.bias else population.bias
         active |= np.broadcast_to(bias != 0, (n, *population.shape))[:, None]
         for projection in self.network.incoming(name):

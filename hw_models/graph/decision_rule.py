@@ -118,7 +118,7 @@ class DecisionReader:
                 read = read + fired * d.threshold
             else:
                 assert current is not None
-                start = np.broadcast_to(d.reset_value, read[:, :1].shape)
+                start = np.broadcast_to(d.start, read[:, :1].shape)
                 last = np.concatenate([start, read[:, :-1]], axis=1)
                 read = np.where(fired, d.beta * last + current[rule.of] + d.offset, read)
         return {name: rule.over(read)}

@@ -105,14 +105,6 @@ def _call(name: str, module: Any, squeezed: bool) -> Callable[..., NeuronCall]:
         # what a recurrent layer records, the next step has changed already
         membranes = None if hasattr(module, "rec_connect") else module.recordings["v_mem"]
         module.record_states = recorded
-        lowest = module.min_v_mem
-        if lowest is not None and bool((module.recordings["v_mem"] <= lowest).any()):
-            raise UserError(
-                f"min_v_mem={float(lowest):g} bounds membranes from below and does so on this example; neurons on the "
-                "chip have no such bound",
-                where=name,
-                remedy="train with min_v_mem=None",
-            )
         if module.spike_fn is not None and bool((output > 1).any()):
             raise UserError(
                 f"fires up to {int(output.max())} spikes in one step; a neuron on the chip fires once",
@@ -130,8 +122,6 @@ def _notes(module: Any) -> tuple[str, ...]:
     from sinabs.activation import MultiSpike
 
     notes = []
-    if module.min_v_mem is not None:
-        notes.append(f"min_v_mem={float(module.min_v_mem):g} never acted on these samples; the chip has no such bound")
     if module.spike_fn is MultiSpike or isinstance(module.spike_fn, MultiSpike):
         notes.append("may fire several times a step and never did on these samples; the chip fires once")
     return tuple(notes)
@@ -153,6 +143,8 @@ def _nodes(module: Any, shape: tuple[int, ...]) -> NeuronNodes:
         reset="zero" if hard else "subtract",
         v_reset=module.reset_fn.reset_value if hard else 0.0,
         synapse=None if alpha is None else (alpha, alpha),
+        lowest=module.min_v_mem,
+        start=0.0 if hard and module.reset_fn.reset_value else None,
     )
     nodes = NeuronNodes(node)
     if hasattr(module, "rec_connect"):

@@ -80,7 +80,8 @@ def population_bounds(network: ChipNetwork, population: Population, steps: int) 
     host_driven = any(h.target == population.name for h in network.host_projections.values())
     bias = (4096 << 7) if host_driven else int(np.abs(population.bias).max(initial=0))
     drive = min(current, STATE_LIMIT) + bias
-    accumulated = _accumulated(drive, int(population.dv.min()), steps)
+    start = int(np.abs(population.v_start).max(initial=0))
+    accumulated = start + _accumulated(drive, int(population.dv.min()), steps)
     threshold = (int(population.vth.max()) << SYNAPSE_SHIFT) if population.fires else 0
     return Bounds(synaptic, current, max(accumulated, threshold + drive), bias)
 

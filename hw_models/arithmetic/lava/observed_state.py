@@ -40,6 +40,9 @@ class ObservedState(PopulationState):
         self._whole_v_keep = self._integers(DECAY_UNITY - population.dv.astype(np.int64))
         self._whole_threshold = self._integers(population.vth.astype(np.int64) << SYNAPSE_SHIFT)
 
+        lowest = population.v_min
+        self._whole_lowest = None if lowest is None else self._integers(lowest.astype(np.int64))
+
     def drive(self, current: torch.Tensor | None) -> torch.Tensor | None:
         """See `PopulationState.drive`."""
         if not self.bounds.proven and current is not None:
@@ -74,6 +77,10 @@ class ObservedState(PopulationState):
         total = decayed if drive is None else decayed + self._whole(drive)
         counts.high_clips += _count(total > V_LIMIT)
         counts.low_clips += _count(total < -V_LIMIT)
+        if self._whole_lowest is not None:
+            counts.bounded += _count(total < self._whole_lowest)
+        if self._waits is not None:
+            counts.waited += _count(self._waits > 0)
         counts.biased += self._biased
         counts.updates += total.numel()
         super().integrate(drive, overwrite=overwrite)

@@ -58,7 +58,13 @@ class PopulationState:
         self._bias = self._drive_bias(bias) if bias.any() else None
         self._membrane = neuron_zeros((samples,), population.shape, device)
         self._low, self._spare = torch.empty_like(self._membrane), torch.empty_like(self._membrane)
-        self._at_rest = True
+        self._at_rest = not population.v_start.any()
+        if not self._at_rest:
+            self._membrane += self._register(population.v_start * UNIT, torch.float32)
+        lowest = population.v_min
+        self._lowest = None if lowest is None else self._register(lowest * UNIT, torch.float32)
+        # steps that each membrane is still refractory
+        self._waits = torch.zeros_like(self._membrane) if population.refractory else None
         self._u: torch.Tensor | None = None
 
     @property
@@ -129,6 +135,8 @@ class PopulationState:
             self._membrane.addcmul_(spikes, self._threshold, value=-1)
         else:
             self._membrane.sub_(spikes, alpha=self._threshold)
+        if self._waits is not None:
+            self._waits.sub_(1).clamp_(min=0).add_(spikes, alpha=self.population.refractory)
 
     def integrate(self, drive: torch.Tensor | None, *, overwrite: bool) -> None:
         """Decay, drive and clip of one step; arguments as for `step`."""
@@ -143,6 +151,12 @@ class PopulationState:
         self._membrane, self._at_rest = target, False
         if self.bounds.clips:
             self._membrane.clamp_(-V_LIMIT * UNIT, V_LIMIT * UNIT)
+        if isinstance(self._lowest, torch.Tensor):
+            torch.maximum(self._membrane, self._lowest, out=self._membrane)
+        elif self._lowest is not None:
+            self._membrane.clamp_(min=self._lowest)
+        if self._waits is not None:
+            self._membrane.masked_fill_(self._waits > 0, 0.0)
 
     def _decay_and_add(
         self, state: torch.Tensor, keep: Register, added: torch.Tensor | None, target: torch.Tensor
