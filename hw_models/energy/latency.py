@@ -77,7 +77,7 @@ def latency_figures(network: ChipNetwork, encoded: EncodedSamples, mapping: Mapp
     )
 
 
-def step_seconds(operations: float, neurons: float, constants: str = "loihi1_davies2018") -> tuple[float, float]:
+def step_seconds(operations: float, neurons: float, constants: str) -> tuple[float, float]:
     """Shortest and longest time of a step whose busiest core does so much."""
     chosen = load_constants(constants)
     seconds = {key: chosen[f"time_{key}"].interval("second") for key in ("synaptic_operation", "barrier")}

@@ -21,6 +21,8 @@ from ..opponents.gpu_measurement import MeasuredGpu
 from ..opponents.gpu_roofline import modelled_gpus
 from .comparisons import compare, used_constants
 from .counts import count_figures
+from .energy_delay import energy_delay
+from .expected import silicon_figures
 from .histograms import histograms
 from .mapping import mapping_figures
 from .report import REPORT_VERSION, EnergyReport, Host
@@ -52,6 +54,7 @@ def energy_report(
     static_input = all(messages.shape[1] == 1 for messages in encoded.part(slice(1)).messages.values())
     chip = loihi_energy(counts, network.chip)
     modelled = modelled_gpus(network, counts.steps, static_input=static_input)
+    latency = latency_figures(network, encoded, None if counts.traffic is None else counts.traffic.mapping)
     comparisons, no_comparison = compare(chip, measured or modelled, network.chip)
     return EnergyReport(
         report="dalif-energy",
@@ -65,7 +68,9 @@ def energy_report(
         mapping=mapping_figures(counts.traffic, does_not_fit),
         energy=chip,
         energy_sanafe=sanafe_energy(network, counts),
-        latency=latency_figures(network, encoded, None if counts.traffic is None else counts.traffic.mapping),
+        silicon=silicon_figures(network.chip, chip.total, None if latency is None else latency.streamed),
+        latency=latency,
+        energy_delay=energy_delay(chip, latency, network.chip),
         host=host_figures(counts),
         arithmetic_45nm=arithmetic_45nm(network, counts),
         break_even=break_even(network, counts),

@@ -8,6 +8,6 @@ comparison.py    modelled over measured, run by run
 model_error.py   the error for networks that a calibration has not seen
 """
 
-from .events import MODELS, Events, Model
+from .events import Events
 
-__all__ = ["MODELS", "Events", "Model"]
+__all__ = ["Events"]

@@ -6,15 +6,9 @@ that others ran on a chip and that was rebuilt from what they published.
 
 from __future__ import annotations
 
-from typing import Literal
-
-from ..constant_set import load_constants
+from ..constant_set import ConstantSet, load_constants
 from ..figures import Amount, Count, Part
 from ..latency import step_seconds
-
-Model = Literal["loihi1_davies2018", "loihi1_sanafe"]
-MODELS: tuple[Model, ...] = ("loihi1_davies2018", "loihi1_sanafe")
-
 
 class Events(Part):
     """Events of one inference.
@@ -38,14 +32,18 @@ class Events(Part):
     busiest_operations: Amount | None
     busiest_neurons: Amount | None
 
-    def joules(self, model: Model) -> dict[str, float]:
-        """Modelled dynamic energy of an inference, by the constant that prices it."""
-        constants = load_constants(model)
-        return {key: count * constants[key].interval("joule").value for key, count in self._priced(model).items()}
+    def joules(self, constants: str) -> dict[str, float]:
+        """Modelled dynamic energy of an inference, by the constant that prices it.
 
-    def _priced(self, model: Model) -> dict[str, float]:
+        Args:
+            constants: name of a set, of the kind of `models.loihi_terms` or of `loihi_sanafe.sanafe_terms`.
+        """
+        chosen = load_constants(constants)
+        return {key: count * chosen[key].interval("joule").value for key, count in self._priced(chosen).items()}
+
+    def _priced(self, constants: ConstantSet) -> dict[str, float]:
         hops = {"hop_east_west": self.hops_east_west, "hop_north_south": self.hops_north_south}
-        if model == "loihi1_davies2018":
+        if "synaptic_operation" in constants.constants:
             return {
                 "synaptic_operation": self.synaptic_operations_dense + self.synaptic_operations_convolution,
                 "neuron_update_active": self.updates_active,
@@ -63,8 +61,8 @@ class Events(Part):
             **hops,
         }
 
-    def step_seconds(self) -> tuple[float, float] | None:
+    def step_seconds(self, constants: str) -> tuple[float, float] | None:
         """Modelled length of a step, shortest and longest; None where the cores are not known."""
         if self.busiest_operations is None or self.busiest_neurons is None:
             return None
-        return step_seconds(self.busiest_operations, self.busiest_neurons)
+        return step_seconds(self.busiest_operations, self.busiest_neurons, constants)

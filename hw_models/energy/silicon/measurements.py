@@ -19,8 +19,6 @@ else:
     import tomli as tomllib
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Generation = Literal["loihi1", "loihi2"]
-GENERATIONS: tuple[Generation, ...] = ("loihi1", "loihi2")
 
 
 class Source(Part):
@@ -43,8 +41,9 @@ class Run(Part):
 
     Attributes:
         events: entry of events.json; absent: the network can't be rebuilt.
-        activity: "known": simulated with the authors' weights on their kind of samples; "from structure": the
-            network's form fixes it; "not stated": a range.
+        activity: "known": simulated with the authors' weights on their kind of samples; "similar": the
+            authors' network with other thresholds or another frame; "from structure": the network's form fixes it;
+            "not stated": a range.
         dynamic_of: whose dynamic power it is; the embedded x86 cores are outside of every model here.
         static_watts: of one chip.
         step_of: what the time of a step contains.
@@ -53,7 +52,7 @@ class Run(Part):
 
     name: str
     events: str | None = None
-    activity: Literal["known", "from structure", "not stated"]
+    activity: Literal["known", "similar", "from structure", "not stated"]
     steps: Count | None = None
     cores: Positive | None = None
     volts: Positive | None = None
@@ -95,7 +94,7 @@ class Measurement(Part):
 
     name: str
     title: str
-    generation: Generation
+    chip: str
     board: str
     network: str
     source: Source
@@ -113,7 +112,7 @@ class Counted(Part):
 
 
 def load_measurements() -> list[Measurement]:
-    """All of them, sorted by generation and name.
+    """All of them, sorted by chip and name.
 
     Raises:
         UserError: a file breaks a rule.
@@ -123,7 +122,7 @@ def load_measurements() -> list[Measurement]:
     for file in folder.iterdir():
         if file.name.endswith(".toml"):
             found.append(parse_measurement(file.name.removesuffix(".toml"), file.read_text(encoding="utf-8")))
-    return sorted(found, key=lambda m: (m.generation, m.name))
+    return sorted(found, key=lambda m: (m.chip, m.name))
 
 
 def parse_measurement(name: str, text: str) -> Measurement:
