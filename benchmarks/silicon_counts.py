@@ -117,9 +117,7 @@ def jobs(sources: Path, mnist: Path | None) -> dict[str, Callable[[], dict[str, 
     }
 
 
-def _entry(
-    *, value: Events, low: Events | None = None, high: Events | None = None, samples: int
-) -> dict[str, Any]:
+def _entry(*, value: Events, low: Events | None = None, high: Events | None = None, samples: int) -> dict[str, Any]:
     return {
         "samples": samples,
         "value": value.model_dump(),

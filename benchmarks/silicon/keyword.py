@@ -6,6 +6,8 @@ all, from none to one in two (a neuron rests a step after a spike).
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from dalif_deploy.hw_models.energy.silicon import Events
 
 STEPS = 10  # "--stream 20000" for 2000 inferences, logs/running/*.json
@@ -22,7 +24,7 @@ def branch_events(share: float) -> Events:
 
 
 def _events(sizes: list[int], share: float) -> Events:
-    pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+    pairs = list(pairwise(sizes))
     operations = STEPS * share * sum(before * after for before, after in pairs)
     neurons = sum(sizes[1:])
     active = STEPS * neurons * min(1.0, 256 * share)  # one arriving spike makes a neuron's step active

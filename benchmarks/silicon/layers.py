@@ -45,7 +45,9 @@ def population(name: str, shape: tuple[int, ...], layer: Layer) -> Population:
     return Population(name, shape, *registers)
 
 
-def stack(steps: int, shape: tuple[int, ...], layers: list[Layer], *, input_neurons: Layer | None = None) -> ChipNetwork:
+def stack(
+    steps: int, shape: tuple[int, ...], layers: list[Layer], *, input_neurons: Layer | None = None
+) -> ChipNetwork:
     """The layers in a row, behind spikes from outside or behind neurons that a sample's bias drives."""
     network = ChipNetwork("loihi1", steps, {}, {}, {}, {}, {})
     source = "input"

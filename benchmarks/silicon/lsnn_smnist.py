@@ -1,9 +1,9 @@
-"""Intel's recurrent network for sequential MNIST (LSNN), one core of Loihi 1: 140 neurons, 100 adaptive ones, 10 outputs.
+"""Intel's recurrent network for sequential MNIST (LSNN): 140 neurons, 100 adaptive, 10 outputs.
 
 Structure and registers: intel-nrc-ecosystem/models, nxsdk_modules_ncl/lsnn (src/lsnn.py, apps/seqmnist/benchmark);
 weights: its weights/v25_94per. Pixels enter one a step as crossings of 40 levels; 56 further steps bear a cue. An
-adaptive neuron is two compartments; what the second holds is added to the first's input. Float here: activity is wanted,
-not bits. That it is the authors' network shows in its accuracy (theirs, on the chip: 94.5 %).
+adaptive neuron is two compartments; what the second holds is added to the first's input. Float here: activity is
+wanted, not bits. That it is the authors' network shows in its accuracy (theirs, on the chip: 94.5 %).
 """
 
 from __future__ import annotations

@@ -45,6 +45,13 @@ def energy(
     sanafe: Annotated[
         int | None, typer.Option("--sanafe", min=1, metavar="N", help="Count N samples in SANA-FE too, and compare.")
     ] = None,
+    measure_only: Annotated[
+        bool,
+        typer.Option("--measure-only", help="Only measure this machine's GPU and processor; write it with --json."),
+    ] = False,
+    measured_file: Annotated[
+        Path | None, typer.Option("--measured", metavar="FILE", help="Take what --measure-only wrote elsewhere.")
+    ] = None,
     html_file: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one page for a browser.")
     ] = None,
@@ -75,12 +82,24 @@ def energy(
 
     Example: dalif-energy runs/digits/loihi1 --data digits:test --limit 200 --json energy.json
 
+    On a machine with a GPU: dalif-energy runs/digits/loihi1 --data digits:test --measure-only --json gpu.json;
+    its file joins the report elsewhere by --measured gpu.json
+
     Sweep: dalif-energy model.pt --data digits:test --sweep weight-bits=4,6,8 steps=1,2,4 chip=loihi1,loihi2
     """
+    from dalif_deploy.cli.energy_measure import refuse_with_measuring, run_measurement
     from dalif_deploy.cli.energy_sweep import refuse_unsuited, run_sweep, split_words
 
     folder, settings = split_words([source, *(more or [])], sweep)
-    refuse_unsuited(settings, {"--html": html_file, "--sanafe": sanafe}, {"--plot": plot_file, "--workers": workers})
+    for_one = {
+        "--html": html_file,
+        "--sanafe": sanafe,
+        "--measure-only": measure_only or None,
+        "--measured": measured_file,
+    }
+    refuse_unsuited(settings, for_one, {"--plot": plot_file, "--workers": workers})
+    if measure_only:
+        refuse_with_measuring({"--html": html_file, "--sanafe": sanafe, "--measured": measured_file}, json_file)
     _refuse_one_file_for_both(html_file, json_file)
     require_free_files(json_file, html_file, plot_file, force=force)
 
@@ -97,6 +116,7 @@ def energy(
 
     from dalif_deploy.converters.artefact import load_artefact
     from dalif_deploy.data import load_data
+    from dalif_deploy.hw_models.energy.opponents.elsewhere import read_measured
     from dalif_deploy.hw_models.samples.input_data import take_samples
     from dalif_deploy.reports.energy_screen import print_energy_screen
     from dalif_deploy.reports.energy_table import print_energy_report
@@ -105,6 +125,10 @@ def energy(
     artefact = load_artefact(folder)
     samples = load_data(data, data_root, steps=artefact.network.steps)
     inputs = take_samples(samples.inputs, slice(limit))
+    if measure_only:
+        run_measurement(artefact, inputs, data=data, name=str(folder), json_file=json_file, force=force)
+        return
+    elsewhere = None if measured_file is None else read_measured(measured_file)
     progress_console = Console(stderr=True)
     with Progress(console=progress_console, transient=True, disable=not progress_console.is_terminal) as progress:
         task = progress.add_task("counting", total=None)
@@ -114,6 +138,7 @@ def energy(
             data=data,
             name=str(folder),
             batch_size=batch_size,
+            elsewhere=elsewhere,
             progress=lambda done, total: progress.update(task, advance=done, total=total),
         )
     if sanafe:

@@ -37,6 +37,7 @@ def energy_report(
     not_measured: str = "",
     measured_cpu: list[MeasuredCpu] | None = None,
     cpu_not_measured: str = "not tried",
+    measured_on: str | None = None,
     does_not_fit: DoesNotFit | None = None,
     data: str = "",
     artefact: str = "",
@@ -48,6 +49,7 @@ def energy_report(
         measured: rows of `gpu_measurement.measured_gpu`, or none.
         not_measured: why there are none.
         measured_cpu, cpu_not_measured: the same of `cpu_measurement.measured_cpu`.
+        measured_on: the machine that measured, if it was not this one.
         does_not_fit: why the network could not be mapped, if it was tried.
         data, artefact: names of the samples and of the exported network, as the reader knows them.
     """
@@ -74,8 +76,8 @@ def energy_report(
         host=host_figures(counts),
         arithmetic_45nm=arithmetic_45nm(network, counts),
         break_even=break_even(network, counts),
-        baseline=gpu_baseline(measured, modelled, not_measured),
-        baseline_cpu=cpu_baseline(measured_cpu, cpu_not_measured),
+        baseline=gpu_baseline(measured, modelled, not_measured, measured_on),
+        baseline_cpu=cpu_baseline(measured_cpu, cpu_not_measured, measured_on),
         histograms=histograms(network, encoded, counts),
         comparisons=comparisons,
         no_comparison_because=no_comparison,

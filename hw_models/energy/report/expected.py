@@ -77,5 +77,3 @@ def _expected(
         range_from="expected error",
         because=f"{title}, {error.sentence}",
     )
-
-

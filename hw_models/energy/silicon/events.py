@@ -10,6 +10,7 @@ from ..constant_set import ConstantSet, load_constants
 from ..figures import Amount, Count, Part
 from ..latency import step_seconds
 
+
 class Events(Part):
     """Events of one inference.
 
