@@ -68,6 +68,13 @@ def energy(
             "--compare", metavar="A.json B.json", help="Set reports that --json wrote side by side; nothing is run."
         ),
     ] = None,
+    measure_only: Annotated[
+        bool,
+        typer.Option("--measure-only", help="Only measure this machine's GPU and processor; write it with --json."),
+    ] = False,
+    measured_file: Annotated[
+        Path | None, typer.Option("--measured", metavar="FILE", help="Take what --measure-only wrote elsewhere.")
+    ] = None,
     html_file: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML page.")
     ] = None,
@@ -104,10 +111,14 @@ def energy(
 
     Example: dalif-energy runs/digits/loihi1 --data digits:test --limit 200 --json energy.json
 
+    On a machine with a GPU: dalif-energy runs/digits/loihi1 --data digits:test --measure-only --json gpu.json;
+    its file joins the report elsewhere by --measured gpu.json
+
     Sweep: dalif-energy model.pt --data digits:test --sweep weight-bits=4,6,8 steps=1,2,4 chip=loihi1,loihi2
 
     Side by side: dalif-energy --compare loihi1.json loihi2.json --html both.html
     """
+    from dalif_deploy.cli.energy_measure import refuse_with_measuring, run_measurement
     from dalif_deploy.cli.energy_sweep import refuse_unsuited, run_sweep, split_words, sweep_result
     from dalif_deploy.hw_models.errors import UserError
 
@@ -122,8 +133,17 @@ def energy(
     if data is None:
         raise UserError("no samples are given", remedy="give --data NAME:SPLIT, for example --data digits:test")
     folder, settings = split_words(words, sweep)
-    without = {"--html": html_file, "--sanafe": sanafe, "--check": check_file}
+    without = {
+        "--html": html_file,
+        "--sanafe": sanafe,
+        "--check": check_file,
+        "--measure-only": measure_only or None,
+        "--measured": measured_file,
+    }
     refuse_unsuited(settings, without, {"--plot": plot_file, "--workers": workers, "--resume": resume or None})
+    if measure_only:
+        unsuited = {"--html": html_file, "--sanafe": sanafe, "--check": check_file, "--measured": measured_file}
+        refuse_with_measuring(unsuited, json_file)
     require_free_files(json_file, html_file, plot_file, force=force)
 
     if settings:
@@ -156,6 +176,7 @@ def energy(
     from dalif_deploy.converters.artefact import load_artefact
     from dalif_deploy.data import load_data
     from dalif_deploy.data.nir_data_file import is_nir_data
+    from dalif_deploy.hw_models.energy.opponents.elsewhere import read_measured
     from dalif_deploy.hw_models.samples.input_data import take_samples
     from dalif_deploy.reports.energy_screen import print_energy_screen
     from dalif_deploy.reports.energy_table import print_energy_report
@@ -168,6 +189,10 @@ def energy(
     from_nir = is_nir_data(data)
     samples = nir_file_samples(artefact, data) if from_nir else load_data(data, data_root, steps=artefact.network.steps)
     inputs = take_samples(samples.inputs, slice(limit))
+    if measure_only:
+        run_measurement(artefact, inputs, data=data, name=str(folder), json_file=json_file, force=force)
+        return
+    elsewhere = None if measured_file is None else read_measured(measured_file)
     progress_console = Console(stderr=True)
     with Progress(console=progress_console, transient=True, disable=not progress_console.is_terminal) as progress:
         task = progress.add_task("counting", total=None)
@@ -178,6 +203,7 @@ def energy(
             name=str(folder),
             batch_size=batch_size,
             device=device,
+            elsewhere=elsewhere,
             progress=lambda done, total: progress.update(task, advance=done, total=total),
             cluster=cluster,
         )
