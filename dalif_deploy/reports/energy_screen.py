@@ -66,7 +66,8 @@ def _where_it_goes(energy: EnergyByModel, console: Console) -> Table:
 
 def _facts(report: EnergyReport) -> list[tuple[str, str]]:
     total = report.energy.total
-    rows = [("range", f"{energy_range(total)}, by {report.energy.title}; worst sample {readable(total.worst, 'J')}")]
+    model = f"{readable(total.mean, 'J')}, {energy_range(total)}, worst sample {readable(total.worst, 'J')}"
+    rows = [("error", report.silicon.energy.because), ("model", f"{model}; {report.energy.title}")]
     if report.energy_sanafe is not None:
         other = report.energy_sanafe
         rows.append(("SANA-FE", f"{readable(other.total.mean, 'J')} by its terms [{other.status}]"))

@@ -22,7 +22,7 @@ def print_export_screen(artefact: Artefact, *, stream: TextIO) -> None:
     export = artefact.export
     console = Console(file=stream, highlight=False)
     console.print(Text(f"{artefact.folder}: {_answer(export)}", style="bold"))
-    steps = f"{export['steps'] or '?'} steps a sample"
+    steps = f"{export['steps'] or '?'} steps per sample"
     console.print(Text(f"target {export['target']}, from {export['source']['file']}; {steps}"))
     console.print(Text(f"dt {export['dt']:g} s, {export['dt_from']}"))
     if "layers" in export and "chip" in export:

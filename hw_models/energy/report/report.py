@@ -21,6 +21,8 @@ from ..units import readable
 from .check import CheckRecord
 from .comparisons import Comparison, UsedConstant
 from .counts import Counts
+from .energy_delay import EnergyDelay
+from .expected import Silicon
 from .histograms import Histograms
 from .mapping import MappingFigures
 
@@ -77,7 +79,9 @@ class EnergyReport(Part):
     mapping: MappingFigures
     energy: ChipEnergy
     energy_sanafe: Energy | None
+    silicon: Silicon
     latency: Latency | None
+    energy_delay: EnergyDelay | None
     host: Host | None
     arithmetic_45nm: Arithmetic
     break_even: BreakEven
@@ -99,10 +103,11 @@ class EnergyReport(Part):
 
     def headline(self) -> list[tuple[str, str, str]]:
         """(what, figure, its word) of the few figures that a report is opened for."""
-        total, operations = self.energy.total, self.counts.total.synaptic_operations.mean
-        upper = "no upper bound" if total.high is None else f"to {readable(total.high, 'J')}"
+        expected, operations = self.silicon.energy, self.counts.total.synaptic_operations.mean
+        upper = "no upper bound" if expected.high is None else f"to {readable(expected.high, 'J')}"
+        figure = f"{readable(expected.value, 'J')} ({readable(expected.low, 'J')} {upper}, {expected.range_from})"
         rows = [
-            ("dynamic energy", f"{readable(total.mean, 'J')} ({readable(total.low, 'J')} {upper})", self.energy.status),
+            ("dynamic energy", figure, self.energy.status),
             ("synaptic operations", f"{operations:,.0f}", "exact"),
         ]
         if self.mapping.status == "fits":
