@@ -143,7 +143,7 @@ class Recorder(TorchDispatchMode):
             if known is None:
                 continue
             hidden = next((v for v in known.all() if isinstance(v, Untold)), None)
-            if hidden is not None and name != "copy_":
+            if hidden is not None and name not in ("copy_", "select"):  # these may pass it by
                 for result in results:
                     self.track(result, single(hidden, self.batch))
                 return
