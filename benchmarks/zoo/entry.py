@@ -33,6 +33,7 @@ class ZooNetwork:
             for a ReLU network, which has no steps until it is converted.
         refused_for: what the chip cannot compute of it, or None.
         large: takes more than a few seconds.
+        lava_minutes: that Lava may take for one sample, of a network that is too large for it otherwise; 0: not run.
         silent: names of neuron modules that are not meant to fire, or to fire always.
     """
 
@@ -47,6 +48,7 @@ class ZooNetwork:
     loop: Literal["module", "caller", "none"] = "module"
     refused_for: str | None = None
     large: bool = False
+    lava_minutes: float = 0
     silent: tuple[str, ...] = ()
 
     def build(self) -> nn.Module:

@@ -213,7 +213,12 @@ def _wiped(terms: Polynomial, spikes: Any = 0.0) -> bool:
     added = {atom: factor for atom, factor in terms.items() if atom[0] == "value"}
     gated = {("value", key): factor for (kind, key), factor in terms.items() if kind == "gated value"}
     constant = terms.get(("one", 0), 0.0) + terms.get(("s", 0), 0.0) + spikes
-    return bool(added) and added.keys() == gated.keys() and all(_zero(added[a] + gated[a]) for a in added) and _zero(constant)
+    return (
+        bool(added)
+        and added.keys() == gated.keys()
+        and all(_zero(added[a] + gated[a]) for a in added)
+        and _zero(constant)
+    )
 
 
 def _reset(a: Any, b: Any, c: Any, threshold: Any) -> str | None:

@@ -104,7 +104,9 @@ class Population:
     @property
     def options(self) -> tuple[NeuronOption, ...]:
         """Those that its neurons need beside decay, filter, threshold and reset."""
-        return neuron_options(self.v_min is not None, bool(self.v_start.any()), self.refractory > 0, self.max_spikes > 1)
+        return neuron_options(
+            self.v_min is not None, bool(self.v_start.any()), self.refractory > 0, self.max_spikes > 1
+        )
 
     @property
     def size(self) -> int:

@@ -23,7 +23,6 @@ from .populations import Drive, FloatNetwork, FloatPopulation, find_populations
 from .quantize import QuantizedPopulation, quantize_population
 from .scale_problem import ChipDrive, ScaleRule
 
-
 OPTIONS: dict[NeuronOption, str] = {
     "lower bound": "a lower bound of the membrane (v_min)",
     "start": "a membrane that starts elsewhere than where a spike resets it to (v_start)",
@@ -172,7 +171,6 @@ def _check_population(chip: ChipDescription, population: FloatPopulation) -> Non
             where=population.name,
             remedy=f"{f'choose --chip {able[0]}, or ' if able else ''}train with --reset zero",
         )
-
 
     lacking = [o for o in population.dynamics.options if o not in chip.formats.neuron_options]
     if lacking:
