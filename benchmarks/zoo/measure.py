@@ -73,7 +73,7 @@ def exported(network: ZooNetwork, out: Path) -> tuple[Any, torch.Tensor]:
             raise
         options["input_mode"] = "graded"
         artefact = dalif_deploy.export(model, example, out=out, chip=CHIP, **options)
-    return artefact, example.transpose(0, 1) if time_axis == 0 else example
+    return artefact, example if time_axis is None else example.movedim(time_axis, 1)
 
 
 def synapses(network: Any) -> int:
