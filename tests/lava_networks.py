@@ -314,7 +314,7 @@ def parts_network() -> Made:
 
 
 def options_network() -> Made:
-    """Lower bounds, starts and refractory times, on a channel, a neuron and a layer; two layers of an image, one dense."""
+    """Lower bounds, starts and refractory times, a channel, a neuron and a layer; two layers of an image, one dense."""
     rng = np.random.default_rng(9)
     starts = rng.integers(-900, 900, (4, 3, 3))
     net = network(

@@ -6,7 +6,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from dalif_deploy.converters.capture.source import source_of_module
-from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.reference import run_reference
 
 STEPS = 8

@@ -1,4 +1,4 @@
-"""What loihi2's neurons do beside decay, threshold and reset: lower bound, start, refractory time, several spikes a step.
+"""What loihi2's neurons do beside decay, threshold, reset: lower bound, start, refractory time, several spikes a step.
 
 The engines are compared in test_lava_exact, test_onnx, test_c and the fuzzers, which all know of them.
 """
@@ -47,7 +47,7 @@ def events():
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_compiled_integers_do_what_the_graph_says(name):
-    """Weights in whole multiples, so that nearly no spike is a matter of rounding; the option must make a difference."""
+    """Weights are whole multiples, so that hardly a spike is a matter of rounding; the option makes a difference."""
     metadata, data = {name: OPTIONS[name]}, events()
     said = run_reference(graph(metadata, weights()), data, dt=DT)
     assert (said.spikes["n"] != run_reference(graph({}, weights()), data, dt=DT).spikes["n"]).any()
@@ -72,11 +72,18 @@ def test_a_chip_without_it_refuses_by_name(name):
 
 @pytest.mark.parametrize(
     "metadata",
-    [{"v_min": 0.5}, {"v_min": float("nan")}, {"v_start": "x"}, {"refractory": -1}, {"refractory": 1.5}, {"max_spikes": 0}],
+    [
+        {"v_min": 0.5},
+        {"v_min": float("nan")},
+        {"v_start": "x"},
+        {"refractory": -1},
+        {"refractory": 1.5},
+        {"max_spikes": 0},
+    ],
     ids=str,
 )
 def test_what_no_neuron_can_have_is_refused(metadata):
-    with pytest.raises(UserError, match="^n: "):
+    with pytest.raises(UserError, match=r"^n: "):
         run_reference(graph(metadata, weights()), events(), dt=DT)
 
 
@@ -96,7 +103,7 @@ def test_a_file_keeps_them(name, tmp_path):
 
 def test_c_refuses_several_spikes_by_name(tmp_path):
     network, _ = nets.several_spikes_network()
-    with pytest.raises(UserError, match="^many: several spikes a step, which the C code has no messages for"):
+    with pytest.raises(UserError, match=r"^many: several spikes a step, which the C code has no messages for"):
         generate_c(network, tmp_path)
 
 

@@ -28,7 +28,7 @@ class ZooNetwork:
         run: module, example -> what the tutorial's own script looks at, called for inference as that script does it:
             with its loop over time, resets and so on.
         layout: of the example: "static" ([N, *shape], shown at each step), "time_first" ([T, N, *shape]),
-            "time_second" ([N, T, *shape]), "time_last" ([N, *shape, T]) or "squeezed" ([N * T, *shape], as sinabs has it).
+            "time_second" ([N, T, *shape]), "time_last" ([N, *shape, T]) or "squeezed" (sinabs: [N * T, *shape]).
         loop: "module" where one call of the module goes through all steps, "caller" where a call is one step, "none"
             for a ReLU network, which has no steps until it is converted.
         refused_for: what the chip cannot compute of it, or None.

@@ -219,7 +219,9 @@ class LearnedTimeConstants(nn.Module):
 def refractory() -> nn.Module:
     """Neurons that stay silent for three steps after each spike."""
     neurons = LIFRefracParameters(lif=norse.LIFParameters(v_th=torch.as_tensor(0.3)), rho_reset=torch.as_tensor(3.0))
-    return norse.SequentialState(nn.Flatten(), nn.Linear(64, 40), LIFRefracCell(neurons), nn.Linear(40, 10), norse.LICell())
+    return norse.SequentialState(
+        nn.Flatten(), nn.Linear(64, 40), LIFRefracCell(neurons), nn.Linear(40, 10), norse.LICell()
+    )
 
 
 T = 32

@@ -18,7 +18,6 @@ from torch import nn
 from .entry import ZooNetwork
 from .samples import digits, events, spectrum, spike_trains
 
-
 SAMPLES = 4  # the squeezed layers have to know
 
 

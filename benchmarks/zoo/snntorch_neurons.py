@@ -18,7 +18,6 @@ from .samples import digits, pixels, spectrum, spike_trains
 from .snntorch_tutorials import loop_events, static
 
 
-
 class SecondOrder(nn.Module):
     """Two layers of `Synaptic`, states by hand; `options` go to the neurons."""
 

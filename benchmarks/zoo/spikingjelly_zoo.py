@@ -202,7 +202,10 @@ class TokenAttention(nn.Module):
     def forward(self, image):
         x = image.unsqueeze(0).repeat(self.steps, 1, 1, 1, 1)
         x = self.spikes(x, self.embed, self.embed_norm, self.embed_lif).flatten(3)
-        q, k = self.spikes(x, self.q_conv, self.q_norm, self.q_lif), self.spikes(x, self.k_conv, self.k_norm, self.k_lif)
+        q, k = (
+            self.spikes(x, self.q_conv, self.q_norm, self.q_lif),
+            self.spikes(x, self.k_conv, self.k_norm, self.k_lif),
+        )
         tokens = self.token_lif(q.sum(dim=2, keepdim=True))
         x = x + tokens * k
         return self.head(x.mean(3)).mean(0)
