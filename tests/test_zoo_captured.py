@@ -59,7 +59,7 @@ def test_a_refusal_names_what_the_chip_can_not_do(name: str):
 
 
 def test_the_page_has_every_network_as_the_zoo_says():
-    """A row each, refused where the zoo says what the chip can't do or is not followed; exported, whole in Lava, elsewhere."""
+    """A row each: refused where the zoo says why, and exported, whole in Lava, elsewhere."""
     page = (DOCS / "zoo.md").read_text(encoding="utf-8")
     assert "Written by `python benchmarks/zoo_table.py --write docs/zoo.md`" in page
     rows = {row[0]: row for row in (line.strip("| \n").split(" | ") for line in re.findall(r"^\| .*$", page, re.M))}
