@@ -58,6 +58,15 @@ def newest(session: nox.Session) -> None:
     run_all_but_slow(session)
 
 
+@nox.session(python="3.11")
+def lightning(session: nox.Session) -> None:
+    """The zoo's LightningModule, exported and compared in an environment that has PyTorch Lightning."""
+    install(session)
+    session.install("pytorch-lightning>=2.5")
+    session.run("python", "benchmarks/zoo_table.py", "norse-lightning", env=ONE_THREAD)
+    session.run("pytest", "tests/test_zoo_networks.py", "-k", "lightning", env=ONE_THREAD)
+
+
 @nox.session
 def audit(session: nox.Session) -> None:
     """Known vulnerabilities of what is installed in .venv, asked of PyPI."""
