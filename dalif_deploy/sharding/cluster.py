@@ -137,9 +137,15 @@ def open_cluster(place: str) -> Iterator[Cluster]:
             # whoever may talk to a scheduler may run code as its owner, and others may share this machine
             security = Security.temporary()
             local = LocalCluster(
-                n_workers=count, threads_per_worker=1, host="127.0.0.1", security=security,
-                dashboard_address="127.0.0.1:0", local_directory=str(folder), memory_limit=0, silence_logs=logging.CRITICAL,
-            )  # fmt: skip
+                n_workers=count,
+                threads_per_worker=1,
+                memory_limit=0,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                security=security,
+                local_directory=str(folder),
+                silence_logs=logging.CRITICAL,
+            )
             stack.enter_context(local)
             client = Client(local, set_as_default=False)
         stack.enter_context(client)
