@@ -22,7 +22,7 @@ def split_words(words: list[str], sweep: list[str] | None) -> tuple[Path, list[s
     settings = [word for word in words if sweep and "=" in word and not Path(word).exists()]
     networks = [word for word in words if word not in settings]
     if len(networks) != 1:
-        what = f"{len(networks)} networks are given ({', '.join(networks)})" if networks else "no network is given"
+        what = f"{len(networks)} networks given ({', '.join(networks)})" if networks else "no network given"
         raise UserError(what, remedy="give one" + (", and settings as KEY=V1,V2" if sweep else ""))
     return Path(networks[0]), [*(sweep or []), *settings]
 
@@ -82,12 +82,12 @@ def run_sweep(asked: Exploration, *, json_file: str | None, plot_file: Path | No
     if "failed" not in statuses:
         remove_journal(asked.result)
     if failures := statuses.count("failed"):
-        remedy = "see the table; --debug shows where"
+        remedy = "see the table; --debug shows why"
         if asked.result is not None:
-            remedy += "; --resume --force tries these points again"
+            remedy += "; --resume --force tries them again"
         raise CheckFailed(f"{failures} of {len(statuses)} points failed", remedy=remedy)
     if "done" not in statuses:
-        raise CheckFailed("no point of the sweep has room on its chip", remedy="see the reasons in the table")
+        raise CheckFailed("no point of the sweep fits its chip", remedy="see the reasons in the table")
 
 
 def _in_a_line(point: dict[str, Any]) -> str:

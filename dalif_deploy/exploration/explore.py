@@ -32,6 +32,7 @@ class Exploration:
         limit: of samples.
         batch_size: samples counted at a time.
         workers: processes; by default as many as there are processor cores.
+        device: of the simulator, see `chosen_device`.
         cluster: in place of them: `local:N` or a scheduler's address, see `dalif_deploy.sharding.cluster`.
         result: the file that the figures are meant for; beside it points are kept as they come, see `journal`.
         resume: takes the points that are kept there, and does the others.
@@ -45,6 +46,7 @@ class Exploration:
     batch_size: int | None = None
     data_root: Path | None = None
     workers: int | None = None
+    device: str = "cpu"
     cluster: str | None = None
     result: Path | None = None
     resume: bool = False
@@ -136,6 +138,7 @@ def _results(
             data=_absolute(asked.data) if cluster else asked.data,
             limit=asked.limit,
             batch_size=asked.batch_size,
+            device=asked.device,
             data_root=asked.data_root and asked.data_root.absolute(),
             threads=threads,
             folder=folder,

@@ -30,6 +30,9 @@ class PointWork:
     """What every point has in common; called with a point's settings in a worker process.
 
     Attributes:
+        device: of the simulator, see `chosen_device`.
+        threads: of torch, a process.
+        folder: where points are exported, each for as long as it is looked at.
         digest: SHA-256 of the source's file, so that no other machine's file of that name is taken for it.
         threads: of torch, a process; None leaves it to the machine.
         folder: where points are exported, each for as long as it is looked at; None is the machine's own temporary
@@ -41,6 +44,7 @@ class PointWork:
     data: str
     limit: int | None
     batch_size: int | None
+    device: str
     data_root: Path | None
     threads: int | None
     folder: Path | None
@@ -69,6 +73,7 @@ class PointWork:
 
     def _figures(self, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
         from dalif_deploy.converters.export_network import export_network
+        from dalif_deploy.hw_models.devices import chosen_device
         from dalif_deploy.hw_models.energy.counts import count_activity
         from dalif_deploy.hw_models.energy.latency import latency_figures
         from dalif_deploy.hw_models.energy.loihi_sanafe import sanafe_energy
@@ -85,11 +90,13 @@ class PointWork:
         samples = self._samples(artefact)
         labels = None if samples.labels is None else samples.labels[: self.limit]
         inputs = take_samples(samples.inputs, slice(self.limit))
-        simulated = run_engine(make_engine("fast", artefact, inputs), None, labels)
+        simulated = run_engine(make_engine("fast", artefact, inputs, options={"device": self.device}), None, labels)
         network = artefact.network
         encoded = encode_input(network, inputs)
         mapping, refusal = map_or_refusal(network, encoded)
-        counts = count_activity(network, encoded, mapping=mapping, batch_size=self.batch_size)
+        counts = count_activity(
+            network, encoded, mapping=mapping, batch_size=self.batch_size, device=chosen_device(self.device)
+        )
         energy, sanafe = loihi_energy(counts, network.chip), sanafe_energy(network, counts)
         latency, host = latency_figures(network, encoded, mapping), host_figures(counts)
         return {

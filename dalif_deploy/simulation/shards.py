@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dalif_deploy.converters.artefact import Artefact, load_artefact
+from dalif_deploy.hw_models.devices import chosen_device
 from dalif_deploy.hw_models.energy.counts import ActivityCounts, count_activity, joined_counts
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.mapping import PLACEMENT_SAMPLES, Mapping, map_or_refusal
@@ -141,6 +142,7 @@ class CountShard:
     Attributes:
         placement: the first samples of all, by which the network is placed on cores.
         mapped: False for a network that no chip has room for.
+        device: of the simulator, see `chosen_device`; chosen where the samples are counted.
     """
 
     exported: ExportedElsewhere
@@ -148,6 +150,7 @@ class CountShard:
     steps: int
     mapped: bool
     batch_size: int | None
+    device: str
     _mapping: Mapping | None = field(default=None, repr=False)
 
     def __call__(self, data: InputData) -> ActivityCounts | UserError:
@@ -157,7 +160,13 @@ class CountShard:
             if self.mapped and self._mapping is None:
                 self._mapping, _ = map_or_refusal(network, InputStream(network, self.placement, steps=self.steps))
             encoded = InputStream(network, data, steps=self.steps)
-            counts = count_activity(network, encoded, mapping=self._mapping, batch_size=self.batch_size)
+            counts = count_activity(
+                network,
+                encoded,
+                mapping=self._mapping,
+                batch_size=self.batch_size,
+                device=chosen_device(self.device),
+            )
             if counts.traffic is not None:
                 del counts.traffic.mapping  # as large as the network
             return counts
@@ -173,6 +182,7 @@ def count_shards(
     steps: int,
     mapping: Mapping | None,
     batch_size: int | None,
+    device: str,
     progress: Callable[[int], None] | None,
 ) -> ActivityCounts:
     """As `count_activity`, in the processes of a cluster; the same integers.
@@ -182,7 +192,7 @@ def count_shards(
     """
     shards = shards_of(sample_count(inputs), cluster)
     placement = take_samples(inputs, slice(PLACEMENT_SAMPLES))
-    work = CountShard(exported_elsewhere(artefact), placement, steps, mapping is not None, batch_size)
+    work = CountShard(exported_elsewhere(artefact), placement, steps, mapping is not None, batch_size, device)
     found: dict[int, ActivityCounts] = {}
     for number, counts in run_shards(cluster, work, inputs, shards):
         if counts.traffic is not None:

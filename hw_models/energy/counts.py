@@ -109,12 +109,14 @@ def count_activity(
     *,
     mapping: Mapping | None = None,
     batch_size: int | None = None,
+    device: str | torch.device = "cpu",
     progress: Callable[[int], None] | None = None,
 ) -> ActivityCounts:
     """Runs the network in the bit-exact simulator and counts, batch by batch, so that memory stays bounded.
 
     Args:
         mapping: of this network; messages and hops are counted on it.
+        device: of the simulator.
         progress: called with the number of samples of each finished batch.
 
     Raises:
@@ -123,7 +125,7 @@ def count_activity(
     from ..simulator import simulate_chunks
 
     counter = ActivityCounter(network, encoded.steps, mapping)
-    for samples, recording in simulate_chunks(network, encoded, batch_size=batch_size):
+    for samples, recording in simulate_chunks(network, encoded, batch_size=batch_size, device=device):
         counter.add(encoded.part(samples), recording)
         if progress:
             progress(samples.stop - samples.start)
@@ -173,7 +175,7 @@ class ActivityCounter:
                     name: ProjectionCounts(
                         source=p.source,
                         target=p.target,
-                        graded=p.source in network.inputs and network.inputs[p.source].mode == "graded",
+                        graded=network.sends_numbers(p.source),
                         messages=(events[p.source] * (self._fan_out[name] > 0)).sum(axis=1),
                         synaptic_operations=events[p.source] @ self._fan_out[name],
                     )
@@ -221,7 +223,10 @@ class ActivityCounter:
         name, n = population.name, encoded.samples
         spikes, membrane = recording.spikes[name], recording.membrane[name]
         active = spikes != 0
-        active[:, 1:] |= membrane[:, :-1] != 0  # the state before step t is what step t - 1 left; zero at the start
+        active[:, 1:] |= membrane[:, :-1] != 0  # the state before step t is what step t - 1 left
+        active[:, 0] |= np.broadcast_to(population.v_start != 0, active[:, 0].shape)
+        for age in range(1, min(population.refractory, spikes.shape[1] - 1) + 1):  # a counter runs
+            active[:, age:] |= spikes[:, :-age] != 0
         bias = encoded.bias[name][0] if name in encoded.bias else population.bias
         active |= np.broadcast_to(bias != 0, (n, *population.shape))[:, None]
         for projection in self.network.incoming(name):
@@ -230,7 +235,7 @@ class ActivityCounter:
         active_updates = active.reshape(n, -1).sum(axis=1, dtype=np.int64)
         return PopulationCounts(
             neurons=population.size,
-            spikes=spikes.reshape(n, -1).sum(axis=1, dtype=np.int64),
+            spikes=(spikes != 0).reshape(n, -1).sum(axis=1, dtype=np.int64),
             updates_active=active_updates,
             updates_inactive=population.size * self.steps - active_updates,
         )
