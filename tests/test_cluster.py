@@ -83,7 +83,7 @@ def test_tasks_are_taken_as_processes_come_free(two):
 
 def test_a_stranger_on_this_machine_is_not_let_in(two):
     """Who may talk to a scheduler runs code as its owner."""
-    host, port = urlsplit(two._client.scheduler.address).netloc.split(":")
+    host, port = urlsplit(two.address).netloc.split(":")
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with socket.create_connection((host, int(port)), timeout=20) as plain, pytest.raises(ssl.SSLError, match="CERT"):

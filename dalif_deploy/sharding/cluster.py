@@ -41,11 +41,13 @@ class Cluster:
     """Processes that take shards, made by `open_cluster`.
 
     Attributes:
+        address: of the scheduler.
         folder: temporary, where all processes and this one see it; None where they may be on other machines.
     """
 
     def __init__(self, client: Any, place: str, folder: Path | None):
         self._client, self._place, self.folder = client, place, folder
+        self.address: str = client.scheduler.address
 
     @property
     def processes(self) -> int:
