@@ -156,7 +156,7 @@ def release(session: nox.Session) -> None:
             session.run(*command, env=ONE_THREAD)
     session.install("--force-reinstall", "--no-deps", f"dalif-deploy @ {sdist.as_uri()}")
     with session.chdir(demo):
-        session.run("dalif-simulate", f"{commands[1][-1]}", "--data", "digits:test", "--limit", "20", env=ONE_THREAD)
+        session.run(*commands[2], env=ONE_THREAD)  # the first simulation once more
 
 
 def demo_commands() -> list[list[str]]:
