@@ -7,18 +7,23 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from dalif_deploy.converters.capture.source import source_of_module
 from dalif_deploy.converters.dalif_to_nir import network_to_nir
+from dalif_deploy.converters.export_network import export_network
 from dalif_deploy.converters.lava.lava_session import run_lava
 from dalif_deploy.converters.nir_file import read_nir, write_nir
+from dalif_deploy.data import load_data
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget, shared_decays
 from dalif_deploy.hw_models.compiler import compile_graph
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.mapping import map_network
 from dalif_deploy.hw_models.reference import run_reference
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.simulator import simulate
 from dalif_deploy.networks import NetworkSpec, NeuronSpec, build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.neuron import DALIF
+from dalif_deploy.training import TrainConfig, train
 from tests import scalar_chip
 
 STEPS, SHAPE = 6, (2, 5, 4)
@@ -321,3 +326,47 @@ def test_a_neuron_s_alpha_in_an_image_is_its_threshold_and_keeps_the_kernel():
     gain = network.layers["block1"].neuron.gain.numpy()
     ratio = layer.vth * gain
     assert layer.vth.shape == gain.shape and ratio.max() / ratio.min() == pytest.approx(1, abs=0.01)
+
+
+class Own(torch.nn.Module):
+    """Our neuron in a module of somebody's own."""
+
+    def __init__(self, per):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(2, 3, 3, padding=1)
+        self.neuron = DALIF(
+            decays_per=per, shape=(3, 5, 4), learn_threshold=True, v_threshold=0.3, alpha_init=(0.3, 0.9), beta_init=(0, 0.9)
+        )
+
+    def forward(self, x):
+        return self.neuron(self.conv(x.flatten(0, 1)).unflatten(0, x.shape[:2])).sum(0)
+
+
+@pytest.mark.parametrize("per", ["channel", "neuron"])
+@torch.no_grad()
+def test_a_module_of_one_s_own_with_such_neurons_is_captured(per):
+    torch.manual_seed(2)
+    model, x = Own(per).eval(), torch.rand(STEPS, 8, *SHAPE)
+    source = source_of_module(model, x, time_axis=0)
+    assert source.verification.layers[0].spikes > 50
+    reference = run_reference(source.graph, x.transpose(0, 1).double().numpy(), dt=source.dt, steps=STEPS)
+    (spikes,) = reference.spikes.values()
+    assert np.mean(spikes.sum(1).reshape(8, -1) == model(x).flatten(1).numpy()) > 0.99
+
+
+@pytest.mark.slow
+def test_what_is_trained_with_shared_decays_is_what_is_exported(tmp_path):
+    config = TrainConfig(
+        dataset="digits", channels=[4, 6], strides=[2, 2], epochs=4, batch_size=64, lr=1e-2, quantize="loihi1",
+        quantize_epochs=2, neuron=NeuronSpec(decays_per="neuron", beta_init=(0.05, 0.95)),
+    )  # fmt: skip
+    metrics = train(config, tmp_path / "run")
+    lowest, middle, highest = metrics["epochs"][-1]["beta"][0]
+    assert 0 < lowest < middle < highest < 1
+    artefact = export_network(tmp_path / "run" / "model.pt", "lava", tmp_path / "chip")
+    test = load_data("digits:test")
+    run = simulate(artefact.network, encode_input(artefact.network, test.inputs))
+    (output,) = run.outputs.values()
+    assert np.mean(output.argmax(1) == test.labels) == metrics["test_accuracy"] > 0.5
+    cores = map_network(artefact.network).cores
+    assert max(core.use.decay_profiles_per_core for core in cores) <= 32 and len(cores) == 3
