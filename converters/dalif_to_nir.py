@@ -160,7 +160,7 @@ def _neuron(name: str, neuron: DALIF, shape: tuple[int, ...], counts_in: np.ndar
     alpha, beta = _array(neuron.alpha), _array(neuron.beta)
     if not np.isfinite(alpha).all() or not np.isfinite(beta).all() or (beta > 1).any():
         shown = ", ".join(f"{each.min():g}..{each.max():g}" if each.ndim else f"{each:g}" for each in (alpha, beta))
-        raise UserError(f"alpha or beta ({shown}) is no decay", where=name, remedy="retrain this network")
+        raise UserError(f"alpha or beta ({shown}) is not a valid decay", where=name, remedy="retrain this network")
     fires_at = (neuron.rule.v_threshold / counts_in).astype(np.float32)
     below = np.nextafter(fires_at, np.float32(-np.inf)).astype(np.float64)
     threshold, zero = np.broadcast_to(below, shape).copy(), np.zeros(shape)

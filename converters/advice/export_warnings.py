@@ -22,7 +22,7 @@ def export_warnings(layers: list[dict[str, Any]], steps: int) -> list[str]:
         lines.append(f"no input can make {_named(silent)} fire within {steps} steps{reach}")
     always = [layer["layer"] for layer in layers if layer["always_fires"] and layer["always_fires"] == layer["neurons"]]
     if always:
-        lines.append(f"whatever comes, {_named(always)} will fire at every step")
+        lines.append(f"{_named(always)} will fire at every step, whatever the input")
     low = [layer for layer in layers if layer["weight_sqnr_db"] is not None and layer["weight_sqnr_db"] < LOW_SQNR_DB]
     if low:
         least = min(layer["weight_sqnr_db"] for layer in low)

@@ -86,7 +86,7 @@ class TrainingState:
             UserError: the checkpoint is no unfinished training, or one of another optimizer or network.
         """
         content = checkpoint.training
-        with damage_in_one_line("no whole state of a training", where=path, remedy="start anew with --force"):
+        with damage_in_one_line("not a complete training state", where=path, remedy="start again with --force"):
             if content is None:
                 raise KeyError("training")
             self.network.load_state_dict(checkpoint.network.state_dict())
@@ -125,7 +125,7 @@ def require_same_config(stored: Any, config: TrainConfig, path: Path) -> None:
             raise UserError(
                 f"was trained with {name} {stored.get(name, 'unknown')}, not {value}",
                 where=str(path),
-                remedy="resume with the options it was begun with, or start anew with --force",
+                remedy="resume with the options it was begun with, or start again with --force",
             )
 
 

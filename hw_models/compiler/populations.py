@@ -105,7 +105,7 @@ def find_populations(flat: FlatGraph, dt: float) -> FloatNetwork:
     for source in analog:
         if not network.populations[source].fires:
             raise UserError(
-                "a neuron without threshold drives another layer; only spikes travel on the chip",
+                "a neuron without a threshold drives another layer, but only spikes travel on the chip",
                 where=source,
                 remedy="give it a threshold, or end the network there",
             )
@@ -121,6 +121,12 @@ def _output(network: FloatNetwork, flat: FlatGraph, name: str, dt: float, rule: 
         before = flat.predecessors(before[0])
     if len(before) == 1 and before[0] in network.populations:
         population = network.populations[before[0]]
+        if population.dynamics.max_spikes > 1 and over_time == "max":
+            raise UserError(
+                "the most spikes of a step decide; spikes are counted over a sample",
+                where=population.name,
+                remedy="sum the spikes over time",
+            )
         return ChipOutput(name, population.name, "count" if population.fires else "membrane", over_time)
     last = before[0] if len(before) == 1 and not isinstance(flat.nodes[before[0]], nir.Input | nir.Output) else name
     # the last membrane of an integrator is the sum of what arrived
@@ -137,13 +143,13 @@ def _membrane_output(name: str, population: FloatPopulation, rule: DecisionRule)
     zero = np.unique(d.reset_value)
     if len(zero) > 1:
         raise UserError(
-            "its membranes decide, and each neuron resets to a value of its own",
+            "the class is read from its membranes, but each neuron resets to its own value",
             where=population.name,
-            remedy="train with one reset value a layer",
+            remedy="train with one reset value per layer",
         )
     if rule.what == BEFORE_RESET and d.reset != "subtract":
         raise UserError(
-            "the membrane before a reset to zero decides; the chip knows it after the reset",
+            "the class is read from the membrane before a reset to zero, which the chip does not keep",
             where=population.name,
             remedy="return the layer's spikes, or train with reset_mechanism='subtract' or 'none'; or use --target nir",
         )
