@@ -30,7 +30,7 @@ def print_mapping(mapping: MappingFigures, chip: str, console: Console) -> None:
     )
     table = Table(title=Text(title), title_justify="left", title_style="bold")
     table.add_column("layer", overflow="fold")
-    for column in ("cores", "neurons a core", *(f"{words}, most" for words in LIMITS.values()), "nearest limit"):
+    for column in ("cores", "neurons per core", *(f"{words}, most" for words in LIMITS.values()), "nearest limit"):
         table.add_column(column, justify="right", overflow="fold")
     limits = {row.name: row for row in mapping.limits}
     for population in mapping.populations:
