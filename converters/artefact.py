@@ -84,6 +84,12 @@ class Artefact:
         return (self.folder / NETWORK_FILE).is_file()
 
     @property
+    def network_sha256(self) -> str | None:
+        """Of the compiled network, as export.json lists it; None if there is none."""
+        digest: str | None = self.export.get("files", {}).get(NETWORK_FILE)
+        return digest
+
+    @property
     def steps(self) -> int | None:
         """Steps a sample; None if neither source nor command said."""
         steps: int | None = self.export["steps"]

@@ -138,7 +138,8 @@ class _Graph:
 
 
 def _rows_scaled(weight: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    return weight * rows.reshape(-1, *[1] * (weight.ndim - 1))
+    scaled: np.ndarray = weight * rows.reshape(-1, *[1] * (weight.ndim - 1))
+    return scaled
 
 
 def _gains(name: str, neuron: DALIF) -> tuple[np.ndarray, np.ndarray]:
@@ -166,7 +167,7 @@ def _neuron(name: str, neuron: DALIF, shape: tuple[int, ...], counts_in: np.ndar
     if (beta == 1.0).all():
         node = nir.IF(r=np.full(shape, 1 / dt), v_threshold=threshold, v_reset=zero)
     else:
-        # a LIF can't say 1 exactly: where neurons differ, one that never leaks has the longest tau that float64 can tell
+        # a LIF can't say 1 exactly: where neurons differ, one that never leaks has the longest tau that float64 knows
         tau = np.broadcast_to(dt / np.maximum(1 - beta, 2.0**-53), shape).copy()
         node = nir.LIF(tau=tau, r=tau / dt, v_leak=zero, v_threshold=threshold, v_reset=zero.copy())
     node.metadata = {

@@ -82,7 +82,8 @@ def export(
         input_range: lowest and highest value of the data, for "graded" and "bias"; by default those of the example or
             of what the network was trained on, else (0, 1). Data beyond it is refused later.
         calibrate: samples that scales are chosen by; no NIR data.
-        time_axis: for a module: axis of `example_input` that is time, 1 for [N, T, ...] and 0 for [T, N, ...].
+        time_axis: for a module: axis of `example_input` that is time: 1 for [N, T, ...], 0 for [T, N, ...], -1 for
+            [N, ..., T].
         rewrite: for a module: {"max-pool": "after-spikes" or "average"}, what becomes of max pools over currents;
             `rewrite` in `Artefact.export` says what it costs on the samples given.
 

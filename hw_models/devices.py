@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from .errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 CHOICES = "auto, cpu, cuda, cuda:N or mps"
 _REMEDY = f"give {CHOICES}"
@@ -16,6 +19,8 @@ def chosen_device(name: str) -> torch.device:
     Raises:
         UserError: no such name, or this machine (or its torch) has no such device.
     """
+    import torch
+
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind, _, index = name.partition(":")

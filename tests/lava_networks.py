@@ -132,8 +132,9 @@ def scalar_reference(net: ChipNetwork, encoded: EncodedInput) -> Recording:
                     # a readout that clips lies above even the highest threshold, and fires on the chip too
                     threshold = (int(registers["vth"][i]) if p.fires else VTH_MAX) * 64
                     if v > threshold:
-                        fired[p.name][(sample, t, *i)] = 1
-                        v = v - threshold if p.reset == "subtract" else 0
+                        times = max(k for k in range(1, p.max_spikes + 1) if v > k * threshold)
+                        fired[p.name][(sample, t, *i)] = times
+                        v = v - times * threshold if p.reset == "subtract" else 0
                         waits[p.name, i] = p.refractory
                     state[p.name, i] = (u, v)
                     membrane[p.name][(sample, t, *i)] = v

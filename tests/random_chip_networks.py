@@ -23,7 +23,7 @@ from tests.fuzz_case import Case
 FEATURES = {
     *("chip: current wraps", "chip: membrane clips", "chip: readout clips", "chip: graded 24 bits", "chip: loop"),
     *("chip: delay beyond the sample", "chip: bias a sample", "chip: soft reset", "chip: static messages"),
-    *("chip: lower bound", "chip: start", "chip: refractory"),
+    *("chip: lower bound", "chip: start", "chip: refractory", "chip: count of spikes"),
     *("chip: convolution", "chip: convolution 1d", "chip: dense between spaces", "chip: current filter"),
 }
 CURRENT_LIMIT = 1 << 23
@@ -70,6 +70,8 @@ class _Builder:
             fires=fires,
             **self.options(shape, fires),
         )
+        if self.network.populations[name].max_spikes > 1:
+            self.network.populations[name].vth = np.maximum(self.network.populations[name].vth, 1)
         self.features |= {"chip: soft reset"} if soft == "subtract" else set()
         self.features |= {"chip: current filter"} if (du < 4095).any() else set()
 
@@ -85,6 +87,9 @@ class _Builder:
         if fires and _pick(self.draw, False, False, True):
             made["refractory"] = _pick(self.draw, 1, 1, 2, 300)
             self.features.add("chip: refractory")
+        if fires and _pick(self.draw, False, False, True):
+            made["max_spikes"] = _pick(self.draw, 2, 3, 15, 255)
+            self.features.add("chip: count of spikes")
         return made
 
     def weights(self, *shape: int) -> np.ndarray:

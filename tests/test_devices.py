@@ -7,14 +7,19 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import dalif_deploy
 from dalif_deploy.data import load_data
+from dalif_deploy.exploration.point import PointWork
+from dalif_deploy.exploration.sweep_source import sweep_source
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget
 from dalif_deploy.hw_models.arithmetic.observation import Observation
 from dalif_deploy.hw_models.devices import chosen_device
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.simulator import simulate
+from dalif_deploy.hw_models.simulator import batched, simulate
 from dalif_deploy.networks import NetworkSpec, build_network
-from dalif_deploy.networks.checkpoint import load_checkpoint
+from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
+from dalif_deploy.simulation.energy_session import report_on_samples
+from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
 from dalif_deploy.training import TrainConfig, train
 from dalif_deploy.training.fit import keep_betas_decays
 from dalif_deploy.training.losses import loss_and_logits
@@ -105,8 +110,8 @@ def test_torchs_own_meta_device_takes_a_whole_step(arch):
     optimizer = make_optimizer(network, config(optimizer="sgd"))
     for shape in ((4, 3, 32, 32), (3, 4, 3, 32, 32)):
         for loss in ({}, {"loss": "tet"}):
-            value, _ = loss_and_logits(network, torch.empty(shape, device="meta"), torch.ones(4, dtype=int, device="meta"),
-                                       config(**loss))  # fmt: skip
+            x, y = torch.empty(shape, device="meta"), torch.ones(4, dtype=int, device="meta")
+            value, _ = loss_and_logits(network, x, y, config(**loss))
             value.backward()
             optimizer.step()
             keep_betas_decays(network)
@@ -139,6 +144,37 @@ def test_autocast_does_not_reach_the_integers(seed):
         found = simulate(network, encoded)
     for name, values in exact.membrane.items():
         np.testing.assert_array_equal(found.membrane[name], values)
+
+
+def test_commands_count_on_the_device_that_they_are_told(tmp_path, monkeypatch):
+    spec = NetworkSpec(channels=[4, 6], strides=[1, 2], input_shape=(1, 8, 8), classes=10, steps=3)
+    save_checkpoint(tmp_path / "model.pt", lively(spec).float(), {"dataset": "digits", "input_step": 1 / 16})
+    artefact = dalif_deploy.export(tmp_path / "model.pt", out=tmp_path / "exported", chip="loihi2")
+    data = load_data("digits:test")
+    inputs, devices = data.inputs[:20], []
+
+    def figures(device):
+        request = SimulationRequest(options={"device": device})
+        found = simulate_samples(artefact, inputs, data.labels[:20], request)
+        report, _ = report_on_samples(artefact, inputs, device=device)
+        asked = {"data": "digits:test", "limit": 20, "batch_size": None, "data_root": None, "threads": 1}
+        work = PointWork(sweep_source(tmp_path / "model.pt"), device=device, folder=tmp_path, **asked)
+        return found.predicted, found.firing_rate, report.counts.model_dump(), work({"weight-bits": 4})
+
+    near = figures("cpu")
+    assert near[3]["status"] == "done" and sum(near[1].values()) > 0
+    true_simulate = batched.Session.__init__
+    monkeypatch.setattr(
+        batched.Session, "__init__", lambda self, *a: (devices.append(a[-1]), true_simulate(self, *a))[1]
+    )
+    true = chosen_device
+    for module in ("dalif_deploy.hw_models.devices", "dalif_deploy.simulation.energy_session"):
+        monkeypatch.setattr(sys.modules[module], "chosen_device", lambda name: DEVICE if name == "far" else true(name))
+    with SecondDevice():
+        assert figures("far") == near
+    assert devices.count(DEVICE) == 4  # the engine, the report's counts, and both of a sweep's point
+    with pytest.raises(UserError, match="unknown device 'gpu'"):
+        figures("gpu")
 
 
 def test_autocast_does_not_reach_the_chips_forward_pass():

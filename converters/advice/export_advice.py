@@ -12,7 +12,7 @@ from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph import flatten_graph
 
 from ..source import Source
-from .export_warnings import export_warnings, least_sqnr
+from .export_warnings import export_warnings, least_sqnr, profile_warnings
 from .time_steps import TimeStep, time_steps
 
 RESET_HABITS = "snnTorch's default and sinabs subtract; Norse, SpikingJelly and NIR's own equation reset to v_reset"
@@ -64,6 +64,7 @@ class Advice:
                 f"the graph states no reset, and {chip} can't subtract: {RESET_HABITS}; if it was trained to subtract, "
                 "choose another chip with --reset subtract, else pass --reset zero"
             )
+        warnings += profile_warnings(compiled.network, load_chip(chip))
         return {
             "reset": sorted(resets),
             "reset_from": source.reset_from,

@@ -122,6 +122,12 @@ def _source(network: ChipNetwork, name: str, identifier: str, space: Space, fast
 
 def _layer(network: ChipNetwork, name: str, sources: dict[str, Source], steps: int, outside: bool, fast: bool) -> Layer:
     population, source = network.populations[name], sources[name]
+    if population.max_spikes > 1:
+        raise UserError(
+            "several spikes a step, which the C code has no messages for",
+            where=name,
+            remedy="train with one spike a step (sinabs: spike_fn=SingleSpike), or use --target lava or onnx",
+        )
     bounds = population_bounds(network, population, steps)
     # a bias from outside that no host projection makes may be anything that registers hold
     unknown_bias = outside and not any(h.target == name for h in network.host_projections.values())

@@ -62,9 +62,7 @@ class FloatStep:
             if name in self._neurons:
                 kinds = ("membrane", "current", "waits")
                 sent, *after = self._neurons[name].step(x, *(state.get(f"{name}.{kind}") for kind in kinds))
-                following.update(
-                    {f"{name}.{kind}": v for kind, v in zip(kinds, after, strict=True) if v is not None}
-                )
+                following.update({f"{name}.{kind}": v for kind, v in zip(kinds, after, strict=True) if v is not None})
                 return sent
             return self._late(name, x, state, following) if name in self._delays else self._layers[name](x)
 

@@ -38,6 +38,14 @@ VersionOption = Annotated[
     bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
 ]
 DetailsOption = Annotated[bool, typer.Option("--details", help="Print every table, not one screen.")]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS|local:N",
+        help="Share the work out to a Dask scheduler's processes, or to N on this machine (extra `cluster`).",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Random seed.")]
 
 

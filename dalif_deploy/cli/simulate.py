@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from dalif_deploy.cli.command import (
+    ClusterOption,
     DebugOption,
     DetailsOption,
     ForceOption,
@@ -73,6 +74,7 @@ def simulate(
     ] = None,
     window_ms: Annotated[float, typer.Option(help="For a recording: milliseconds per sample.")] = 300.0,
     data_root: Annotated[str | None, typer.Option(help="Folder with the data sets.")] = None,
+    cluster: ClusterOption = None,
     json_file: JsonOption = None,
     details: DetailsOption = False,
     force: ForceOption = False,
@@ -85,6 +87,7 @@ def simulate(
 
     Example: dalif-simulate exported --data digits:test --engine lava --check --limit 100
     """
+    from dalif_deploy.converters.artefact import load_artefact
     from dalif_deploy.hw_models.errors import CheckFailed
     from dalif_deploy.reports.agreement_table import print_agreement
     from dalif_deploy.reports.simulation_screen import print_agreement_screen, print_simulation_screen
@@ -105,10 +108,11 @@ def simulate(
         window_ms=window_ms,
         options=options,
         force=force,
+        cluster=cluster,
     )
     require_free_files(json_file, record, force=force)
     name, result = run_simulation(folder, data, request)
-    figures = {"data": name, **result.to_dict()}
+    figures = {"data": name, "network_sha256": load_artefact(folder).network_sha256, **result.to_dict()}
     if isinstance(result, SimulationResult) and result.accuracy is not None:
         figures["predicted"] = None  # with labels the accuracy says it
     # the file first: it must not be lost when the tables' reader (head, less) goes away

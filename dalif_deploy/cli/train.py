@@ -20,6 +20,7 @@ from dalif_deploy.cli.command import (
 )
 from dalif_deploy.data.data_sets import DATA_SETS, NAMES
 from dalif_deploy.hw_models.chips.names import either_chip
+from dalif_deploy.hw_models.devices import CHOICES
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -43,7 +44,7 @@ def train(
     ] = None,
     dataset: Annotated[str | None, typer.Option(help=f"{NAMES}. The default, digits, needs no download.")] = None,
     arch: Annotated[
-        str | None, typer.Option(help="cnn (default), resnet, resnet19, vgg11, vgg16, vggsnn, sew-resnet18 or 34.")
+        str | None, typer.Option(help="cnn (default), mlp, resnet, resnet19, vgg11, vgg16, vggsnn, sew-resnet18 or 34.")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Time steps per sample; 4 by default.")] = None,
     epochs: Annotated[
@@ -59,8 +60,18 @@ def train(
         str | None, typer.Option(help="What bounds the decays: tanh (default), sigmoid or clamp.")
     ] = None,
     learn: Annotated[
-        str | None, typer.Option(help="Which decays to learn: both (default), spatial, temporal or none.")
+        str | None, typer.Option(help="Which decays to learn: both (default), spatial, temporal, tied (PLIF) or none.")
     ] = None,
+    decays_per: Annotated[str | None, typer.Option(help="Learn decays per layer (default), channel or neuron.")] = None,
+    alpha_init: Annotated[str | None, typer.Option(help="Initial alpha; a range such as 0.3,0.9 spreads them.")] = None,
+    beta_init: Annotated[str | None, typer.Option(help="Initial beta, or a range.")] = None,
+    learn_threshold: Annotated[
+        bool | None, typer.Option("--learn-threshold", help="Also learn the thresholds.")
+    ] = None,
+    recurrent: Annotated[
+        bool | None, typer.Option("--recurrent", help="Feed each layer its own spikes of the previous step.")
+    ] = None,
+    batch_norm: Annotated[bool | None, typer.Option(help="Batch norm before the neurons; on by default.")] = None,
     reset: Annotated[
         str | None, typer.Option(help="What a spike does to the membrane: zero (default) or subtract.")
     ] = None,
@@ -99,7 +110,7 @@ def train(
     precision: Annotated[
         str | None, typer.Option(help="Precision of products: 32 (default), bf16-mixed, or 16-mixed on a GPU.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Annotated[str, typer.Option(help=f"{CHOICES}.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that prefetch batches.")] = 0,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard event files.")] = False,
     data_root: Annotated[str | None, typer.Option(help="Folder with the data sets.")] = None,
@@ -122,6 +133,8 @@ def train(
         "channels": _numbers(channels, "--channels"),
         "strides": _numbers(strides, "--strides"),
         "width": width,
+        "recurrent": recurrent,
+        "batch_norm": batch_norm,
         "optimizer": optimizer,
         "lr": lr,
         "weight_decay": weight_decay,
@@ -143,7 +156,16 @@ def train(
         "precision": precision,
         "seed": seed,
     }
-    neuron = {"activation": activation, "learn": learn, "reset": reset, "surrogate": surrogate}
+    neuron = {
+        "activation": activation,
+        "learn": learn,
+        "decays_per": decays_per,
+        "alpha_init": _one_or_two(alpha_init, "--alpha-init"),
+        "beta_init": _one_or_two(beta_init, "--beta-init"),
+        "learn_threshold": learn_threshold,
+        "reset": reset,
+        "surrogate": surrogate,
+    }
 
     from dalif_deploy.hw_models.errors import UserError
     from dalif_deploy.training.training_run import require_begun, unfinished_config
@@ -230,6 +252,19 @@ def _numbers(text: str | None, option: str) -> list[int] | None:
         raise UserError(
             f"{text!r} is not a list of numbers", where=option, remedy="write, for example, 16,32"
         ) from error
+
+
+def _one_or_two(text: str | None, option: str) -> float | list[float] | None:
+    """A number, or a range."""
+    from dalif_deploy.hw_models.errors import UserError
+
+    try:
+        found = [] if text is None else [float(part) for part in text.split(",")]
+    except ValueError:
+        found = [0.0] * 3
+    if len(found) > 2:
+        raise UserError(f"{text!r} is no number, nor two", where=option, remedy="give for example 0.5 or 0.1,0.9")
+    return None if not found else found[0] if len(found) == 1 else found
 
 
 def main() -> None:

@@ -29,13 +29,14 @@ def chip_title(name: str) -> str:
 
 def energy_sentence(report: EnergyReport) -> str:
     """What one inference costs, by which model, over which samples, and what is left out."""
-    total, static = report.energy.total, report.energy.static
-    if total.high is None:
-        joules = f"at least {readable(total.low, 'J')}"
-    elif total.low == total.high:
-        joules = readable(total.mean, "J")
+    expected, static = report.silicon.energy, report.energy.static
+    if expected.high is None:
+        joules = f"at least {readable(expected.low, 'J')}"
+    elif expected.low == expected.high:
+        joules = readable(expected.value, "J")
     else:
-        joules = f"{readable(total.mean, 'J')} ({readable(total.low, 'J')} to {readable(total.high, 'J')})"
+        between = f"{readable(expected.low, 'J')} to {readable(expected.high, 'J')}, {expected.range_from}"
+        joules = f"{readable(expected.value, 'J')} ({between})"
     chips = "1 chip" if static.chips == 1 else f"{static.chips} chips"
     steps = "1 step" if report.steps == 1 else f"{report.steps} steps"
     samples = "1 sample" if report.samples == 1 else f"{report.samples:,} samples"

@@ -12,9 +12,9 @@ from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.reports.export_table import can_fire, export_notes, range_check, sqnr, time_step_lines
 from dalif_deploy.reports.table_parts import add_row, plain_table, print_rest
 
-LAYERS = 8
-WARNINGS = 5
-NOTES = 4
+LAYERS = 6
+WARNINGS = 3
+NOTES = 3
 
 
 def print_export_screen(artefact: Artefact, *, stream: TextIO) -> None:

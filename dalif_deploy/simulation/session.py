@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -21,12 +22,16 @@ from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.hw_models.files.ownership import MARK
 from dalif_deploy.hw_models.samples.input_data import InputData, sample_count, take_samples
+from dalif_deploy.sharding.cluster import open_cluster
 from dalif_deploy.simulation.agreement import Agreement, run_agreement
 from dalif_deploy.simulation.data_fit import require_fit
 from dalif_deploy.simulation.engines import ENGINES, Engine, EngineRun, check_options, make_engine
 from dalif_deploy.simulation.nir_samples import nir_file_samples
 from dalif_deploy.simulation.one_engine import SimulationResult, run_engine
+from dalif_deploy.simulation.shards import ShardedEngine
 from dalif_deploy.simulation.stress import stress_data
+
+STAYS = "fast"  # the engine that never goes to a cluster: what others saw is compared with it, here
 
 
 @dataclass
@@ -40,6 +45,8 @@ class SimulationRequest:
         record: file that spikes and membranes of every layer go to: .npz, or .h5 for NIR's data form.
         keep: keeps them in the result, written or not.
         options: of engines, by name; each engine takes its own, see `engine_options`.
+        cluster: `local:N` or a scheduler's address: where every engine but "fast" runs, see
+            `dalif_deploy.sharding.cluster`.
         window_ms: of a recording: a sample of N-MNIST, and of the simulated motion after it.
     """
 
@@ -54,6 +61,7 @@ class SimulationRequest:
     window_ms: float = 300.0
     options: dict[str, object] = field(default_factory=dict)
     force: bool = False
+    cluster: str | None = None
 
 
 def run_simulation(
@@ -79,17 +87,23 @@ def simulate_samples(
 ) -> SimulationResult | Agreement:
     """As `run_simulation`, on samples at hand."""
     check_options(request.options)
+    if request.cluster is not None and request.engine == STAYS and not request.check:
+        what = f"--engine {STAYS} is quick and runs on this machine"
+        raise UserError(what, remedy="--cluster is for the other engines, and for --check")
     if request.stress and not request.check:
         raise UserError("--stress adds samples to a check", remedy="add --check or --check all")
     integers = request.check == "all" or getattr(ENGINES.get(request.engine), "arithmetic", "") == "integer"
     require_fit(artefact, inputs, labels, steps=request.steps, integers=integers)
     stress = stress_data(artefact, request.stress, request.steps) if request.stress else None
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with ExitStack() as stack:
+        cluster = None if request.cluster is None else stack.enter_context(open_cluster(request.cluster))
+        progress = stack.enter_context(Progress(console=console, transient=True, disable=not console.is_terminal))
 
         def make(name: str, data: InputData) -> Engine:
             bar = _steps_bar(progress, name)
-            return make_engine(name, artefact, data, steps=request.steps, options=request.options, progress=bar)
+            engine = make_engine(name, artefact, data, steps=request.steps, options=request.options, progress=bar)
+            return engine if cluster is None or name == STAYS else ShardedEngine(engine, cluster)
 
         if request.check == "all":
             task = progress.add_task("engines", total=None)

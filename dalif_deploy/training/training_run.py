@@ -189,7 +189,7 @@ def _train(
     testing = load_data(f"{config.dataset}:test", data_root, steps=config.steps)
     torch.manual_seed(config.seed)
     network = build_network(config.network(training.inputs.shape[-3:], int(training.labels.max()) + 1))
-    network.to(processes.device, memory_format=torch.channels_last)
+    network.to(processes.device).to(memory_format=torch.channels_last)
     optimizer = make_optimizer(network, config)
     schedule = make_schedule(optimizer, config, steps_per_epoch(training, config))
     chip = None if config.quantize is None else ChipForward(network, chip_target(config, training))

@@ -119,7 +119,7 @@ def load_unfinished(path: Path, config: TrainConfig) -> Checkpoint | None:
 
 def require_same_config(stored: Any, config: TrainConfig, path: Path) -> None:
     """Raises UserError naming the first field of `config` that differs from `stored`."""
-    stored = _flat(_ADDED | stored if isinstance(stored, dict) else {})
+    stored = _ADDED | _flat(stored) if isinstance(stored, dict) else {}
     for name, value in _flat(config.model_dump(mode="json")).items():
         if name not in stored or stored[name] != value:
             raise UserError(
@@ -130,7 +130,13 @@ def require_same_config(stored: Any, config: TrainConfig, path: Path) -> None:
 
 
 # what a configuration that was written before a field was there has in it
-_ADDED = {"precision": "32"}
+_ADDED = {
+    "precision": "32",
+    "recurrent": False,
+    "batch_norm": True,
+    "neuron.decays_per": "layer",
+    "neuron.learn_threshold": False,
+}
 
 
 def _flat(fields: dict[str, Any]) -> dict[str, Any]:

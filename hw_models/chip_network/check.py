@@ -10,6 +10,7 @@ from ..errors import UserError
 from .form import (
     BIAS_EXP_MAX,
     MOST_REFRACTORY,
+    MOST_SPIKES,
     REGISTER_RANGES,
     STATE_LIMIT,
     ChipNetwork,
@@ -97,6 +98,9 @@ def _check_population(population: Population, check: _Check) -> None:
     check(
         0 <= population.refractory <= MOST_REFRACTORY, f"a refractory time of {population.refractory} steps in {name}"
     )
+    many = population.max_spikes
+    counted = many == 1 or (1 < many <= MOST_SPIKES and not (population.vth < 1).any())
+    check(counted, f"{many} spikes a step in layer {name}")
     scale = population.scale
     check(_broadcasts(scale, population) and np.isfinite(scale).all() and scale.all(), f"scale of layer {name}")
 

@@ -19,7 +19,7 @@ from ..samples.input_data import InputData
 from .calibration import calibrate
 from .choose_scale import weight_grid
 from .message_levels import step_doublings
-from .populations import Drive, FloatPopulation, find_populations
+from .populations import Drive, FloatNetwork, FloatPopulation, find_populations
 from .quantize import QuantizedPopulation, quantize_population
 from .scale_problem import ChipDrive, ScaleRule
 
@@ -27,7 +27,8 @@ from .scale_problem import ChipDrive, ScaleRule
 OPTIONS: dict[NeuronOption, str] = {
     "lower bound": "a lower bound of the membrane (v_min)",
     "start": "a membrane that starts elsewhere than where a spike resets it to (v_start)",
-    "refractory": "a refractory time",
+    "refractory time": "a refractory time",
+    "count of spikes": "several spikes a step, sent as their number",
 }
 
 
@@ -95,7 +96,7 @@ def compile_graph(
         return [
             quantize_population(
                 population,
-                *_drives(population, inputs, weight_bits),
+                *_drives(population, inputs, source, weight_bits),
                 chip=description,
                 arithmetic=arithmetic,
                 steps=steps,
@@ -216,7 +217,7 @@ def _coarser_inputs(
 
 
 def _drives(
-    population: FloatPopulation, inputs: dict[str, ChipInput], weight_bits: int
+    population: FloatPopulation, inputs: dict[str, ChipInput], network: FloatNetwork, weight_bits: int
 ) -> tuple[list[ChipDrive], list[Drive]]:
     """Projections on the chip, and those that the host computes."""
     on_chip: list[ChipDrive] = []
@@ -227,6 +228,8 @@ def _drives(
             on_host.append(drive)
             continue
         step, message = 1.0, 1
+        if drive.source in network.populations:
+            message = network.populations[drive.source].dynamics.max_spikes
         if chip_input is not None:
             step, message = chip_input.step, max(abs(chip_input.min_level), abs(chip_input.max_level))
         weight = drive.map.matrix * step

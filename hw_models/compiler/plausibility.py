@@ -164,7 +164,11 @@ class _Cell:
         self.must &= must
         self.highest = torch.maximum(self.highest, high)
         self.v = self._after_reset(low, high, can, must)
-        return _Interval(must.double(), can.double())
+        return _Interval(self._spikes(low), self._spikes(high))
+
+    def _spikes(self, v: torch.Tensor) -> torch.Tensor:
+        many = self.population.max_spikes
+        return torch.floor((v - 1) / self.threshold).clamp(0, many) if many > 1 else (v > self.threshold).double()
 
     def _refractory(self, low: torch.Tensor, high: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Membranes with those that may, or must, still be 0."""
@@ -183,7 +187,9 @@ class _Cell:
             fired_low = fired_high = torch.zeros_like(low)
         else:
             fired_low = torch.maximum(low, self.threshold + 1) - self.threshold
-            fired_high = high - self.threshold
+            fired_high = high - self.threshold * self.population.max_spikes
+            if self.population.max_spikes > 1:
+                fired_low, fired_high = torch.zeros_like(low), torch.maximum(fired_high, self.threshold)
         silent_high = torch.minimum(high, self.threshold)
         either = _Interval(torch.minimum(low, fired_low), torch.maximum(silent_high, fired_high))
         kept = _Interval(torch.where(can, either.low, low), torch.where(can, either.high, high))
