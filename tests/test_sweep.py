@@ -117,7 +117,7 @@ def test_fronts_stay_within_what_is_comparable(swept):
 
 def test_the_table_has_every_point_and_says_how_it_came_about(swept):
     out = swept[0].stdout
-    for words in ("modelled from simulated constants", "assumed", "not compared across tables", "no graded input"):
+    for words in ("modelled from simulated constants", "assumed", "not compared across tables", "not take graded input"):
         assert words in out
     assert len(re.findall(r"│ ●? +│", out)) == 6  # a row a point with figures
     assert out.count("not possible") == 2

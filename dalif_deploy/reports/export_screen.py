@@ -35,7 +35,7 @@ def print_export_screen(artefact: Artefact, *, stream: TextIO) -> None:
     for line in time_step_lines(export):
         console.print(Text(line))
     if export.get("reset_from") == "assumed":
-        console.print(Text("reset to zero, assumed; snnTorch and sinabs subtract: say --reset zero|subtract"))
+        console.print(Text("reset to zero, assumed; snnTorch and sinabs subtract: pass --reset zero or --reset subtract"))
     notes = export_notes(export)
     for line in notes[:NOTES]:
         console.print(Text(line))
