@@ -35,7 +35,8 @@ def print_export_screen(artefact: Artefact, *, stream: TextIO) -> None:
     for line in time_step_lines(export):
         console.print(Text(line))
     if export.get("reset_from") == "assumed":
-        console.print(Text("reset to zero, assumed; snnTorch and sinabs subtract: say --reset zero|subtract"))
+        line = "reset to zero, assumed; snnTorch and sinabs subtract: pass --reset zero or --reset subtract"
+        console.print(Text(line))
     notes = export_notes(export)
     for line in notes[:NOTES]:
         console.print(Text(line))
