@@ -32,7 +32,7 @@ def export(
         Path,
         typer.Argument(
             help=f"What to export: {listed(file_sources())}; or FILE.py:NAME or package.module:NAME, a function, class "
-            "or module in your own code, which is run."
+            "or module in your own code, which is run; or zoo:NAME, a trained network of dalif-train --list."
         ),
     ],
     target: Annotated[str, typer.Option(help=f"{listed(TARGETS)}.")],
@@ -103,8 +103,10 @@ def export(
     from dalif_deploy.hw_models.compiler.scale_problem import scale_rule
     from dalif_deploy.hw_models.errors import UserError
     from dalif_deploy.reports.export_table import print_export
+    from dalif_deploy.zoo import zoo_file
 
     chosen(TARGETS, target, "target")
+    model = zoo_file(model)
     require_free_files(json_file, force=force)
     if target != "c" and (ram is not None or flash is not None):
         raise UserError("--ram and --flash are for a microcontroller", remedy="give --target c")

@@ -20,6 +20,7 @@ class DataSet:
     Attributes:
         loader: "module:function", the module in this package; called as function(split, data_root).
         splits: the names that the loader takes; "train" and "test" are what a training asks for.
+        licence: of the data, as those say who give it away.
         simulated: computed, not recorded.
         events: frames of events: the loader is called as function(split, data_root, steps).
     """
@@ -28,6 +29,7 @@ class DataSet:
     splits: tuple[str, ...] = ("train", "test")
     events: bool = False
     simulated: bool = False
+    licence: str = "see where it comes from"
 
     def load(self, split: str, data_root: str | None, steps: int | None = None) -> LabelledData:
         """Imports the loader, and calls it.
@@ -48,8 +50,8 @@ class DataSet:
 
 
 DATA_SETS = {
-    "digits": DataSet("digits:load_digits"),
-    "fashion-mnist": DataSet("fashion_mnist:load_fashion_mnist"),
+    "digits": DataSet("digits:load_digits", licence="CC BY 4.0 (UCI, in scikit-learn)"),
+    "fashion-mnist": DataSet("fashion_mnist:load_fashion_mnist", licence="MIT (Zalando)"),
     "mnist": DataSet("mnist:load_mnist"),
     "cifar10": DataSet("cifar:load_cifar10"),
     "cifar100": DataSet("cifar:load_cifar100"),

@@ -130,7 +130,7 @@ def require_same_config(stored: Any, config: TrainConfig, path: Path) -> None:
 
 
 # what a configuration that was written before a field was there has in it
-_ADDED = {"precision": "32"}
+_ADDED = {"precision": "32", "recipe": None}
 
 
 def _flat(fields: dict[str, Any]) -> dict[str, Any]:
