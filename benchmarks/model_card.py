@@ -1,4 +1,4 @@
-"""Puts a trained network into the package, with its card, and writes docs/zoo.md from all cards.
+"""Puts a trained network into the package, with its card, and writes docs/models.md from all cards.
 
     dalif-train --recipe digits --out runs/digits
     python benchmarks/model_card.py runs/digits [--check 50] [--chips loihi2:8 loihi2:4 loihi1:8]
@@ -27,7 +27,7 @@ from dalif_deploy.training.recipe import read_recipe
 from dalif_deploy.zoo import model_card, zoo_names
 
 ROOT = Path(__file__).parents[1]
-ZOO, PAGE = ROOT / "dalif_deploy" / "zoo", ROOT / "docs" / "zoo.md"
+ZOO, PAGE = ROOT / "dalif_deploy" / "zoo", ROOT / "docs" / "models.md"
 PRICED = 200  # samples
 
 

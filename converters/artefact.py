@@ -84,6 +84,12 @@ class Artefact:
         return (self.folder / NETWORK_FILE).is_file()
 
     @property
+    def network_sha256(self) -> str | None:
+        """Of the compiled network, as export.json lists it; None if there is none."""
+        digest: str | None = self.export.get("files", {}).get(NETWORK_FILE)
+        return digest
+
+    @property
     def steps(self) -> int | None:
         """Steps a sample; None if neither source nor command said."""
         steps: int | None = self.export["steps"]
@@ -111,9 +117,9 @@ class Artefact:
         stated = self.export.get("files", {}).get(name)  # earlier versions listed none
         if name not in self._seen and stated is not None and file_digest(path) != stated:
             raise UserError(
-                "was changed since it was exported (its SHA-256 is not that of export.json)",
+                "has changed since the export (its SHA-256 differs from export.json)",
                 where=str(path),
-                remedy=f"export it again; dalif-inspect {self.folder} lists what was changed",
+                remedy=f"export it again; dalif-inspect {self.folder} lists what changed",
             )
         self._seen.add(name)
         return path
@@ -131,7 +137,7 @@ def load_artefact(folder: str | Path) -> Artefact:
         raise UserError(
             "is a file, not an exported folder",
             where=str(folder),
-            remedy=f"dalif-inspect {folder} says what it is; dalif-export makes a folder of it",
+            remedy=f"dalif-inspect {folder} says what it is; dalif-export turns it into one",
         )
     if not folder.is_dir() or not path.is_file():
         raise UserError(
@@ -149,6 +155,8 @@ def load_artefact(folder: str | Path) -> Artefact:
             raise ValueError("files")
     except (ValueError, KeyError, TypeError, OSError, OverflowError, RecursionError) as error:
         raise UserError(
-            f"export.json is damaged or of another version ({error})", where=str(folder), remedy="export it again"
+            f"export.json is damaged, or written by another version ({error})",
+            where=str(folder),
+            remedy="export it again",
         ) from error
     return Artefact(folder, export)

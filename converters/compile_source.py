@@ -68,7 +68,7 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
     steps = request.steps or source.steps
     if steps is None:
         raise UserError(
-            "the graph does not say how many steps a sample has", where=str(source.path), remedy="give --steps"
+            "the graph does not say how many steps per sample has", where=str(source.path), remedy="give --steps"
         )
     if source.network is not None:
         return _integers_as_they_are(source, source.network, request, steps)
@@ -145,9 +145,9 @@ def _integers_as_they_are(source: Source, brought: ChipNetwork, request: ExportR
     )
     if any(option is not None for option in asked):
         raise UserError(
-            "is compiled already: chip, input, bits and scales are what they are",
+            "is already compiled, so its chip, input, bits and scales are fixed",
             where=str(source.path),
-            remedy="give --steps alone",
+            remedy="pass only --steps",
         )
     network = replace(brought, steps=steps)
     (chip_input,) = network.inputs.values()

@@ -28,12 +28,10 @@ def chosen_device(name: str) -> torch.device:
         raise UserError(f"unknown device {name!r}", where="--device", remedy=_REMEDY)
     if kind == "cuda" and not torch.cuda.is_available():
         what = "no GPU that torch can use" if torch.version.cuda or torch.version.hip else "this torch knows no GPU"
-        raise UserError(
-            what, where=f"--device {name}", remedy="take --device cpu, or install a driver and torch for it"
-        )
+        raise UserError(what, where=f"--device {name}", remedy="use --device cpu, or install a driver and torch for it")
     if index and int(index) >= torch.cuda.device_count():
         what = f"there are {torch.cuda.device_count()} GPUs, counted from 0"
         raise UserError(what, where=f"--device {name}", remedy="choose one of them")
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise UserError("no Apple GPU that torch can use", where="--device mps", remedy="take --device cpu")
+        raise UserError("no Apple GPU that torch can use", where="--device mps", remedy="use --device cpu")
     return torch.device(name)

@@ -91,7 +91,12 @@ def scalar_reference(net: ChipNetwork, encoded: EncodedInput) -> Recording:
     fired = {p.name: np.zeros((n, steps, *p.shape), np.uint8) for p in net.populations.values()}
     membrane = {p.name: np.zeros((n, steps, *p.shape), np.int32) for p in net.populations.values()}
     for sample in range(n):
-        state = {(p.name, i): (0, 0) for p in net.populations.values() for i in np.ndindex(p.shape)}
+        waits = {}
+        state = {
+            (p.name, i): (0, int(np.broadcast_to(p.v_start, p.shape)[i]))
+            for p in net.populations.values()
+            for i in np.ndindex(p.shape)
+        }
 
         def message(projection: Projection, t: int, sample: int = sample) -> np.ndarray:
             t -= projection.delay
@@ -119,11 +124,18 @@ def scalar_reference(net: ChipNetwork, encoded: EncodedInput) -> Recording:
                         u += 2 * LIMIT
                     v = truncated(v, int(registers["dv"][i])) + u + int(mant[i]) * 2 ** int(exp[i])
                     v = max(-LIMIT + 1, min(LIMIT - 1, v))
+                    if p.v_min is not None:
+                        v = max(v, int(np.broadcast_to(p.v_min, p.shape)[i]))
+                    left = waits.get((p.name, i), 0)
+                    v = 0 if left else v
+                    waits[p.name, i] = max(left - 1, 0)
                     # a readout that clips lies above even the highest threshold, and fires on the chip too
                     threshold = (int(registers["vth"][i]) if p.fires else VTH_MAX) * 64
                     if v > threshold:
-                        fired[p.name][(sample, t, *i)] = 1
-                        v = v - threshold if p.reset == "subtract" else 0
+                        times = max(k for k in range(1, p.max_spikes + 1) if v > k * threshold)
+                        fired[p.name][(sample, t, *i)] = times
+                        v = v - times * threshold if p.reset == "subtract" else 0
+                        waits[p.name, i] = p.refractory
                     state[p.name, i] = (u, v)
                     membrane[p.name][(sample, t, *i)] = v
     outputs = {

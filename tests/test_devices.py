@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 import dalif_deploy
+from dalif_deploy.converters.file_digest import file_digest
 from dalif_deploy.data import load_data
 from dalif_deploy.exploration.point import PointWork
 from dalif_deploy.exploration.sweep_source import sweep_source
@@ -34,6 +35,7 @@ RECIPES = [
     {"shift": 1, "flip": True, "crop_padding": 1, "cutout": 2},
     {"loss": "tet", "tet_lambda": 0.1, "optimizer": "sgd", "nesterov": True, "neuron": {"reset": "subtract"}},
     {"arch": "resnet", "quantize": "loihi2", "weight_bits": 4, "scale_group": "channel"},
+    {"recurrent": True, "neuron": {"decays_per": "channel", "learn_threshold": True}},
     {"quantize": "loihi2", "neuron": {"learn": "none"}, "epochs": 3, "quantize_epochs": 2},
 ]
 
@@ -172,7 +174,8 @@ def test_commands_count_on_the_device_that_they_are_told(tmp_path, monkeypatch):
         found = simulate_samples(artefact, inputs, data.labels[:20], request)
         report, _ = report_on_samples(artefact, inputs, device=device)
         asked = {"data": "digits:test", "limit": 20, "batch_size": None, "data_root": None, "threads": 1}
-        work = PointWork(sweep_source(tmp_path / "model.pt"), device=device, folder=tmp_path, **asked)
+        digest = file_digest(tmp_path / "model.pt")
+        work = PointWork(sweep_source(tmp_path / "model.pt"), digest, device=device, folder=tmp_path, **asked)
         return found.predicted, found.firing_rate, report.counts.model_dump(), work({"weight-bits": 4})
 
     near = figures("cpu")
@@ -251,9 +254,9 @@ def test_auto_takes_what_there_is(monkeypatch):
 
 
 def test_half_floats_need_a_gpu_and_several_processes_no_number(monkeypatch):
-    with pytest.raises(UserError, match="--precision 16-mixed: a CPU trains in no 16-bit floats"):
+    with pytest.raises(UserError, match="--precision 16-mixed: a CPU can't train in 16-bit floats"):
         this_process(torch.device("cpu"), "16-mixed")
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    with pytest.raises(UserError, match="--device cuda:1: one GPU for several processes"):
+    with pytest.raises(UserError, match="--device cuda:1: several processes can't share one GPU"):
         this_process(torch.device("cuda:1"))

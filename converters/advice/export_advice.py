@@ -12,7 +12,7 @@ from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph import flatten_graph
 
 from ..source import Source
-from .export_warnings import export_warnings, least_sqnr
+from .export_warnings import export_warnings, least_sqnr, profile_warnings
 from .time_steps import TimeStep, time_steps
 
 RESET_HABITS = "snnTorch's default and sinabs subtract; Norse, SpikingJelly and NIR's own equation reset to v_reset"
@@ -57,13 +57,14 @@ class Advice:
         warnings = [f"{line}{self._remedy(compiled, tried)}" for line in lines]
         better = [step for step in tried if step.states and step.fits and not _is(step, source.dt)]
         if not lines and better and source.dt_from == "assumed":
-            warnings.append(f"the gains of the neurons speak for another time step: {_option(better[0])}")
+            warnings.append(f"the neurons' gains suggest another time step: {_option(better[0])}")
         resets = {population.reset for population in compiled.network.populations.values() if population.fires}
         if source.reset_from == "assumed" and "subtract" not in load_chip(chip).formats.resets:
             warnings.append(
                 f"the graph states no reset, and {chip} can't subtract: {RESET_HABITS}; if it was trained to subtract, "
-                "choose another chip with --reset subtract, else say --reset zero"
+                "choose another chip with --reset subtract, else pass --reset zero"
             )
+        warnings += profile_warnings(compiled.network, load_chip(chip))
         return {
             "reset": sorted(resets),
             "reset_from": source.reset_from,
@@ -81,7 +82,7 @@ class Advice:
         if others:
             best = max(others, key=lambda s: (s.states, float("inf") if s.least_sqnr_db is None else s.least_sqnr_db))
             return f"; with {_option(best)}"
-        return "; check thresholds, --steps and --weight-bits; dalif-train --quantize trains for few bits"
+        return "; check thresholds, --steps and --weight-bits; dalif-train --quantize trains with few bits"
 
 
 def _is(step: TimeStep, dt: float) -> bool:
@@ -90,5 +91,5 @@ def _is(step: TimeStep, dt: float) -> bool:
 
 def _option(step: TimeStep) -> str:
     ratio = "weights are exact" if step.least_sqnr_db is None else f"weights keep {step.least_sqnr_db:.1f} dB or more"
-    said = "; what the neurons' gains say" if step.states else ""
+    said = "; suggested by the neurons' gains" if step.states else ""
     return f"--dt {step.dt:g} ({step.writers}{said}) every layer can fire and {ratio}"

@@ -70,8 +70,8 @@ def check_footprint(needs: Footprint, *, ram: int | None = None, flash: int | No
     ):
         if given is not None and wanted > given:
             raise CheckFailed(
-                f"does not fit: {wanted:,} bytes of {what}, {given:,} are there",
-                remedy=f"train a network of {remedy}, or take a larger processor",
+                f"does not fit: it needs {wanted:,} bytes of {what}, and {given:,} are available",
+                remedy=f"train a network with {remedy}, or use a larger processor",
             )
 
 

@@ -78,6 +78,7 @@ def _environment() -> jinja2.Environment:
         wording.layer_description,
         wording.current_expression,
         wording.membrane_expression,
+        wording.waits_type,
     ):
         environment.globals[function.__name__] = function
     return environment

@@ -30,7 +30,7 @@ class LiveModuleSource(SourceReader):
         from ..capture.source import source_of_module
 
         if asked.reset is not None:
-            raise UserError("a reset is given for a module, which says it itself", remedy="leave it away")
+            raise UserError("a module defines its own reset", remedy="leave out reset")
         if asked.example is None:
             raise UserError("a module needs an example of its input", remedy="give example_input, [N, *shape]")
         example = torch.as_tensor(asked.example, dtype=torch.float32)

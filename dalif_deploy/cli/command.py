@@ -30,14 +30,23 @@ def _print_version(asked: bool) -> None:
 
 
 JsonOption = Annotated[
-    str | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON; - is standard output.")
+    str | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON; - means standard output.")
 ]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Replace what dalif-deploy wrote there; no other file.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback when something fails.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite output of dalif-deploy; never any other file.")]
 VersionOption = Annotated[
-    bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
+    bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of every random choice.")]
+DetailsOption = Annotated[bool, typer.Option("--details", help="Print every table, not one screen.")]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS|local:N",
+        help="Share the work out to a Dask scheduler's processes, or to N on this machine (extra `cluster`).",
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Random seed.")]
 
 
 def run_command(function: Callable[..., None], arguments: list[str] | None = None) -> None:
@@ -96,7 +105,7 @@ def _require_working_folder() -> None:
     try:
         os.getcwd()
     except OSError as error:
-        raise UserError("the working folder is gone", remedy="go to one that exists (cd)") from error
+        raise UserError("the working folder is gone", remedy="change to a folder that exists") from error
 
 
 def require_free_files(*files: str | Path | None, force: bool) -> None:

@@ -16,11 +16,14 @@ from torch import nn
 
 from dalif_deploy.converters.dalif_to_nir import network_to_nir
 from dalif_deploy.hardware_aware.chip_sequence import ChipSequence
+from dalif_deploy.hardware_aware.chip_step import ChipStep
+from dalif_deploy.hardware_aware.shared_decays import SharedDecays, shared_decays
 from dalif_deploy.hw_models.arithmetic.lava.exactness import Bounds, population_bounds
 from dalif_deploy.hw_models.arithmetic.lava.population_state import PopulationState
 from dalif_deploy.hw_models.arithmetic.lava.synaptic_input import SynapticInput
 from dalif_deploy.hw_models.arithmetic.memory_layout import laid_out
 from dalif_deploy.hw_models.chip_network.form import DECAY_UNITY, ChipNetwork, Population
+from dalif_deploy.hw_models.chips.description import load_chip
 from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
 from dalif_deploy.hw_models.compiler.scale_problem import GroupName
 from dalif_deploy.hw_models.neurons.recurrence import DT_DEFAULT
@@ -29,7 +32,6 @@ from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator.exact_float import exact_float32
 from dalif_deploy.networks.layers import INPUT
 from dalif_deploy.networks.spiking_network import SpikingLayer, SpikingNetwork
-from dalif_deploy.neuron.eager import Rule
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,14 @@ class ChipForward(nn.Module):
         """As forward, and the spikes [T, N, ...] of each layer."""
         logits, fired = self._run(x)
         return logits.mean(0), {name: spikes for name, spikes in fired.items() if name != INPUT}
+
+    def shared_decays(self) -> list[SharedDecays]:
+        """The groups of betas that a core of the chip has profiles for; to be brought together after each step.
+
+        A layer that has more is changed. Empty while not `active`, and for a chip that knows no such limit.
+        """
+        limit = load_chip(self.target.chip).limits.decay_profiles_per_core
+        return shared_decays(self.network, limit.value) if self.active and limit is not None else []
 
     def compiled(self, steps: int | None = None) -> ChipNetwork:
         """The chip's network of the present weights."""
@@ -166,17 +176,50 @@ class _Compiled:
             bias = None if mant_exp is None else mant_exp[0].astype(np.int32) << mant_exp[1].astype(np.int32)
             return PopulationState(population, self.bounds[name], samples, self.device, bias)
 
+        if layer.recurrent is not None:
+            return self._fire_with_loop(layer, layer.recurrent, current, sent, at_rest())
         with torch.no_grad(), exact_float32(self.device):
             drive = at_rest().drive(self._current(name, sent))
         if drive is None:  # nothing drives the layer
             drive = torch.zeros_like(current[0])
         elif drive.ndim == current.ndim and len(drive) == 1:
             drive = drive[0]
-        neuron = layer.neuron
-        scale = laid_out(self._scale(population), population.shape)
-        rule = Rule(neuron.v_threshold, neuron.reset, neuron.surrogate, neuron.width)
-        spikes: torch.Tensor = ChipSequence.apply(current, neuron.beta, drive, at_rest, scale, rule)
+        spikes: torch.Tensor = ChipSequence.apply(
+            current, layer.neuron.beta, drive, at_rest, self._unit(layer, population), layer.neuron.rule
+        )
         return spikes
+
+    def _fire_with_loop(
+        self,
+        layer: SpikingLayer,
+        recurrent: nn.Module,
+        current: torch.Tensor,
+        sent: dict[str, torch.Tensor],
+        state: PopulationState,
+    ) -> torch.Tensor:
+        """As `fire`, of a layer that gets its own spikes of the step before."""
+        neuron, population = layer.neuron, state.population
+        name, gain, scale = population.name, layer.neuron.gain, self._unit(layer, population)
+        spikes, held = torch.zeros_like(current[0]), torch.zeros_like(current[0])
+        fired = []
+        for t, now in enumerate(current):
+            with torch.no_grad(), exact_float32(self.device):
+                arrived = {source: m if len(m) == 1 else m[t : t + 1] for source, m in sent.items()}
+                drive = state.drive(self._current(name, {**arrived, name: spikes.detach()[None]}))
+            if drive is not None and drive.ndim == current.ndim:
+                drive = drive[0]
+            if t:
+                now = now + gain * recurrent(spikes)
+            spikes, held = ChipStep.apply(now, held, neuron.beta, drive, state, scale, neuron.rule)
+            fired.append(spikes)
+        return torch.stack(fired)
+
+    def _unit(self, layer: SpikingLayer, population: Population) -> torch.Tensor:
+        """The chip's units a unit of the layer's membrane."""
+        scale = self._scale(population)
+        if layer.neuron.gain_stays:  # there the compiled membrane counts in gains
+            scale = scale / layer.neuron.gain.detach()
+        return laid_out(scale, population.shape)
 
     def readout(self, sent: dict[str, torch.Tensor]) -> torch.Tensor:
         """What each step adds to the readout's membrane, [T, N, classes] in units of the float network."""
@@ -206,8 +249,8 @@ class _Compiled:
 
 
 def _float_current(layer: SpikingLayer, flat: dict[str, torch.Tensor], steps: int, still: bool) -> torch.Tensor:
-    """alpha * X of the float layer, [T, N, ...]."""
-    current = layer.neuron.alpha * layer.current(flat)
+    """What the float layer's membranes would get, its own spikes left out, [T, N, ...]."""
+    current = layer.neuron.gain * layer.current(flat)
     if still and layer.sources == {INPUT}:
         return current.expand(steps, *current.shape)
     sequence: torch.Tensor = current.unflatten(0, (steps, -1))

@@ -73,6 +73,7 @@ def _break_even(break_even: BreakEven, console: Console) -> None:
         "precision",
         "rate",
         "of the measured rate",
+        "steps",
         "verdict",
         left=2,
     )
@@ -83,6 +84,7 @@ def _break_even(break_even: BreakEven, console: Console) -> None:
             row.precision,
             shown_ends(row.rate),
             f"{shown_ends(row.factor)} times",
+            shown_ends(row.steps),
             row.verdict,
         )
     console.print(table)
@@ -91,7 +93,7 @@ def _break_even(break_even: BreakEven, console: Console) -> None:
 
 def _gpu(baseline: Baseline, console: Console) -> None:
     columns = ("GPU", "status", "precision", "batch", "energy", "bound by")
-    table = new_table(f"Baseline: {baseline.what}", *columns, left=3)
+    table = new_table(f"Baseline: {baseline.what}{_where(baseline.measured_on)}", *columns, left=3)
     rows: list[MeasuredGpu | ModelledGpu] = [*baseline.measured, *baseline.modelled]
     for row in rows:
         add_row(
@@ -101,7 +103,7 @@ def _gpu(baseline: Baseline, console: Console) -> None:
             row.precision,
             str(row.batch),
             readable(row.joules, "J"),
-            row.bound_by if isinstance(row, ModelledGpu) else f"{_above_idle(row)} above idle",
+            row.bound_by if isinstance(row, ModelledGpu) else _idle_apart(row),
         )
     console.print(table)
     if baseline.not_measured_because:
@@ -113,8 +115,8 @@ def _cpu(baseline: CpuBaseline, console: Console) -> None:
     if baseline.not_measured_because:
         print_line(console, f"{baseline.what}: not measured: {baseline.not_measured_because}", style="yellow")
         return
-    columns = ("processor", "status", "threads", "batch", "energy", "above idle", "time")
-    table = new_table(f"Baseline: {baseline.what}", *columns, left=2)
+    columns = ("processor", "status", "threads", "batch", "energy", "idle", "above idle", "time")
+    table = new_table(f"Baseline: {baseline.what}{_where(baseline.measured_on)}", *columns, left=2)
     for row in baseline.measured:
         add_row(
             table,
@@ -123,11 +125,20 @@ def _cpu(baseline: CpuBaseline, console: Console) -> None:
             str(row.threads),
             str(row.batch),
             readable(row.joules, "J"),
+            readable(row.joules_idle, "J"),
             _above_idle(row),
             readable(row.seconds, "s"),
         )
     console.print(table)
     print_not_included(baseline.not_included, console)
+
+
+def _where(machine: str | None) -> str:
+    return f", measured elsewhere, on {machine}" if machine else ""
+
+
+def _idle_apart(row: MeasuredRun) -> str:
+    return f"{readable(row.joules_idle, 'J')} idle, {_above_idle(row)} above"
 
 
 def _above_idle(row: MeasuredRun) -> str:

@@ -31,7 +31,7 @@ def check_plot(path: Path) -> None:
 
     if path.suffix.lower() not in ENDINGS:
         raise UserError(
-            "not a kind of picture that is drawn", where=str(path), remedy=f"end it in {', '.join(ENDINGS)}"
+            "can't draw this kind of picture", where=str(path), remedy=f"give a name that ends in {', '.join(ENDINGS)}"
         )
     if importlib.util.find_spec("matplotlib") is None:
         raise UserError("--plot needs matplotlib", remedy="pip install 'dalif-deploy[plot]'")

@@ -10,7 +10,7 @@ from dalif_deploy.data.data_sets import DATA_SETS, NAMES
 from dalif_deploy.hw_models.chips.names import chip_names, either_chip
 from dalif_deploy.networks import NetworkSpec, NeuronSpec
 from dalif_deploy.networks.layers import NAMED
-from dalif_deploy.networks.spec import Arch, SizePerBlock, Steps, require_a_stride_per_block
+from dalif_deploy.networks.spec import Arch, SizePerBlock, Steps, require_channels
 
 _MOTION = {"arch": "vggsnn", "width": 0.125, "steps": 10, "epochs": 2, "batch_size": 64, "lr": 3e-3}
 # `shift` is augmentation: images moved by up to so many pixels
@@ -19,6 +19,19 @@ DEFAULTS = {
     # convolutions at 28x28 would double the time and, in two epochs, gain nothing
     "fashion-mnist": {
         "channels": [48, 96, 128], "strides": [2, 2, 2], "epochs": 2, "batch_size": 64, "lr": 3e-3, "shift": 0,
+    },
+    # time carries the answer: one or two layers of neurons, each with a memory of its own
+    "digits-rows": {
+        "arch": "mlp", "channels": [64], "steps": 8, "epochs": 60, "batch_size": 64, "lr": 5e-3,
+    },
+    "fashion-rows": {
+        "arch": "mlp", "channels": [128, 128], "steps": 28, "epochs": 10, "batch_size": 128, "lr": 3e-3,
+    },
+    "digits-direction": {
+        "channels": [8, 16], "strides": [2, 2], "steps": 10, "epochs": 10, "batch_size": 64, "lr": 3e-3,
+    },
+    "digits-speed": {
+        "channels": [8, 16], "strides": [2, 2], "steps": 16, "epochs": 10, "batch_size": 64, "lr": 3e-3,
     },
     "mnist": {
         "channels": [48, 96, 128], "strides": [2, 2, 2], "epochs": 2, "batch_size": 64, "lr": 3e-3, "shift": 0,
@@ -52,7 +65,8 @@ def with_defaults(options: dict[str, Any]) -> dict[str, Any]:
     # what is no text is refused by `TrainConfig`
     defaults = dict(DEFAULTS.get(str(options.get("dataset", "digits")), DEFAULTS["digits"]))
     arch = str(options.get("arch", defaults.get("arch", "cnn")))
-    for field in ("channels", "strides") if arch in NAMED else ("width",):  # what the architecture does not know
+    unknown = {"mlp": ("strides", "width")}.get(arch, ("channels", "strides") if arch in NAMED else ("width",))
+    for field in unknown:  # what the architecture does not know
         defaults.pop(field, None)
     merged = {"dataset": "digits", **defaults, **options}
     channels, strides = options.get("channels"), defaults.get("strides")
@@ -80,7 +94,7 @@ class TrainConfig(BaseModel):
     """Data, network and recipe; the recipe's defaults are AdamW under a one-cycle cosine schedule.
 
     Attributes:
-        channels, strides, width: see `NetworkSpec`.
+        channels, strides, width, batch_norm, recurrent: see `NetworkSpec`.
         batch_size: samples a step, over all processes together.
         lr: largest learning rate of the schedule.
         momentum, nesterov: of SGD; AdamW knows neither.
@@ -108,6 +122,8 @@ class TrainConfig(BaseModel):
     channels: SizePerBlock | None = None
     strides: SizePerBlock | None = None
     width: FiniteFloat = Field(default=1.0, gt=0, le=16)
+    batch_norm: bool = True
+    recurrent: bool = False
     neuron: NeuronSpec = NeuronSpec()
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=2)
@@ -138,10 +154,8 @@ class TrainConfig(BaseModel):
         if self.arch in NAMED:
             if self.channels is not None or self.strides is not None:
                 raise ValueError(f"{self.arch} has its own channels and strides; scale them by width")
-        elif self.channels is None or self.strides is None:
-            raise ValueError(f"{self.arch} needs channels and strides")
         else:
-            require_a_stride_per_block(self.channels, self.strides)
+            require_channels(self.arch, self.channels, self.strides)
             if self.width != 1:
                 raise ValueError(f"width scales the named architectures; {self.arch} has channels")
         # what would silently do nothing is refused
@@ -179,5 +193,7 @@ class TrainConfig(BaseModel):
             strides=self.strides,
             width=self.width,
             steps=self.steps,
+            batch_norm=self.batch_norm,
+            recurrent=self.recurrent,
             neuron=self.neuron,
         )

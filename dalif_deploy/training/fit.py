@@ -17,6 +17,7 @@ from dalif_deploy.networks import SpikingNetwork
 from dalif_deploy.training.augmentation import Part, augment
 from dalif_deploy.training.batches import read_batches
 from dalif_deploy.training.config import TrainConfig
+from dalif_deploy.training.epoch_log import in_short
 from dalif_deploy.training.evaluation import evaluate, time_first
 from dalif_deploy.training.losses import loss_and_logits
 from dalif_deploy.training.processes import Processes
@@ -69,6 +70,7 @@ def fit(
             for index, x in zip(own, read_batches(training, own, processes.device, workers), strict=True):
                 # the whole batch's augmentation is drawn in every process, so that it does not depend on their number
                 x, y = augment(x, config, state.rng, Part(config.batch_size, mine)), labels[index.to(labels.device)]
+                shared = [] if state.chip is None else state.chip.shared_decays()
                 loss, logits = loss_and_logits(network, time_first(x), y, config)
                 value, correct = processes.total([loss.item() / processes.count, int((logits.argmax(1) == y).sum())])
                 if not math.isfinite(value):
@@ -77,6 +79,8 @@ def fit(
                 processes.backward(loss)
                 optimizer.step()
                 keep_betas_decays(state.network)
+                for each in shared:
+                    each.bring_together()
                 state.schedule.step()
                 state.loss += value / batches
                 state.correct += int(correct)
@@ -96,8 +100,8 @@ def fit(
                 "arithmetic": "float" if epoch <= config.float_epochs else config.quantize,
                 "lr": state.lr,
                 "seconds": round(earlier + time.perf_counter() - began, 3),
-                "alpha": [layer.neuron.alpha.item() for layer in layers],
-                "beta": [layer.neuron.beta.item() for layer in layers],
+                "alpha": [in_short(layer.neuron.alpha) for layer in layers],
+                "beta": [in_short(layer.neuron.beta) for layer in layers],
             }
             progress.console.print(f"epoch {epoch}: loss {metrics['loss']:.4f}, test accuracy {100 * accuracy:.2f} %")
             state.epochs.append(metrics)

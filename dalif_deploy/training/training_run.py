@@ -57,7 +57,7 @@ def unfinished_config(out: str | Path) -> dict[str, Any] | None:
 def require_begun(out: str | Path) -> None:
     """Raises UserError where neither an unfinished nor a finished training of `out` stands."""
     if not ((working_folder(out) / CHECKPOINT).is_file() or (Path(out) / "metrics.json").is_file()):
-        remedy = "check --out, or leave --resume away to begin one"
+        remedy = "check --out, or leave out --resume to start one"
         raise UserError("there is no training to resume", where=str(out), remedy=remedy)
 
 
@@ -91,7 +91,7 @@ def train(
     Returns:
         The metrics: `test_accuracy` at the end, `layers` (their names), `epochs` (an entry each: loss and accuracy on
         the training batches as they were learned, test accuracy, lr at its begin, seconds, alpha and beta a layer at
-        its end), `config`, `versions`.
+        its end, [lowest, median, highest] where they differ within the layer), `config`, `versions`.
 
     Raises:
         UserError: data missing, `out` or an unfinished training exists, there is nothing to resume or it is of
@@ -102,7 +102,7 @@ def train(
     if tensorboard:
         require_tensorboard()
     if config.batch_size % processes.count:
-        what = f"{config.batch_size} images are no equal parts for {processes.count} processes"
+        what = f"{config.batch_size} images can't be shared equally by {processes.count} processes"
         raise UserError(what, where="--batch-size", remedy="give a multiple of their number")
     if resume and not force and (out / "metrics.json").is_file():
         metrics = _metrics(out)
@@ -145,11 +145,15 @@ def _metrics(out: Path) -> dict[str, Any]:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(
-            "no metrics of dalif-train", where=str(path), remedy="remove the folder yourself, or choose another"
+            "not the metrics of a dalif-train run",
+            where=str(path),
+            remedy="remove the folder yourself, or choose another",
         ) from error
     if not isinstance(metrics, dict):
         raise UserError(
-            "no metrics of dalif-train", where=str(path), remedy="remove the folder yourself, or choose another"
+            "not the metrics of a dalif-train run",
+            where=str(path),
+            remedy="remove the folder yourself, or choose another",
         )
     metrics.pop("files", None)
     return metrics
@@ -159,8 +163,8 @@ def _prepare(out: Path, working: Path, *, force: bool, resume: bool) -> None:
     require_free(out, force, folder=True)
     if (working / CHECKPOINT).exists() and not resume:
         if not force:
-            remedy = "pass --resume to go on with it, or --force to begin anew"
-            raise UserError("an unfinished training stands there", where=str(working), remedy=remedy)
+            remedy = "pass --resume to continue it, or --force to start again"
+            raise UserError("holds an unfinished training", where=str(working), remedy=remedy)
         _clear(working)
     try:
         working.mkdir(parents=True, exist_ok=True)

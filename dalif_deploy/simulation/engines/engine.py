@@ -65,9 +65,9 @@ class Engine(ABC):
             option of dalif-simulate.
     """
 
-    name: ClassVar[str]
-    about: ClassVar[str]
-    arithmetic: ClassVar[str]
+    name: str
+    about: str
+    arithmetic: str
     starts_slowly: ClassVar[bool] = False
     options_type: ClassVar[type] = NoOptions
 

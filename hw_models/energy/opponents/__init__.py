@@ -6,5 +6,6 @@ gpu_roofline.py      the same spiking network on a GPU, modelled
 measurement.py       the same, measured by a device's own counter:
 gpu_measurement.py   a GPU through NVML
 cpu_measurement.py   this machine's processor through RAPL
-baseline.py          both as parts of the report
+elsewhere.py         a file of such measurements, made on another machine
+baseline.py          all of them as parts of the report
 """

@@ -65,6 +65,7 @@ class CoreUse(Part):
     synapse_memory_bits_per_core: Count
     input_axons_per_core: Count
     output_axons_per_core: Count
+    decay_profiles_per_core: Count
 
 
 class MappedPopulation(Part):
