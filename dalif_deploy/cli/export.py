@@ -33,7 +33,7 @@ def export(
         Path,
         typer.Argument(
             help=f"What to export: {listed(file_sources())}. Or FILE.py:NAME or package.module:NAME, a function, class "
-            "or module in your own code; this runs your code."
+            "or module in your own code; this runs your code. Or zoo:NAME, a trained network of dalif-train --list."
         ),
     ],
     target: Annotated[str, typer.Option(help=f"What to write: {listed(TARGETS)}.")],
@@ -118,8 +118,10 @@ def export(
     from dalif_deploy.hw_models.progress_bars import shown_progress
     from dalif_deploy.reports.export_screen import print_export_screen
     from dalif_deploy.reports.export_table import print_export
+    from dalif_deploy.zoo import zoo_file
 
     chosen(TARGETS, target, "target")
+    model = zoo_file(model)
     require_free_files(json_file, force=force)
     if target != "c" and (ram is not None or flash is not None):
         raise UserError("--ram and --flash are for a microcontroller", remedy="give --target c")
