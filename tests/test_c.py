@@ -26,6 +26,7 @@ from tests.chip_networks import chip, population, random_network
 from tests.differential import merged, sessions
 from tests.fuzz_c import Tally, fuzz
 from tests.fuzz_case import Case
+from tests.test_decision_rule import check_readings, reading_network
 
 pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
 SMALL = ("-O1",)  # the networks are tiny: what takes time is their compilation
@@ -121,6 +122,29 @@ def test_a_planted_fault_shows():
     faulty = replace(network, projections=network.projections | {projection.name: replace(projection, weight=weight)})
     with pytest.raises(AssertionError, match="plain"):
         require_equal(simulate(network, encoded), CNetwork(faulty, flags=SMALL, cache=False).run(encoded))
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("number", range(3))
+def test_every_decision_rule(number, fast):
+    network, encoded = reading_network(number)
+    whole = simulate(network, encoded)
+    got = CNetwork(network, fast=fast, flags=SMALL, cache=False).run(encoded, ())
+    check_readings(got, whole, network)
+    require_equal(simulate(network, encoded, record=()), got)
+
+
+def test_a_sum_over_many_steps_has_64_bits():
+    """A membrane has 24 bits: 255 of them fit 32 bits whatever they are."""
+    for steps, ctype in ((200, "int32_t"), (600, "int64_t")):
+        readout = population("readout", (2,), dv=0, vth=131071, mant=4095, exp=7, fires=False)
+        network = chip([], [readout], [], steps=steps, outputs=[ChipOutput("out", "readout", "membrane", "sum")])
+        encoded = EncodedInput(steps, 1)
+        built = CNetwork(network, flags=SMALL, cache=False)
+        assert [output.ctype for output in built.plan.outputs] == [ctype]
+        expected = simulate(network, encoded)
+        assert (expected.outputs["out"].max() > 2**31) == (steps == 600)
+        require_equal(expected, built.run(encoded))
 
 
 def test_counts_and_only_what_is_asked_for():

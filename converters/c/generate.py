@@ -78,6 +78,9 @@ def _environment() -> jinja2.Environment:
         wording.layer_description,
         wording.current_expression,
         wording.membrane_expression,
+        wording.gathered_value,
+        wording.output_description,
+        wording.output_value,
     ):
         environment.globals[function.__name__] = function
     return environment

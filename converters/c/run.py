@@ -19,6 +19,7 @@ from .make_plan import plan_c
 from .plan import Plan
 
 LEVEL_TYPES = {None: np.uint8, "uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
+OUTPUT_TYPES = {"int32_t": np.int32, "int64_t": np.int64}
 ALIGNMENT = 64  # bytes of a cache line
 
 
@@ -73,8 +74,10 @@ class CNetwork:
                 recording.membrane[name] = np.empty(whole, np.int32)
             if "counts" in record:
                 recording.counts[name] = np.zeros((encoded.samples, *population.shape), np.int64)
-        shapes = {o.name: network.populations[o.layer.name].shape for o in self.plan.outputs}
-        outputs = {name: np.empty((encoded.samples, *shape), np.int32) for name, shape in shapes.items()}
+        outputs = {
+            o.name: np.empty((encoded.samples, *network.populations[o.layer.name].shape), OUTPUT_TYPES[o.ctype])
+            for o in self.plan.outputs
+        }
         call = _Call(self.plan, encoded, recording, outputs)
         threads = max(1, min(threads or _threads(), encoded.samples))
         edges = [encoded.samples * n // threads for n in range(threads + 1)]
