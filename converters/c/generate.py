@@ -112,7 +112,7 @@ def _context(plan: Plan) -> dict[str, Any]:
         "any_wraps": any(layer.wraps for layer in layers),
         "any_wraps24": any(part.wraps24 for part in plan.parts),
         "any_clips": any(layer.clips for layer in layers),
-        "any_padded": any(window.padded_x for part in plan.parts if (window := wording.part_window(part))),
+        "any_within": any(wording.calls_within(part) for part in plan.parts),
     }
 
 

@@ -147,3 +147,9 @@ def output_value(output: Output) -> str:
         return f"state->{output.layer.id}_membrane[neuron]"
     spikes = f"state->{output.layer.id}_spikes[neuron]"
     return f"{spikes} > 0" if output.kept == "max" else spikes
+
+
+def calls_within(part: Part) -> bool:
+    """True if a row of its window may begin or end on either side of the source."""
+    window = part_window(part)
+    return window is not None and window.side_by_side and "within(" in window.begin + window.end
