@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dalif_deploy.hw_models.chip_network.form import ChipNetwork
+from dalif_deploy.hw_models.chips.description import load_chip
 
 from . import wording
 from .footprint import footprint, memory_lines
+from .host import host_layers
 from .make_plan import plan_c
 from .plan import Plan
 from .registers import Register
@@ -89,10 +91,15 @@ def _environment() -> jinja2.Environment:
 def _context(plan: Plan) -> dict[str, Any]:
     layers = plan.layers
     registers = [r for layer in layers for r in (layer.current_keep, layer.membrane_keep)]
+    hosts = host_layers(plan)
+    bias_registers = load_chip(plan.network.chip).registers if hosts else None
     # inputs' `fires` is not asked for
     return {
         "plan": plan,
         "network": plan.network,
+        "hosts": hosts,
+        "hosted": bool(hosts),
+        "bias_registers": bias_registers,
         "sample_words": _sample_words(plan),
         "steps": plan.steps,
         "address_type": plan.address_type,
