@@ -160,7 +160,8 @@ def host_network(kind: str, offset: float):
     weight = rng.normal(0, 900, (outs, *kernel))
     host = HostProjection("host", "x", "first", weight, np.full(outs, offset), geometry)
     first = population("first", target, dv=1000, vth=60)
-    into = Projection("into", "first", "last", rng.integers(-99, 99, (3, int(np.prod(target)))).astype(np.int16), 0, None)
+    onward = rng.integers(-99, 99, (3, int(np.prod(target)))).astype(np.int16)
+    into = Projection("into", "first", "last", onward, 0, None)
     last = population("last", (3,), dv=100, vth=131071, fires=False)
     outputs = [ChipOutput("out", "last", "membrane"), ChipOutput("rate", "first", "count")]
     network = chip([ChipInput("x", shape, "bias")], [first, last], [into], outputs=outputs)

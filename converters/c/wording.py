@@ -128,15 +128,17 @@ def gathered_value(output: Output) -> str:
 def gathered_description(output: Output) -> str:
     """For the comment of its field."""
     what = "membrane" if output.mode == "membrane" else "membrane before a spike"
-    return {"sum": f"{what}, summed since the reset", "max": f"highest {what} since the reset", "last": what}[output.kept]
+    words = {"sum": f"{what}, summed since the reset", "max": f"highest {what} since the reset", "last": what}
+    return words[output.kept]
 
 
 def output_description(output: Output) -> str:
     """For the comment of its function."""
     if output.mode != "count":
-        what = "Membrane" if output.mode == "membrane" else "Membrane before a spike"
-        return what + {"sum": ", summed since the reset", "max": ", its highest since the reset", "last": ""}[output.kept]
-    return {"sum": "Spikes since the reset", "max": "1 where there was a spike since the reset", "last": "1 where there was a spike in the last step"}[output.kept]
+        words = gathered_description(output)
+        return words[0].upper() + words[1:]
+    of_spikes = {"sum": "Spikes since the reset", "max": "1 where there was a spike since the reset"}
+    return of_spikes.get(output.kept, "1 where there was a spike in the last step")
 
 
 def output_value(output: Output) -> str:

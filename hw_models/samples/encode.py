@@ -16,9 +16,7 @@ from .value_range import require_in_range
 HOST_CHUNK = 16  # samples whose host layer is computed at a time: few enough to stay in the caches
 
 
-def encode_input(
-    network: ChipNetwork, data: InputData, *, steps: int | None = None, host: bool = True
-) -> EncodedInput:
+def encode_input(network: ChipNetwork, data: InputData, *, steps: int | None = None, host: bool = True) -> EncodedInput:
     """Encodes samples.
 
     Args:
