@@ -5,9 +5,9 @@
 One run, one network, the same images. The float network, the simulator and engine c take turns, so that what else the
 machine does falls on all alike; figures are medians over the turns, with their range. Times include the encoding of
 images into the chip's integers (with an input of biases, that is the first layer); the compiler's time stands apart.
-Engine c runs as many images a call as the float network; "one by one" is a call for each image. Lava runs in one session; its steady rate, which the ratio is of, leaves out the
-session's start. What is claimed is claimed for the networks of Fashion-MNIST and CIFAR-10, whose layers are large
-enough; for others the figures are printed alone.
+Engine c runs as many images a call as the float network; "one by one" is a call for each image. Lava runs in one
+session; its steady rate, which the ratio is of, leaves out the session's start. What is claimed is claimed for the
+networks of Fashion-MNIST and CIFAR-10, whose layers are large enough; for others the figures are printed alone.
 """
 
 from __future__ import annotations
