@@ -52,6 +52,10 @@ def energy(
     measured_file: Annotated[
         Path | None, typer.Option("--measured", metavar="FILE", help="Take what --measure-only wrote elsewhere.")
     ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option("--baseline", metavar="FILE", help="Compare with a ReLU network of dalif-train --neuron relu."),
+    ] = None,
     html_file: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one page for a browser.")
     ] = None,
@@ -92,6 +96,7 @@ def energy(
 
     folder, settings = split_words([source, *(more or [])], sweep)
     for_one = {
+        "--baseline": baseline,
         "--html": html_file,
         "--sanafe": sanafe,
         "--measure-only": measure_only or None,
@@ -99,7 +104,7 @@ def energy(
     }
     refuse_unsuited(settings, for_one, {"--plot": plot_file, "--workers": workers})
     if measure_only:
-        refuse_with_measuring({"--html": html_file, "--sanafe": sanafe, "--measured": measured_file}, json_file)
+        refuse_with_measuring({name: given for name, given in for_one.items() if name != "--measure-only"}, json_file)
     _refuse_one_file_for_both(html_file, json_file)
     require_free_files(json_file, html_file, plot_file, force=force)
 
@@ -120,7 +125,11 @@ def energy(
     from dalif_deploy.hw_models.samples.input_data import take_samples
     from dalif_deploy.reports.energy_screen import print_energy_screen
     from dalif_deploy.reports.energy_table import print_energy_report
-    from dalif_deploy.simulation.energy_session import compared_with_sanafe, report_on_samples
+    from dalif_deploy.simulation.energy_session import (
+        compared_at_equal_accuracy,
+        compared_with_sanafe,
+        report_on_samples,
+    )
 
     artefact = load_artefact(folder)
     samples = load_data(data, data_root, steps=artefact.network.steps)
@@ -144,6 +153,10 @@ def energy(
     if sanafe:
         compared = compared_with_sanafe(artefact, take_samples(inputs, slice(sanafe)))
         report = report.model_copy(update={"sanafe": compared})
+    if baseline is not None:
+        labels = None if samples.labels is None else samples.labels[slice(limit)]
+        beside = compared_at_equal_accuracy(artefact, inputs, labels, baseline, report)
+        report = report.model_copy(update={"equal_accuracy": beside})
     if html_file is not None:
         from dalif_deploy.reports.energy_page import write_energy_page
 

@@ -51,6 +51,9 @@ def train(
     channels: Annotated[str | None, typer.Option(help="Channels a block, for example 16,32.")] = None,
     strides: Annotated[str | None, typer.Option(help="Stride a block, for example 1,2; 2 halves the image.")] = None,
     width: Annotated[float | None, typer.Option(help="Factor on the channels of a named architecture.")] = None,
+    neuron_kind: Annotated[
+        str | None, typer.Option("--neuron", help="da-lif (default), or relu: a network to compare with, of one step.")
+    ] = None,
     activation: Annotated[str | None, typer.Option(help="Bound of the decays: tanh (default), sigmoid, clamp.")] = None,
     learn: Annotated[
         str | None, typer.Option(help="Decays to learn: both (default), spatial, temporal or none.")
@@ -99,7 +102,7 @@ def train(
     given = {
         "dataset": dataset,
         "arch": arch,
-        "steps": steps,
+        "steps": 1 if steps is None and neuron_kind == "relu" else steps,
         "epochs": epochs,
         "batch_size": batch_size,
         "channels": _numbers(channels, "--channels"),
@@ -126,7 +129,7 @@ def train(
         "precision": precision,
         "seed": seed,
     }
-    neuron = {"activation": activation, "learn": learn, "reset": reset, "surrogate": surrogate}
+    neuron = {"kind": neuron_kind, "activation": activation, "learn": learn, "reset": reset, "surrogate": surrogate}
 
     from dalif_deploy.hw_models.errors import UserError
     from dalif_deploy.training.training_run import require_begun, unfinished_config

@@ -17,6 +17,7 @@ from ..models import ChipEnergy, Energy
 from ..opponents.arithmetic import Arithmetic
 from ..opponents.baseline import Baseline, CpuBaseline
 from ..opponents.break_even import BreakEven
+from ..opponents.equal_accuracy import EqualAccuracy
 from ..units import readable
 from .comparisons import Comparison, UsedConstant
 from .counts import Counts
@@ -93,10 +94,12 @@ class EnergyReport(Part):
     data: str
     artefact: str
     sanafe: Sanafe | None = None
+    equal_accuracy: EqualAccuracy | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists, numbers and words, as in the JSON; without SANA-FE's side if nobody asked for it."""
-        return self.model_dump(exclude={"mark", "sanafe"} if self.sanafe is None else {"mark"})
+        """Plain dicts, lists, numbers and words, as in the JSON; without SANA-FE or baseline if nobody asked for it."""
+        asked = {"sanafe": self.sanafe, "equal_accuracy": self.equal_accuracy}
+        return self.model_dump(exclude={"mark", *(name for name, part in asked.items() if part is None)})
 
     def headline(self) -> list[tuple[str, str, str]]:
         """(what, figure, its word) of the few figures that a report is opened for."""
