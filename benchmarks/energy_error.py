@@ -178,8 +178,8 @@ def _statics() -> str:
     return "\n".join(
         [
             "## Static power of a chip\n",
-            "Apart, because it decides a total more than any term: how many chips are powered, and whether they idle or",
-            "are off. Boards of 32 chips are divided by 32.\n",
+            "Apart, because it decides a total more than any term: how many chips are powered, and whether they idle",
+            "or are off. Boards of 32 chips are divided by 32.\n",
             _table(("chip", "network", "run", "measured", "modelled", "ratio"), rows),
             "",
             *said,
