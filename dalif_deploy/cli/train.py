@@ -63,6 +63,9 @@ def train(
     activation: Annotated[
         str | None, typer.Option(help="What bounds the decays: tanh (default), sigmoid or clamp.")
     ] = None,
+    neuron_kind: Annotated[
+        str | None, typer.Option("--neuron", help="da-lif (default), or relu: a network of one step to compare with.")
+    ] = None,
     learn: Annotated[
         str | None, typer.Option(help="Which decays to learn: both (default), spatial, temporal, tied (PLIF) or none.")
     ] = None,
@@ -131,7 +134,7 @@ def train(
     given = {
         "dataset": dataset,
         "arch": arch,
-        "steps": steps,
+        "steps": 1 if steps is None and neuron_kind == "relu" else steps,
         "epochs": epochs,
         "batch_size": batch_size,
         "channels": _numbers(channels, "--channels"),
@@ -161,6 +164,7 @@ def train(
         "seed": seed,
     }
     neuron = {
+        "kind": neuron_kind,
         "activation": activation,
         "learn": learn,
         "decays_per": decays_per,

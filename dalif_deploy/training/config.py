@@ -158,6 +158,8 @@ class TrainConfig(BaseModel):
             require_channels(self.arch, self.channels, self.strides)
             if self.width != 1:
                 raise ValueError(f"width scales the named architectures; {self.arch} has channels")
+        if self.neuron.kind == "relu" and (self.steps != 1 or self.recurrent or self.quantize or self.loss == "tet"):
+            raise ValueError("a ReLU network makes one pass (steps 1), without recurrence, quantize or tet")
         # what would silently do nothing is refused
         if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0):
             raise ValueError("nesterov needs the optimizer sgd with momentum")

@@ -17,6 +17,7 @@ from ..models import ChipEnergy, Energy
 from ..opponents.arithmetic import Arithmetic
 from ..opponents.baseline import Baseline, CpuBaseline
 from ..opponents.break_even import BreakEven
+from ..opponents.equal_accuracy import EqualAccuracy
 from ..units import readable
 from .check import CheckRecord
 from .comparisons import Comparison, UsedConstant
@@ -95,10 +96,11 @@ class EnergyReport(Part):
     artefact: str
     sanafe: Sanafe | None = None
     check: CheckRecord | None = None
+    equal_accuracy: EqualAccuracy | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists, numbers and words, as in the JSON; without SANA-FE's side or a check where none is."""
-        asked = {"sanafe": self.sanafe, "check": self.check}
+        """Plain dicts, lists, numbers and words, as in the JSON; what nobody asked for is left out."""
+        asked = {"sanafe": self.sanafe, "check": self.check, "equal_accuracy": self.equal_accuracy}
         return self.model_dump(exclude={"mark", *(name for name, part in asked.items() if part is None)})
 
     def headline(self) -> list[tuple[str, str, str]]:
