@@ -55,7 +55,7 @@ def test_two_processes_give_the_losses_of_one(tmp_path, recipe):
 def test_a_batch_that_cannot_be_shared_equally_is_refused(tmp_path, monkeypatch):
     processes = OneProcess()
     processes.count = 2
-    monkeypatch.setattr(sys.modules["dalif_deploy.training.training_run"], "this_process", lambda: processes)
+    monkeypatch.setattr(sys.modules["dalif_deploy.training.training_run"], "this_process", lambda *_: processes)
     config = TrainConfig(dataset="digits", channels=[4], strides=[2], epochs=1, batch_size=65, lr=1e-3)
     with pytest.raises(UserError, match="--batch-size: 65 images can't be shared equally by 2 processes"):
         train(config, tmp_path / "x")
