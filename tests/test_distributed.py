@@ -82,7 +82,7 @@ def test_what_one_process_alone_finds_is_said_later(monkeypatch, capsys):
 def test_a_batch_that_cannot_be_shared_equally_is_refused(tmp_path, monkeypatch):
     processes = OneProcess()
     processes.count = 2
-    monkeypatch.setattr(sys.modules["dalif_deploy.training.training_run"], "this_process", lambda: processes)
+    monkeypatch.setattr(sys.modules["dalif_deploy.training.training_run"], "this_process", lambda *_: processes)
     config = TrainConfig(dataset="digits", channels=[4], strides=[2], epochs=1, batch_size=65, lr=1e-3)
     with pytest.raises(UserError, match="--batch-size: 65 images can't be shared equally by 2 processes"):
         train(config, tmp_path / "x")
