@@ -90,6 +90,13 @@ SETTINGS = {
         {"dataset": "digits-rows", "arch": "mlp", "channels": [64], "epochs": 60, "batch_size": 64, "lr": 5e-3},
         (8,), 5, DENSE, _DENSE_BY, [*_DENSE_BY, "LIF"],
     ),
+    "digits-rows-wide": Setting(
+        "Digits row by row, 80 neurons: more parameters than 64 neurons with decays of their own",
+        {"dataset": "digits-rows", "arch": "mlp", "channels": [80], "epochs": 60, "batch_size": 64, "lr": 5e-3},
+        (8,),
+        5,
+        ["LIF", "PLIF", "DA-LIF"],
+    ),
     "digits-rows-recurrent": Setting(
         "Digits row by row, 64 neurons with recurrent connections",
         {"dataset": "digits-rows", "arch": "mlp", "channels": [64], "recurrent": True, "epochs": 60, "batch_size": 64,

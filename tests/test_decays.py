@@ -7,18 +7,24 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from dalif_deploy.converters.capture.source import source_of_module
 from dalif_deploy.converters.dalif_to_nir import network_to_nir
+from dalif_deploy.converters.export_network import export_network
 from dalif_deploy.converters.lava.lava_session import run_lava
 from dalif_deploy.converters.nir_file import read_nir, write_nir
+from dalif_deploy.data import load_data
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget, shared_decays
 from dalif_deploy.hw_models.compiler import compile_graph
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.mapping import map_network
 from dalif_deploy.hw_models.reference import run_reference
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.simulator import simulate
 from dalif_deploy.networks import NetworkSpec, NeuronSpec, build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.neuron import DALIF
+from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
+from dalif_deploy.training import TrainConfig, train
 from tests import scalar_chip
 
 STEPS, SHAPE = 6, (2, 5, 4)
@@ -321,3 +327,123 @@ def test_a_neuron_s_alpha_in_an_image_is_its_threshold_and_keeps_the_kernel():
     gain = network.layers["block1"].neuron.gain.numpy()
     ratio = layer.vth * gain
     assert layer.vth.shape == gain.shape and ratio.max() / ratio.min() == pytest.approx(1, abs=0.01)
+
+
+class Own(torch.nn.Module):
+    """Our neuron in a module of somebody's own."""
+
+    def __init__(self, per):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(2, 3, 3, padding=1)
+        self.neuron = DALIF(
+            decays_per=per,
+            shape=(3, 5, 4),
+            learn_threshold=True,
+            v_threshold=0.3,
+            alpha_init=(0.3, 0.9),
+            beta_init=(0, 0.9),
+        )
+
+    def forward(self, x):
+        return self.neuron(self.conv(x.flatten(0, 1)).unflatten(0, x.shape[:2])).sum(0)
+
+
+@pytest.mark.parametrize("per", ["channel", "neuron"])
+@torch.no_grad()
+def test_a_module_of_one_s_own_with_such_neurons_is_captured(per):
+    torch.manual_seed(2)
+    model, x = Own(per).eval(), torch.rand(STEPS, 8, *SHAPE)
+    source = source_of_module(model, x, time_axis=0)
+    assert source.verification.layers[0].spikes > 50
+    reference = run_reference(source.graph, x.transpose(0, 1).double().numpy(), dt=source.dt, steps=STEPS)
+    (spikes,) = reference.spikes.values()
+    assert np.mean(spikes.sum(1).reshape(8, -1) == model(x).flatten(1).numpy()) > 0.99
+
+
+@pytest.mark.slow
+def test_what_is_trained_with_shared_decays_is_what_is_exported(tmp_path):
+    config = TrainConfig(
+        dataset="digits", channels=[4, 6], strides=[2, 2], epochs=4, batch_size=64, lr=1e-2, quantize="loihi1",
+        quantize_epochs=2, neuron=NeuronSpec(decays_per="neuron", beta_init=(0.05, 0.95)),
+    )  # fmt: skip
+    metrics = train(config, tmp_path / "run")
+    lowest, middle, highest = metrics["epochs"][-1]["beta"][0]
+    assert 0 < lowest < middle < highest < 1
+    artefact = export_network(tmp_path / "run" / "model.pt", "lava", tmp_path / "chip")
+    test = load_data("digits:test")
+    run = simulate(artefact.network, encode_input(artefact.network, test.inputs))
+    (output,) = run.outputs.values()
+    assert np.mean(output.argmax(1) == test.labels) == metrics["test_accuracy"] > 0.5
+    cores = map_network(artefact.network).cores
+    assert max(core.use.decay_profiles_per_core for core in cores) <= 32 and len(cores) == 3
+
+
+@pytest.mark.parametrize(
+    ("per", "recurrent", "words"), [("neuron", False, "decays-per layer"), ("layer", True, "chain")]
+)
+def test_what_a_net_file_can_t_say_is_said(per, recurrent, words, tmp_path):
+    network, _ = network_of(per, recurrent, "both", "mlp")
+    network.spec.neuron.reset = "zero"
+    for layer in network.spiking_layers.values():
+        layer.neuron.reset = "zero"
+    save_checkpoint(tmp_path / "m.pt", network, {"input_step": 1 / 16})
+    with pytest.raises(UserError, match=words) as refusal:
+        export_network(tmp_path / "m.pt", "netx", tmp_path / "out")
+    assert refusal.value.where == "block1"
+
+
+@pytest.mark.parametrize("per", ["layer", "channel", "neuron"])
+def test_step_by_step_the_chip_s_gradient_is_that_of_the_sequence(per):
+    """A loop whose weights are 0 changes nothing, but it is stepped."""
+    network, rng = network_of(per, True, "both", "cnn", seed=2)
+    with torch.no_grad():
+        for layer in network.spiking_layers.values():
+            layer.recurrent.weight.zero_()
+    x = images(rng, 4)
+    found = []
+    for loop in (True, False):
+        network.zero_grad()
+        if not loop:
+            network.spec.recurrent = False
+            for layer in network.spiking_layers.values():
+                layer.recurrent = None
+        forward = ChipForward(network, ChipTarget("loihi2", "graded", 1 / 16)).eval()
+        logits = forward(x)
+        logits.square().sum().backward()
+        shared = {n: p.grad.clone() for n, p in network.named_parameters() if "recurrent" not in n}
+        found.append((logits.detach(), shared))
+    torch.testing.assert_close(found[0][0], found[1][0])
+    for name, grad in found[1][1].items():
+        torch.testing.assert_close(found[0][1][name], grad, rtol=1e-4, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
+        assert grad.any()
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_the_chip_s_gradient_is_nearly_the_float_network_s(recurrent):
+    """At 8 bits the membranes are nearly the same; those that count in gains are brought back to the neuron's units."""
+    network, rng = network_of("neuron", recurrent, "both", "cnn", seed=4)
+    x, found = images(rng, 16), []
+    for run in (network, ChipForward(network, ChipTarget("loihi2", "graded", 1 / 16)).eval()):
+        network.zero_grad()
+        (run(x) * torch.tensor([1.0, -2.0, 0.5])).sum().backward()
+        found.append(torch.cat([p.grad.flatten() for n, p in network.named_parameters() if "layers" in n]))
+    assert torch.nn.functional.cosine_similarity(*found, dim=0) > 0.99
+    assert found[0].norm().item() == pytest.approx(found[1].norm().item(), rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ["cnn", "mlp"])
+def test_every_engine_computes_the_same(lava, arch, tmp_path):
+    network, rng = network_of("neuron", True, "both", arch, seed=1)
+    save_checkpoint(tmp_path / "m.pt", network, {"input_step": 1 / 16})
+    artefact = export_network(tmp_path / "m.pt", "lava", tmp_path / "out")
+    found = simulate_samples(artefact, images(rng, 4).transpose(0, 1).numpy(), None, SimulationRequest(check="all"))
+    rows = found.to_dict()["engines"]
+    assert {"torch", "nir", "norse", "fast", "lava"} <= set(rows)
+    for name, row in rows.items():
+        assert sum(row["mismatches"].values()) == 0, name
+    assert found.to_dict()["bit_exact"] is True
+    chip = export_network(tmp_path / "m.pt", "onnx", tmp_path / "onnx")
+    x = images(rng, 4).transpose(0, 1).numpy()
+    found = simulate_samples(chip, x, None, SimulationRequest("onnx", "counterpart")).check
+    assert sum(found.mismatches.values()) == 0 < sum(found.compared.values())

@@ -96,7 +96,9 @@ def _layer(population: Population, projections: list[Projection], *, vector: boo
             raise UserError(
                 f"several values of {register}, but netx's neurons have one per layer",
                 where=population.name,
-                remedy="export with --scale-group layer",
+                remedy="export with --scale-group layer"
+                if register == "vth"
+                else "use --target lava, or train with --decays-per layer",
             )
     if population.reset != "zero":
         raise UserError("a reset by subtraction", where=population.name, remedy='train with reset "zero"')

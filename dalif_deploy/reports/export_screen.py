@@ -12,7 +12,7 @@ from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.reports.export_table import can_fire, export_notes, range_check, sqnr, time_step_lines
 from dalif_deploy.reports.table_parts import add_row, plain_table, print_rest
 
-LAYERS = 6
+LAYERS = 5
 WARNINGS = 3
 NOTES = 3
 
@@ -60,7 +60,8 @@ def _answer(export: dict[str, Any]) -> str:
     registers = f"registers of {len(bad)} layers may overflow" if bad else "no register can overflow"
     neurons = sum(layer["neurons"] for layer in layers)
     many = "1 layer" if len(layers) == 1 else f"{len(layers)} layers"
-    return f"exported for {export['chip']}, {many}, {neurons:,} neurons; {weights}; {registers}"
+    size = f"{many}, 1 neuron" if neurons == 1 else f"{many}, {neurons:,} neurons"
+    return f"exported for {export['chip']}, {size}; {weights}; {registers}"
 
 
 def _remedies_once(warnings: list[str]) -> list[str]:

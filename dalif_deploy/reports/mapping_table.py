@@ -14,7 +14,7 @@ LIMITS: dict[CoreLimit, str] = {
     "synapse_memory_bits_per_core": "synapse memory",
     "input_axons_per_core": "input axons",
     "output_axons_per_core": "output axons",
-    "decay_profiles_per_core": "profiles of decays",
+    "decay_profiles_per_core": "decay profiles",
 }
 
 

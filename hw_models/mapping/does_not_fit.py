@@ -13,7 +13,7 @@ LIMIT_WORDS: dict[Limit, str] = {
     "synapse_memory_bits_per_core": "bits of synapse memory",
     "input_axons_per_core": "input axons",
     "output_axons_per_core": "output axons",
-    "decay_profiles_per_core": "profiles of decays",
+    "decay_profiles_per_core": "decay profiles",
     "chips": "chips",
 }
 REMEDIES: dict[Limit, str] = {
