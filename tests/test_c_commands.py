@@ -41,7 +41,7 @@ def exported(request, tmp_path, capfd):
     done = run_here(
         ["export", tmp_path / "model.pt", "--target", "c", "--chip", request.param, "-o", tmp_path / "out"], capfd
     )
-    assert done.returncode == 0 and "bytes a state" in done.stdout, done
+    assert done.returncode == 0 and "bytes per state" in done.stdout, done
     return tmp_path / "out"
 
 
