@@ -24,7 +24,6 @@ from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
 from dalif_deploy.training import TrainConfig, train
 from dalif_deploy.training.fit import keep_betas_decays
 from dalif_deploy.training.losses import loss_and_logits
-from dalif_deploy.training.memory_format import use_channels_last
 from dalif_deploy.training.optimization import make_optimizer
 from dalif_deploy.training.processes import OneProcess, this_process
 from tests.chip_networks import random_network
@@ -102,19 +101,6 @@ def test_a_checkpoint_of_one_device_goes_on_on_another(tmp_path, monkeypatch):
         assert [epoch["test_accuracy"] for epoch in found["epochs"]] == [
             epoch["test_accuracy"] for epoch in whole["epochs"]
         ]
-
-
-def test_channels_last_is_for_networks_that_torch_takes_so():
-    def laid_out(**arch):
-        network = build_network(NetworkSpec(input_shape=(3, 32, 32), classes=5, **arch))
-        used = use_channels_last(network)
-        convs = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
-        last = [c.weight.stride(1) == 1 and c.kernel_size != (1, 1) for c in convs]
-        assert any(last) == used and not last[0]
-        return used
-
-    assert laid_out(channels=[16, 32], strides=[1, 2]) and laid_out(arch="vgg11", width=0.25)
-    assert not laid_out(channels=[16, 24], strides=[1, 2]) and not laid_out(arch="resnet19", width=0.25)
 
 
 @pytest.mark.parametrize("arch", [{"arch": "resnet", "channels": [4, 5], "strides": [1, 2]},
