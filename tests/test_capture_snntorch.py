@@ -133,7 +133,7 @@ class Uneven(ByHand):
 def test_a_step_that_differs_is_named():
     model = Uneven()
     model.fc2 = nn.Linear(9, 12)
-    with pytest.raises(UserError, match=r"^lif: step 2 computes something else than step 3: fc2\(.*against fc1\("):
+    with pytest.raises(UserError, match=r"^lif: step 2 computes something different from step 3: fc2\(.*against fc1\("):
         source_of_module(model, samples())
 
 

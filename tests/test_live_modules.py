@@ -171,7 +171,7 @@ def test_what_can_not_be_said_is_refused(x):
         source_of_module(loud, x)
     # Norse's first membrane is v_leak, NIR's the reset value
     assert source_of_module(norse_net(v_reset=-0.5), x).verification.layers[0].spikes
-    with pytest.raises(UserError, match="no neurons of a framework"):
+    with pytest.raises(UserError, match="no neurons of a known framework"):
         source_of_module(nn.Sequential(nn.Linear(8, 2)), x)
     with pytest.raises(UserError, match="give example_input"):
         dalif_deploy.export(snntorch_net(), out="nowhere")

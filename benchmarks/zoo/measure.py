@@ -19,6 +19,7 @@ from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
 from .entry import ZooNetwork
 
 CHIP = "loihi2"
+C_SAMPLES = 2
 LAVA_NEURONS, LAVA_SAMPLES = 2000, 1  # Lava takes milliseconds a step for each layer
 LAVA_SECONDS = 90.0
 
@@ -28,8 +29,8 @@ def measure(network: ZooNetwork, folder: Path) -> dict[str, Any]:
 
     Returns:
         `outcome`: "exported", "refused" (one line for users) or "failed" (anything else); then `neurons`, `synapses`,
-        `verification` (of the module with the graph, see `Verification`), `lava` (`compared`, `mismatches`, or `why`
-        it did not run), or the `line` of the refusal or failure.
+        `verification` (of the module with the graph, see `Verification`), `c` and `lava` (`compared`, `mismatches`,
+        or `why` it did not run), or the `line` of the refusal or failure.
     """
     began = time.perf_counter()
     try:
@@ -48,6 +49,7 @@ def measure(network: ZooNetwork, folder: Path) -> dict[str, Any]:
         "neurons": neurons,
         "synapses": synapses(artefact.network),
         "verification": artefact.export.get("verification"),
+        "c": in_c(artefact, samples),
         "lava": in_lava(artefact, samples, 60 * network.lava_minutes or LAVA_SECONDS)
         if neurons <= LAVA_NEURONS or network.lava_minutes
         else {"why": f"over {LAVA_NEURONS:,} neurons"},
@@ -87,9 +89,18 @@ def synapses(network: Any) -> int:
 def in_lava(artefact: Any, samples: torch.Tensor, limit: float) -> dict[str, Any]:
     """Spikes and membranes of Lava against the simulator's; `limit` in seconds."""
     request = SimulationRequest("lava", check="counterpart", options={"total_limit": limit})
-    inputs = samples[:LAVA_SAMPLES].contiguous().numpy()
+    return checked(artefact, samples[:LAVA_SAMPLES], request)
+
+
+def in_c(artefact: Any, samples: torch.Tensor) -> dict[str, Any]:
+    """Spikes and membranes of the C code against the simulator's."""
+    return checked(artefact, samples[:C_SAMPLES], SimulationRequest("c", check="counterpart"))
+
+
+def checked(artefact: Any, samples: torch.Tensor, request: SimulationRequest) -> dict[str, Any]:
+    """Values compared, and how many differ; or why nothing ran."""
     try:
-        found = simulate_samples(artefact, inputs, None, request)
+        found = simulate_samples(artefact, samples.contiguous().numpy(), None, request)
     except UserError as error:
         return {"why": str(error)}
     assert isinstance(found, SimulationResult) and found.check is not None

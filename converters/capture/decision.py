@@ -77,7 +77,7 @@ def decide(results: list[Tracked], steps: int, signatures: Signatures) -> Decisi
     first = signatures(base, last)
     for step, term in enumerate(terms[:-1]):
         if step and signatures(term, step) != first:
-            raise UserError(f"the result is made otherwise at step {step}", remedy="treat each step alike")
+            raise UserError(f"the result is computed differently at step {step}", remedy="treat every step alike")
     return Decision(base, last, how, _what(base), seen_through)
 
 

@@ -79,15 +79,15 @@ def fold(populations: list[Population], signatures: Signatures) -> int:
         for step in range(1, last):
             if signatures(p.inputs[step], step) != template:
                 raise UserError(
-                    f"step {step} computes something else than step {last}: {difference(p, step, last)}",
+                    f"step {step} computes something different from step {last}: {difference(p, step, last)}",
                     where=p.name,
-                    remedy="let each time step do the same",
+                    remedy="do the same in every time step",
                 )
         if signatures(p.inputs[0], 0) != template and not _looks_back(p.inputs[last], last):
             raise UserError(
-                f"step 0 computes something else than step {last}: {difference(p, 0, last)}",
+                f"step 0 computes something different from step {last}: {difference(p, 0, last)}",
                 where=p.name,
-                remedy="let each time step do the same",
+                remedy="do the same in every time step",
             )
     return last
 

@@ -178,7 +178,7 @@ class _Attempt:
             for known, _ in (_first(recorder, out) for out in outputs):
                 fail_if_untold(known)
             raise UserError(
-                "the module has no neurons of a framework that is known here",
+                "the module has no neurons of a known framework",
                 where=type(self.model).__name__,
                 remedy="build it with neurons of snnTorch, SpikingJelly, Norse, sinabs or dalif_deploy; a trained ReLU "
                 "network is converted by dalif_deploy.convert",

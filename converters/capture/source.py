@@ -76,9 +76,9 @@ def source_of_module(
     run = run_module(model, example, steps=steps, time_axis=time_axis, rewrite=rewrite)
     if run.own_loop and steps is not None and run.steps != steps:
         raise UserError(
-            f"the module runs {run.steps} steps itself, {steps} were asked for",
+            f"the module runs {run.steps} steps itself, but {steps} were asked for",
             where=type(model).__name__,
-            remedy=f"leave the steps away, or build the module with {steps}",
+            remedy=f"leave out steps, or build the module with {steps}",
         )
     dt = _dt(run.populations)
     graph, decision, builder = graph_of_run(run, dt)

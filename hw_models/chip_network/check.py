@@ -29,7 +29,7 @@ REMEDY = "export it again with dalif-export"
 def check_chip_network(network: ChipNetwork, where: str) -> None:
     """Raises UserError for the first thing that is out of its range or does not fit the others."""
     check = _Check(where)
-    check(1 <= network.steps <= MOST_STEPS, f"{network.steps} steps a sample")
+    check(1 <= network.steps <= MOST_STEPS, f"{network.steps} steps per sample")
     check(0 < network.dt < math.inf, f"a time step of {network.dt} s")
     for item in network.inputs.values():
         levels = -STATE_LIMIT <= item.min_level <= item.max_level <= STATE_LIMIT

@@ -96,6 +96,7 @@ class Limits(_Strict):
         cores: neuron cores of a chip.
         input_axons_per_core: lists of synapses that a message from elsewhere can name.
         output_axons_per_core: (axon, destination core) pairs.
+        decay_profiles_per_core: pairs of decays, of current and membrane, that the neurons of a core share.
         chips: chips of the largest system.
     """
 
@@ -104,6 +105,7 @@ class Limits(_Strict):
     synapse_memory_bits_per_core: Limit | None = None
     input_axons_per_core: Limit | None = None
     output_axons_per_core: Limit | None = None
+    decay_profiles_per_core: Limit | None = None
     chips: Limit | None = None
 
 

@@ -15,6 +15,7 @@ from ..chips.names import chip_names
 from ..errors import UserError
 from ..graph.flat_graph import FlatGraph, flatten_graph
 from ..neurons import NEURONS
+from ..progress import tracked
 from ..samples.input_data import InputData
 from .calibration import calibrate
 from .choose_scale import weight_grid
@@ -103,7 +104,7 @@ def compile_graph(
                 rule=rule,
                 calibration=observed,
             )
-            for population in source.populations.values()
+            for population in tracked(list(source.populations.values()), "compiling, layers")
         ]
 
     inputs = {
@@ -138,7 +139,7 @@ def compile_graph(
 def _check_request(chip: ChipDescription, mode: str, steps: int, weight_bits: int) -> None:
     if mode not in chip.formats.inputs:
         raise UserError(
-            f"{chip.title} takes no {mode} input",
+            f"{chip.title} does not take {mode} input",
             remedy=f"choose --input {' or '.join(chip.formats.inputs)}, or another chip",
         )
     if steps < 1:
@@ -176,7 +177,7 @@ def _check_population(chip: ChipDescription, population: FloatPopulation) -> Non
     if lacking:
         able = chips_with_options(population.dynamics.options)
         raise UserError(
-            f"{OPTIONS[lacking[0]]}; {chip.title}'s neurons have no such thing here",
+            f"{OPTIONS[lacking[0]]}; {chip.title}'s neurons have none here",
             where=population.name,
             remedy=f"choose --chip {able[0]}" if able else "no chip here can; use --target nir",
         )

@@ -143,7 +143,7 @@ class Session:
         """Fills `recording`, which says by its arrays what is wanted."""
         if observation is not None:
             observation.bounds.update(self.bounds)
-        with torch.no_grad(), exact_float32():
+        with torch.no_grad(), exact_float32(self.device):
             _Batch(self, encoded, recording, observation).run()
 
     def in_loop(self, group: list[str]) -> bool:
