@@ -66,7 +66,7 @@ def test_compiled_integers_do_what_the_graph_says(name):
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_chip_without_it_refuses_by_name(name):
-    with pytest.raises(UserError, match=r"^n: .*Loihi 1's neurons have no such thing here; choose --chip loihi2"):
+    with pytest.raises(UserError, match=r"^n: .*Loihi 1's neurons have none here; choose --chip loihi2"):
         compile_graph(graph({name: OPTIONS[name]}, weights()), chip="loihi1", steps=STEPS, dt=DT)
 
 

@@ -153,7 +153,10 @@ class _Cell:
         wraps = (low <= -STATE_LIMIT) | (high > STATE_LIMIT)
         if self.wild:
             wraps = torch.ones_like(wraps)
-        self.u = _Interval(torch.where(wraps, -float(STATE_LIMIT), low), torch.where(wraps, float(STATE_LIMIT), high))
+        # the register wraps once: what lies more than a turn beyond its ends stays beyond them, within 32 bits
+        far = wraps & ((low <= -3 * STATE_LIMIT) | (high > 3 * STATE_LIMIT) | self.wild)
+        end = torch.where(far, float(1 << 31), float(STATE_LIMIT))
+        self.u = _Interval(torch.where(wraps, -end, low), torch.where(wraps, end, high))
         low = (_decayed(self.v.low, self.v_keep) + self.u.low + self.bias.low).clamp(-V_LIMIT, V_LIMIT)
         high = (_decayed(self.v.high, self.v_keep) + self.u.high + self.bias.high).clamp(-V_LIMIT, V_LIMIT)
         low, high = torch.maximum(low, self.lowest), torch.maximum(high, self.lowest)
