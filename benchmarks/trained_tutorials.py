@@ -1,6 +1,6 @@
 """A network of each framework, trained on Fashion-MNIST as its tutorial has it, and what the chip makes of it.
 
-    python benchmarks/trained_tutorials.py --only torch --epochs 1
+    python benchmarks/trained_tutorials.py --only torch
 
 Prints, a framework: test accuracy of the module and of its 8-bit export for loihi2, and values that differ in Lava. The
 networks and their loops: `benchmarks/tutorial_networks/`. The ReLU network of plain PyTorch is converted first.
@@ -28,7 +28,7 @@ FRAMEWORKS = ("torch", "snntorch", "spikingjelly", "norse", "sinabs")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default=",".join(FRAMEWORKS), help="frameworks, by commas")
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--epochs", type=int, help="each network's own by default")
     parser.add_argument("--train-images", type=int, default=60_000)
     parser.add_argument("--images", type=int, default=10_000, help="test images")
     parser.add_argument("--lava", type=int, default=50, help="images compared in Lava; 0 for none")
@@ -47,7 +47,8 @@ def row(name: str, arguments: argparse.Namespace) -> str:
     written = importlib.import_module(f"benchmarks.tutorial_networks.{name}_net")
     torch.manual_seed(0)
     model = written.Net()
-    training.fit(model, written.scores, images, labels, epochs=arguments.epochs)
+    epochs = arguments.epochs or written.EPOCHS
+    training.fit(model, written.scores, images, labels, epochs=epochs, rate=written.RATE)
     own = training.accuracy(model, written.scores, seen, right)
     example, time_axis = images[:4], None
     if name == "torch":

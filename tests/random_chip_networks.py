@@ -23,6 +23,7 @@ from tests.fuzz_case import Case
 FEATURES = {
     *("chip: current wraps", "chip: membrane clips", "chip: readout clips", "chip: graded 24 bits", "chip: loop"),
     *("chip: delay beyond the sample", "chip: bias a sample", "chip: soft reset", "chip: static messages"),
+    *("chip: lower bound", "chip: start", "chip: refractory", "chip: count of spikes"),
     *("chip: convolution", "chip: convolution 1d", "chip: dense between spaces", "chip: current filter"),
 }
 CURRENT_LIMIT = 1 << 23
@@ -67,9 +68,29 @@ class _Builder:
             bias_exp=self.register(shape, 0, 7, 0, 3),
             reset=soft,
             fires=fires,
+            **self.options(shape, fires),
         )
+        if self.network.populations[name].max_spikes > 1:
+            self.network.populations[name].vth = np.maximum(self.network.populations[name].vth, 1)
         self.features |= {"chip: soft reset"} if soft == "subtract" else set()
         self.features |= {"chip: current filter"} if (du < 4095).any() else set()
+
+    def options(self, shape: tuple[int, ...], fires: bool) -> dict:
+        """What a population may have beside its registers."""
+        made = {}
+        if _pick(self.draw, False, False, True):
+            made["v_min"] = self.register(shape, 1 - CURRENT_LIMIT, 0, 0, -64, -5000)
+            self.features.add("chip: lower bound")
+        if _pick(self.draw, False, False, True):
+            made["v_start"] = self.register(shape, 1 - CURRENT_LIMIT, CURRENT_LIMIT - 1, 1, -300, 3000)
+            self.features.add("chip: start")
+        if fires and _pick(self.draw, False, False, True):
+            made["refractory"] = _pick(self.draw, 1, 1, 2, 300)
+            self.features.add("chip: refractory")
+        if fires and _pick(self.draw, False, False, True):
+            made["max_spikes"] = _pick(self.draw, 2, 3, 15, 255)
+            self.features.add("chip: count of spikes")
+        return made
 
     def weights(self, *shape: int) -> np.ndarray:
         sign = _pick(self.draw, "mixed", "positive", "negative", "full", "powers")

@@ -58,7 +58,8 @@ def run(network, encoded):
     membranes = {k: np.zeros((n, steps, *p.shape), dtype=np.int64) for k, p in network.populations.items()}
     for sample in range(n):
         u = {k: np.zeros(p.shape, dtype=object) for k, p in network.populations.items()}
-        v = {k: np.zeros(p.shape, dtype=object) for k, p in network.populations.items()}
+        v = {k: np.broadcast_to(p.v_start, p.shape).astype(object) for k, p in network.populations.items()}
+        waits = {k: np.zeros(p.shape, dtype=int) for k, p in network.populations.items()}
         for t in range(steps):
             for name in order:
                 p = network.populations[name]
@@ -93,9 +94,18 @@ def run(network, encoded):
                     u[name][index] = current
                     value = trunc_decay(v[name][index], 4096 - register["dv"]) + current + bias
                     value = max(-(2**23) + 1, min(2**23 - 1, value))
+                    if p.v_min is not None:
+                        value = max(value, int(np.broadcast_to(p.v_min, p.shape)[index]))
+                    if waits[name][index]:
+                        waits[name][index] -= 1
+                        value = 0
                     if value > register["vth"] << 6:
-                        spikes[name][sample, t][index] = 1
-                        value = 0 if p.reset == "zero" else value - (register["vth"] << 6)
+                        times = 1
+                        while times < p.max_spikes and value > (times + 1) * (register["vth"] << 6):
+                            times += 1
+                        spikes[name][sample, t][index] = times
+                        value = 0 if p.reset == "zero" else value - times * (register["vth"] << 6)
+                        waits[name][index] = p.refractory
                     v[name][index] = value
                     membranes[name][sample, t][index] = value
     return spikes, membranes

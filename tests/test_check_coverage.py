@@ -116,11 +116,13 @@ def test_a_check_says_what_it_exercised(artefact, tmp_path, capfd, check):
     command = ["dalif-simulate", str(artefact.folder), "--data", "digits:test", "--limit", "4", *check]
     code, printed = docs_pages.run([*command, "--json", str(tmp_path / "f.json")], capfd)
     assert code == 0, printed
-    assert "what the check exercised" in printed and "neurons fired" in printed
+    assert "neurons fired; least, " in printed and "exercised: " in printed
     coverage = json.loads((tmp_path / "f.json").read_text())["coverage"]
     assert 0 < coverage["layers"]["block1"]["fired"] <= 256 and coverage["layers"]["block1"]["nonzero"] > 0
     silent = {name for name, layer in coverage["layers"].items() if layer["fired"] == 0}
     assert {line.split()[1] for line in coverage["not_exercised"] if "never fired" in line} == silent
+    code, printed = docs_pages.run([*command, "--details"], capfd)
+    assert code == 0 and "what the check exercised" in printed and "near threshold" in printed
     if "all" in check:
         assert coverage["layers"]["block1"]["counts"]["spikes"] > 0
 

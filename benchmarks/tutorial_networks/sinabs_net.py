@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 STEPS = 6
+EPOCHS, RATE = 3, 5e-3
 
 
 class Net(nn.Sequential):
@@ -24,9 +25,11 @@ class Net(nn.Sequential):
 
         super().__init__(
             nn.Conv2d(1, 12, 5, bias=False),
+            nn.BatchNorm2d(12),
             neurons(),
             nn.AvgPool2d(2),
             nn.Conv2d(12, 32, 5, bias=False),
+            nn.BatchNorm2d(32),
             neurons(),
             nn.AvgPool2d(2),
             nn.Flatten(),

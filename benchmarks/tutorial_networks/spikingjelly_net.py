@@ -7,6 +7,7 @@ from spikingjelly.activation_based import functional, layer, neuron, surrogate
 from torch import nn
 
 STEPS = 4
+EPOCHS, RATE = 2, 2e-3
 
 
 class CSNN(nn.Module):

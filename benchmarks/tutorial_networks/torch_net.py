@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 STEPS = 32  # of what it is converted to
+EPOCHS, RATE = 3, 2e-3
 
 
 class Net(nn.Module):

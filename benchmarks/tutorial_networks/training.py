@@ -19,7 +19,7 @@ def batches(images: torch.Tensor, labels: torch.Tensor, seed: int) -> Iterator[t
 
 
 def fit(
-    net: nn.Module, scores: Scores, images: torch.Tensor, labels: torch.Tensor, *, epochs: int, rate: float = 2e-3
+    net: nn.Module, scores: Scores, images: torch.Tensor, labels: torch.Tensor, *, epochs: int, rate: float
 ) -> None:
     """Adam, cross entropy of the scores, learning rate falling to nothing."""
     net.train()

@@ -21,6 +21,7 @@ from .entry import ZooNetwork
 CHIP = "loihi2"
 C_SAMPLES = 2
 LAVA_NEURONS, LAVA_SAMPLES = 2000, 1  # Lava takes milliseconds a step for each layer
+LAVA_SECONDS = 90.0
 
 
 def measure(network: ZooNetwork, folder: Path) -> dict[str, Any]:
@@ -49,7 +50,9 @@ def measure(network: ZooNetwork, folder: Path) -> dict[str, Any]:
         "synapses": synapses(artefact.network),
         "verification": artefact.export.get("verification"),
         "c": in_c(artefact, samples),
-        "lava": in_lava(artefact, samples) if neurons <= LAVA_NEURONS else {"why": f"over {LAVA_NEURONS:,} neurons"},
+        "lava": in_lava(artefact, samples, 60 * network.lava_minutes or LAVA_SECONDS)
+        if neurons <= LAVA_NEURONS or network.lava_minutes
+        else {"why": f"over {LAVA_NEURONS:,} neurons"},
     }
 
 
@@ -72,7 +75,7 @@ def exported(network: ZooNetwork, out: Path) -> tuple[Any, torch.Tensor]:
             raise
         options["input_mode"] = "graded"
         artefact = dalif_deploy.export(model, example, out=out, chip=CHIP, **options)
-    return artefact, example.transpose(0, 1) if time_axis == 0 else example
+    return artefact, example if time_axis is None else example.movedim(time_axis, 1)
 
 
 def synapses(network: Any) -> int:
@@ -83,9 +86,9 @@ def synapses(network: Any) -> int:
     )
 
 
-def in_lava(artefact: Any, samples: torch.Tensor) -> dict[str, Any]:
-    """Spikes and membranes of Lava against the simulator's."""
-    request = SimulationRequest("lava", check="counterpart", options={"total_limit": 90.0})
+def in_lava(artefact: Any, samples: torch.Tensor, limit: float) -> dict[str, Any]:
+    """Spikes and membranes of Lava against the simulator's; `limit` in seconds."""
+    request = SimulationRequest("lava", check="counterpart", options={"total_limit": limit})
     return checked(artefact, samples[:LAVA_SAMPLES], request)
 
 

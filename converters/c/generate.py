@@ -80,6 +80,7 @@ def _environment() -> jinja2.Environment:
         wording.layer_description,
         wording.current_expression,
         wording.membrane_expression,
+        wording.waits_type,
         wording.gathered_value,
         wording.output_description,
         wording.output_value,

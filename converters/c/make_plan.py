@@ -114,6 +114,12 @@ def _source(network: ChipNetwork, name: str, identifier: str, space: Space, fast
 
 def _layer(network: ChipNetwork, name: str, sources: dict[str, Source], steps: int, outside: bool, fast: bool) -> Layer:
     population, source = network.populations[name], sources[name]
+    if population.max_spikes > 1:
+        raise UserError(
+            "several spikes a step, which the C code has no messages for",
+            where=name,
+            remedy="train with one spike a step (sinabs: spike_fn=SingleSpike), or use --target lava or onnx",
+        )
     bounds = population_bounds(network, population, steps)
     # a bias from outside that no host projection makes may be anything that registers hold
     unknown_bias = outside and not any(h.target == name for h in network.host_projections.values())
@@ -171,6 +177,9 @@ def _layer(network: ChipNetwork, name: str, sources: dict[str, Source], steps: i
         _scale(population),
         fast,
         bounds,
+        None if population.v_min is None else registers["lowest"],
+        registers["start"] if population.v_start.any() else None,
+        population.refractory,
     )
 
 
@@ -184,6 +193,8 @@ def _registers(population: Population, source: Source) -> dict[str, Register]:
         "membrane_keep": (DECAY_UNITY - population.dv, "uint16_t"),
         "threshold": (population.vth.astype("int64") << SYNAPSE_SHIFT, "int32_t"),
         "bias": (population.bias, "int32_t"),
+        "lowest": (population.v_start if population.v_min is None else population.v_min, "int32_t"),
+        "start": (population.v_start, "int32_t"),
     }
     return {
         key: register(f"{source.id}_{key}", array, population.shape, source.space, ctype)

@@ -66,6 +66,9 @@ class Layer:
         fires: False if no neuron of it can ever spike.
         counted: True if an output is made of the number of its spikes.
         scale: integer units a unit of the source graph's membrane, for people.
+        lowest: the bound of the membrane; None without one.
+        start: the membrane before a sample; None for 0.
+        refractory: steps after a spike in which the membrane stays at 0.
     """
 
     id: str
@@ -87,6 +90,15 @@ class Layer:
     scale: str
     fast: bool
     bounds: Bounds
+    lowest: Register | None
+    start: Register | None
+    refractory: int
+
+    @property
+    def own_registers(self) -> list[Register]:
+        """Those that it has beside the threshold."""
+        found = (self.current_keep, self.membrane_keep, self.bias, self.lowest, self.start)
+        return [each for each in found if each is not None]
 
     @property
     def standing(self) -> list[Part]:
@@ -163,6 +175,6 @@ class Plan:
         """Of all layers, those that act."""
         found = []
         for layer in self.layers:
-            found += [r for r in (layer.current_keep, layer.membrane_keep, layer.bias) if r is not None]
+            found += layer.own_registers
             found += [layer.threshold] if layer.fires else []
         return [r for r in found if not (r.shared and r.always_zero)]

@@ -49,6 +49,12 @@ class Register:
             return f"snn_{self.name}[channel]"
         return f"snn_{self.name}[neurons + channel]"
 
+    def at_neuron(self, channels: str) -> str:
+        """C, for the neuron numbered `neuron` in the order of the memory."""
+        if self.per == "layer":
+            return self.expression
+        return f"snn_{self.name}[neuron{f' % {channels}' if self.per == 'channel' else ''}]"
+
 
 def register(name: str, values: np.ndarray, shape: tuple[int, ...], space: Space, ctype: str) -> Register:
     """The smallest form that holds all values."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .plan import Layer, Plan, Source
-from .wording import gathered_description
+from .wording import gathered_description, waits_type
 
 BYTES = {"uint8_t": 1, "int8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4, "int64_t": 8}
 SMALL_POINTER = 4  # bytes, of a 32-bit processor
@@ -67,6 +67,8 @@ def _layer_fields(plan: Plan, layer: Layer) -> Iterator[Field]:
     yield Field("int32_t", f"{layer.id}_membrane", size, count, "after the reset of the last step")
     if layer.current_keep:
         yield Field("int32_t", f"{layer.id}_current", size, count, "synaptic, filtered")
+    if layer.refractory:
+        yield Field(waits_type(layer), f"{layer.id}_waits", size, count, "steps that it is still refractory")
     if layer.standing:
         yield Field(layer.sum_type, f"{layer.id}_standing", size, count, "what the input's frame brings")
     if layer.bias is None and layer.fast:

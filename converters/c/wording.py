@@ -5,6 +5,8 @@ from __future__ import annotations
 from .plan import Layer, Output, Part
 from .window import Window, window_of
 
+UINT8_MAX = (1 << 8) - 1
+
 
 def part_window(part: Part) -> Window | None:
     """None for a dense projection."""
@@ -78,7 +80,16 @@ def layer_description(layer: Layer) -> str:
         words.append("a spike subtracts the threshold" if layer.subtracts else "a spike resets to 0")
     else:
         words.append("never fires")
+    if layer.lowest:
+        words.append("the membrane has a lower bound")
+    if layer.refractory:
+        words.append(f"refractory for {layer.refractory} steps")
     return ", ".join(words)
+
+
+def waits_type(layer: Layer) -> str:
+    """C type of the steps that a neuron is still refractory."""
+    return "uint8_t" if layer.refractory <= UINT8_MAX else "uint16_t"
 
 
 def current_expression(layer: Layer) -> str:

@@ -5,7 +5,8 @@ a step does to the membrane of the step before is read off the expression, as co
 
     v[t] = a v[t-1] + b s[t-1] v[t-1] + c s[t-1] + input
 
-and these decide decay and reset: b = -a to zero, c = -a threshold by subtraction, c = -threshold a step late.
+and these decide decay and reset: b = -a to zero, c = -a threshold by subtraction, c = -threshold a step late. Where a
+spike wipes the input of the step after it as well, (1 - s[t-1]) * (a v[t-1] + input), that step is refractory.
 """
 
 from __future__ import annotations
@@ -67,20 +68,22 @@ class InlineNeurons:
         self._of_base: dict[int, Comparison] = {}
 
     def compared(self, recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Tracked:
-        """gt and ge of a signal and a constant.
+        """gt and ge of a signal and a constant, and the same the other way round.
 
         Raises:
             LayoutError: of anything else.
         """
-        known = recorder.of(args[0])
-        if known is None or recorder.of(args[1]) is not None:
+        kind = func.overloadpacket.__name__.rstrip("_")
+        left, right = args[:2] if kind in ("gt", "ge") else args[1::-1]  # a parameter turns v >= p into p <= v
+        known = recorder.of(left)
+        if known is None or recorder.of(right) is not None:
             raise LayoutError
         name = recorder.where or "neurons"
         tidy = with_features(known, 1, name)
         if tidy.lists or any(a.kind == "list" for a in tidy.dims[0]):
             raise LayoutError  # over time at once: no neuron remembers then
         signal: Value = tidy.values[()]
-        constant = np.asarray(torch.as_tensor(args[1]).detach().double().numpy())
+        constant = np.asarray(torch.as_tensor(right).detach().double().numpy())
         base = signal
         if isinstance(signal, Operation) and signal.kind == "affine":
             if (np.asarray(signal.parameters["scale"]) <= 0).any():
@@ -88,7 +91,7 @@ class InlineNeurons:
             base = signal.inputs[0]
         one = self._of(recorder, name, base)
         step = len(one.signals)
-        strict = func.overloadpacket.__name__.startswith("gt")
+        strict = kind in ("gt", "lt")
         if step and not (np.array_equal(one.constant, constant) and one.strict == strict):
             raise LayoutError
         one.constant, one.strict, one.latest = constant, strict, base
@@ -154,7 +157,8 @@ def _resolve(one: Comparison) -> None:
     a, b, c = (np.asarray(terms.get((key, 0), 0.0)) for key in ("v", "sv", "s"))
     kept = {("v", 0): a, ("sv", 0): b, ("s", 0): c}
     threshold = below(one.threshold) if not one.strict else np.asarray(one.threshold, dtype=np.float64)
-    reset = _reset(a, b, c, np.asarray(one.threshold, dtype=np.float64))
+    blind = _wiped(terms) and _zero(a + b)
+    reset = "zero" if blind else _reset(a, b, c, np.asarray(one.threshold, dtype=np.float64))
     if reset is None:
         raise UserError(
             "a comparison whose signal carries on from step to step in a way that no neuron of the chip has",
@@ -164,7 +168,7 @@ def _resolve(one: Comparison) -> None:
 
     def nodes(shape: tuple[int, ...]) -> NeuronNodes:
         kind = "zero" if reset == "zero" else "subtract"
-        made = NeuronNodes(leaky(shape, beta=a, gain=1.0, threshold=threshold, reset=kind))
+        made = NeuronNodes(leaky(shape, beta=a, gain=1.0, threshold=threshold, reset=kind, refractory=int(blind)))
         if reset == "late":
             late_subtraction(made, a, one.threshold, shape, None)
         return made
@@ -180,6 +184,8 @@ def _resolve(one: Comparison) -> None:
             before = one.membranes[step - 1]
             left = _minus(left, kept, before)
             values |= {id(v): v for v in _inside(before)}
+        if blind and _wiped(left, kept[("s", 0)]):
+            left = {atom: factor for atom, factor in left.items() if atom[0] in ("value", "one")}
         left = {atom: _snapped(np.asarray(factor), known) for atom, factor in left.items()}
         known += list(left.values())
         inputs.insert(0, _sum(left, values, p))
@@ -194,17 +200,35 @@ def _snapped(factor: np.ndarray, known: list[Any]) -> np.ndarray:
     return factor
 
 
-def _reset(a: Any, b: Any, c: Any, threshold: Any) -> str | None:
-    def zero(values: Any) -> bool:
-        return bool(np.all(np.abs(values) < 1e-12))
+def _zero(values: Any) -> bool:
+    return bool(np.all(np.abs(values) < 1e-12))
 
-    if zero(a) and zero(b) and zero(c):
+
+def _wiped(terms: Polynomial, spikes: Any = 0.0) -> bool:
+    """True if a spike takes away all that comes in a step later, and something does.
+
+    Args:
+        spikes: what was taken off the factor of the spikes before.
+    """
+    added = {atom: factor for atom, factor in terms.items() if atom[0] == "value"}
+    gated = {("value", key): factor for (kind, key), factor in terms.items() if kind == "gated value"}
+    constant = terms.get(("one", 0), 0.0) + terms.get(("s", 0), 0.0) + spikes
+    return (
+        bool(added)
+        and added.keys() == gated.keys()
+        and all(_zero(added[a] + gated[a]) for a in added)
+        and _zero(constant)
+    )
+
+
+def _reset(a: Any, b: Any, c: Any, threshold: Any) -> str | None:
+    if _zero(a) and _zero(b) and _zero(c):
         return "zero"
-    if zero(c) and zero(a + b):
+    if _zero(c) and _zero(a + b):
         return "zero"
-    if zero(b) and zero(c + a * threshold):
+    if _zero(b) and _zero(c + a * threshold):
         return "subtract"
-    if zero(b) and zero(c + threshold):
+    if _zero(b) and _zero(c + threshold):
         return "late"
     return None
 

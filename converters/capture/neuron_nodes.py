@@ -41,6 +41,10 @@ def leaky(
     v_reset: Any = 0.0,
     rest: Any = 0.0,
     synapse: tuple[Any, Any] | None = None,
+    lowest: Any = None,
+    start: Any = None,
+    refractory: int = 0,
+    max_spikes: int = 1,
     dt: float = DT,
 ) -> nir.NIRNode:
     """v = beta v + gain i + (1 - beta) rest, which fires above `threshold`; without one it never does.
@@ -48,7 +52,32 @@ def leaky(
     Args:
         reset: "zero" (to v_reset) or "subtract".
         synapse: (beta, gain) of i = beta i + gain x; i = x without it.
+        lowest: the membrane's bound from below, None for none.
+        start: the membrane before the first step; None where it resets to.
+        refractory: steps after a spike in which it stays there.
+        max_spikes: most spikes of a step.
     """
+    node = _plain_leaky(shape, beta, gain, threshold, reset, v_reset, rest, synapse, dt)
+    options = {"v_min": lowest, "v_start": start}
+    said = {key: _metadata(value, shape) for key, value in options.items() if value is not None}
+    if threshold is not None:
+        said |= {"refractory": refractory} if refractory else {}
+        said |= {"max_spikes": max_spikes} if max_spikes > 1 else {}
+    if said:
+        node.metadata = {**(node.metadata or {}), **said}
+    return node
+
+
+def _metadata(value: Any, shape: Shape) -> float | np.ndarray:
+    """One number, or one a neuron."""
+    array = numbers(value, shape)
+    return float(array.flat[0]) if (array == array.flat[0]).all() else array
+
+
+def _plain_leaky(
+    shape: Shape, beta: Any, gain: Any, threshold: Any, reset: str, v_reset: Any, rest: Any,
+    synapse: tuple[Any, Any] | None, dt: float,
+) -> nir.NIRNode:  # fmt: skip
     beta, gain, rest = (numbers(v, shape) for v in (beta, gain, rest))
     fires: dict[str, Any] = {}
     if threshold is not None:

@@ -80,6 +80,10 @@ def _population(component: LavaComponent, job: Job, population: Population, dept
         values = np.broadcast_to(np.asarray(getattr(population, name), dtype=np.int64), population.shape)
         return to_lava(values).astype(np.int32)
 
+    def option(name: str) -> np.ndarray | None:
+        value = getattr(population, name)
+        return None if value is None or (not np.any(value) and name == "v_start") else register(name)
+
     du, dv, vth = register("du"), register("dv"), register("vth")
     if not population.fires:
         vth = np.full_like(vth, VTH_MAX)
@@ -93,7 +97,7 @@ def _population(component: LavaComponent, job: Job, population: Population, dept
     }
     sample_bias = job.encoded.part(slice(None)).bias.get(population.name)
     scalar = all((array == array.flat[0]).all() for array in (du, dv, vth))
-    if scalar and sample_bias is None and population.reset == "zero":
+    if scalar and sample_bias is None and population.reset == "zero" and not population.options:
         scalars = {"du": int(du.flat[0]), "dv": int(dv.flat[0]), "vth": int(vth.flat[0])}
         process = component.add(LIFReset(**common, **scalars), RecordedLifResetModel)
     else:
@@ -105,6 +109,10 @@ def _population(component: LavaComponent, job: Job, population: Population, dept
                 vth=vth,
                 sample_bias=sample_bias,
                 subtract_reset=population.reset == "subtract",
+                v_min=option("v_min"),
+                v_start=option("v_start"),
+                refractory=population.refractory,
+                max_spikes=population.max_spikes,
             ),
             RegisterLifResetModel,
         )
@@ -171,7 +179,7 @@ def _connect_dense(
 
 def message_bits(job: Job, projection: Projection) -> int:
     """Lava's num_message_bits: 0 makes any message a binary spike, graded messages need their width."""
-    source = job.network.inputs.get(projection.source)
-    if source is None or source.mode != "graded":
+    if not job.network.sends_numbers(projection.source):
         return 0
-    return max(abs(source.min_level), abs(source.max_level), 1).bit_length() + (source.min_level < 0)
+    low, high = job.network.message_range(projection.source)
+    return max(abs(low), abs(high), 1).bit_length() + (low < 0)

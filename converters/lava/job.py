@@ -29,7 +29,7 @@ from dalif_deploy.hw_models.samples.recording import EncodedInput, EncodedSample
 PROGRESS = "progress.npy"
 DONE = "done"
 WRITTEN_AT_A_TIME = 256  # samples
-REGISTERS = ("du", "dv", "vth", "bias_mant", "bias_exp")
+REGISTERS = ("du", "dv", "vth", "bias_mant", "bias_exp", "v_min", "v_start")
 
 
 @dataclass
@@ -93,7 +93,12 @@ def write_job(job: Job) -> None:
         ],
         "populations": [
             {"name": p.name, "shape": p.shape, "reset": p.reset, "fires": p.fires}
-            | {register: put(np.asarray(getattr(p, register), dtype=np.int64)) for register in REGISTERS}
+            | {"refractory": p.refractory, "max_spikes": p.max_spikes}
+            | {
+                register: put(np.asarray(value, dtype=np.int64))
+                for register in REGISTERS
+                if (value := getattr(p, register)) is not None
+            }
             for p in network.populations.values()
         ],
         "projections": [
@@ -161,7 +166,7 @@ def read_job(folder: Path) -> Job:
         return array
 
     def registers(files: dict[str, Any]) -> dict[str, Any]:
-        return {register: get(files[register]) for register in REGISTERS}
+        return {register: get(files[register]) for register in REGISTERS if register in files}
 
     populations = [
         Population(
@@ -169,6 +174,8 @@ def read_job(folder: Path) -> Job:
             shape=tuple(p["shape"]),
             reset=p["reset"],
             fires=p["fires"],
+            refractory=p["refractory"],
+            max_spikes=p["max_spikes"],
             **registers(p),
         )
         for p in text["populations"]

@@ -42,12 +42,16 @@ class RecordedLifResetModel(PyLifResetModelBitAcc):
 
 
 class RegisterLifReset(LIFReset):
-    """LIFReset with a register value a neuron, a bias a sample, and soft reset: what LIFReset cannot say.
+    """LIFReset with a register value a neuron, a bias a sample, soft reset and options: what LIFReset cannot say.
 
     Args:
         du, dv, vth: int arrays of `shape` (Lava's layout).
         sample_bias: (mant, exp), each int16 [N, *shape of the ChipNetwork's population], or None.
         subtract_reset: a spike lowers the membrane by the threshold instead of clearing it.
+        v_min: int array of `shape`, the lowest membrane; None for no bound.
+        v_start: int array of `shape`, the membrane after the reset between samples.
+        refractory: steps after a spike in which the membrane stays at 0.
+        max_spikes: most spikes of a step; above 1 their number is sent.
     """
 
     def __init__(
@@ -59,11 +63,16 @@ class RegisterLifReset(LIFReset):
         vth: np.ndarray,
         sample_bias: tuple[np.ndarray, np.ndarray] | None,
         subtract_reset: bool,
+        v_min: np.ndarray | None = None,
+        v_start: np.ndarray | None = None,
+        refractory: int = 0,
+        max_spikes: int = 1,
         **kwargs: Any,
     ):
         super().__init__(shape=shape, **kwargs)
         self.proc_params["sample_bias"] = sample_bias
         self.proc_params["subtract_reset"] = subtract_reset
+        self.proc_params["options"] = (v_min, v_start, refractory, max_spikes)
         self.du = Var(shape=shape, init=du)
         self.dv = Var(shape=shape, init=dv)
         self.vth = Var(shape=shape, init=vth)
@@ -76,6 +85,23 @@ class RegisterLifResetModel(RecordedLifResetModel):
     dv: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=12)
     vth: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=17)
 
+    def __init__(self, proc_params: Any):
+        super().__init__(proc_params)
+        self._v_min, self._v_start, self._refractory, self._max_spikes = proc_params["options"]
+        self._waits: np.ndarray | int = 0  # steps that each membrane is still refractory
+
+    def subthr_dynamics(self, activation_in: np.ndarray) -> None:
+        """Lava's own, from the start of a sample on; then the lower bound and the refractory time."""
+        if self.time_step % self.reset_interval == self.reset_offset:  # Lava has set all states to 0
+            self._waits = 0
+            if self._v_start is not None:
+                self.v[:] = self._v_start
+        super().subthr_dynamics(activation_in)
+        if self._v_min is not None:
+            self.v[:] = np.maximum(self.v, self._v_min)
+        if self._refractory:
+            self.v[np.broadcast_to(np.asarray(self._waits) > 0, self.v.shape)] = 0
+
     def run_spk(self) -> None:
         """Takes over the sample's bias registers at its first step, then does Lava's own step."""
         sample_bias = self.proc_params["sample_bias"]
@@ -85,13 +111,24 @@ class RegisterLifResetModel(RecordedLifResetModel):
             self.bias_mant[:] = to_lava(mant[moment[0]])
             self.bias_exp[:] = to_lava(exp[moment[0]])
         super().run_spk()
+        if self._refractory:
+            self._waits = np.where(self.fired > 0, self._refractory, np.maximum(np.asarray(self._waits) - 1, 0))
+
+    def spiking_activation(self) -> np.ndarray:
+        """Lava's own, or how many spikes there are."""
+        fired = super().spiking_activation()
+        if self._max_spikes > 1:
+            over = (self.v.astype(np.int64) - 1) // self.effective_vth
+            fired = self.fired = np.clip(over, 0, self._max_spikes).astype(np.int32)
+        return fired
 
     def reset_voltage(self, spike_vector: np.ndarray) -> None:
         """Hard reset as Lava has it, or soft."""
+        fired = spike_vector > 0
         if self.proc_params["subtract_reset"]:
-            self.v[spike_vector] -= self.effective_vth[spike_vector]
+            self.v[fired] -= (spike_vector * self.effective_vth)[fired]
         else:
-            super().reset_voltage(spike_vector)
+            super().reset_voltage(fired)
 
 
 class MessageSource(AbstractProcess):

@@ -34,13 +34,15 @@ class NorseCell(nn.Module):
         self.dt = dt
         dynamics = neuron_dynamics(name, node, dt)  # for its checks, and for the way it reads resets
         self.spikes = dynamics.threshold is not None
+        if lacking := [o for o in dynamics.options if o != "start"]:
+            raise UserError(f"Norse's box neurons have no {lacking[0]}", where=name, remedy="use --engine nir")
         if isinstance(node, nir.Threshold):
             raise UserError("Norse has no neuron without a state (Threshold)", where=name, remedy="use --engine nir")
 
         def tensor(value: np.ndarray | float) -> torch.Tensor:
             return torch.as_tensor(np.asarray(value, dtype=np.float64)).to(dtype)
 
-        self.register_buffer("at_rest", tensor(dynamics.reset_value))
+        self.register_buffer("at_rest", tensor(dynamics.start))
         synapse = isinstance(node, nir.CubaLIF | nir.CubaLI)
         self.synapse = _leaky_integrator(tensor(node.tau_syn), tensor(0.0), dt) if synapse else None
         self.register_buffer("w_in", tensor(node.w_in) if synapse else tensor(1.0))

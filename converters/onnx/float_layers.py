@@ -10,6 +10,7 @@ import numpy as np
 from dalif_deploy.hw_models.graph.conv_geometry import pool_geometry, read_convolution
 from dalif_deploy.hw_models.graph.flat_graph import FlatGraph
 from dalif_deploy.hw_models.neurons import NeuronDynamics
+from dalif_deploy.hw_models.neurons.recurrence import ZERO
 
 from .builder import GraphBuilder, Value
 
@@ -59,12 +60,15 @@ class FloatNeuron:
     def __init__(self, dynamics: NeuronDynamics, graph: GraphBuilder):
         self.graph, self.dynamics = graph, dynamics
 
-    def step(self, x: Value, membrane: Value | None, current: Value | None) -> tuple[Value, Value, Value | None]:
-        """(what it sends, membrane after the reset, current) of one step.
+    def step(
+        self, x: Value, membrane: Value | None, current: Value | None, waits: Value | None
+    ) -> tuple[Value, Value, Value | None, Value | None]:
+        """(what it sends, membrane after the reset, current, waits) of one step.
 
         Args:
             membrane: of the step before; None for a neuron that forgets at each step (NIR's Threshold).
             current: of the step before; None without a synaptic filter.
+            waits: steps that each neuron is still refractory; None without a refractory time.
         """
         d, graph = self.dynamics, self.graph
         if d.syn_beta is not None:
@@ -76,14 +80,26 @@ class FloatNeuron:
             v = self._times(membrane, d.beta) + v
         if np.any(d.offset):
             v = v + self._constant(d.offset)
+        if d.v_min is not None:
+            v = graph.op("Max", v, self._constant(d.v_min))
+        if waits is not None:
+            v = graph.op("Where", waits > self._constant(ZERO), self._constant(d.reset_value), v)
         if d.threshold is None:
-            return v, v, current
+            return v, v, current, waits
         threshold = self._constant(d.threshold)
         fired = v > threshold
         spikes = graph.cast(fired, np.float32)
+        if d.max_spikes > 1:
+            height = v - self._constant(d.reset_value)
+            times = graph.op("Ceil", graph.op("Div", height, self._constant(d.threshold - d.reset_value)))
+            one, many = self._constant(np.array(1)), self._constant(np.array(d.max_spikes))
+            spikes = graph.op("Clip", times - one, self._constant(ZERO), many)
+        if waits is not None:
+            left = graph.op("Max", waits - self._constant(np.array(1)), self._constant(ZERO))
+            waits = graph.op("Where", fired, self._constant(np.array(d.refractory)), left)
         if d.reset == "subtract":
-            return spikes, v - spikes * threshold, current
-        return spikes, graph.op("Where", fired, self._constant(d.reset_value), v), current
+            return spikes, v - spikes * threshold, current, waits
+        return spikes, graph.op("Where", fired, self._constant(d.reset_value), v), current, waits
 
     def _times(self, x: Value, factor: np.ndarray) -> Value:
         return x if np.all(factor == 1) else x * self._constant(factor)

@@ -23,8 +23,9 @@ class FloatStep:
 
     Attributes:
         initial: name of each state -> its value before the first step, float32 [*shape]: `LAYER.membrane`,
-            `LAYER.current` of a synaptic filter, `DELAY.past1` (what entered a step ago), `.past2` … of a Delay node,
-            and `LAYER.last` (what it sent a step ago) of a layer whose output closes a loop.
+            `LAYER.current` of a synaptic filter, `LAYER.waits` (steps to come) of a refractory time, `DELAY.past1`
+            (what entered a step ago), `.past2` … of a Delay node, and `LAYER.last` (what it sent a step ago) of a layer
+            whose output closes a loop.
     """
 
     def __init__(self, flat: FlatGraph, dt: float, graph: GraphBuilder):
@@ -39,9 +40,11 @@ class FloatStep:
                 dynamics = neuron_dynamics(name, node, dt)
                 self._neurons[name] = FloatNeuron(dynamics, graph)
                 if NEURONS[type(node)].state:
-                    self.initial[f"{name}.membrane"] = np.full(shape, dynamics.reset_value, np.float32)
+                    self.initial[f"{name}.membrane"] = np.full(shape, dynamics.start, np.float32)
                 if dynamics.syn_beta is not None:
                     self.initial[f"{name}.current"] = np.zeros(shape, np.float32)
+                if dynamics.refractory and dynamics.threshold is not None:
+                    self.initial[f"{name}.waits"] = np.zeros(shape, np.float32)
             elif isinstance(node, nir.Delay):
                 self._delays[name] = steps = delay_steps(name, node, dt)
                 for age in range(1, int(steps.max(initial=0)) + 1):
@@ -58,11 +61,9 @@ class FloatStep:
         def compute(name: str, x: Value) -> Value:
             self.graph.scope = f"{scope}{name}"
             if name in self._neurons:
-                membrane, current = (state.get(f"{name}.{kind}") for kind in ("membrane", "current"))
-                sent, membrane, current = self._neurons[name].step(x, membrane, current)
-                following[f"{name}.membrane"] = membrane
-                if current is not None:
-                    following[f"{name}.current"] = current
+                kinds = ("membrane", "current", "waits")
+                sent, *after = self._neurons[name].step(x, *(state.get(f"{name}.{kind}") for kind in kinds))
+                following.update({f"{name}.{kind}": v for kind, v in zip(kinds, after, strict=True) if v is not None})
                 return sent
             return self._late(name, x, state, following) if name in self._delays else self._layers[name](x)
 

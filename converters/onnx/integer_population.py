@@ -37,7 +37,8 @@ class IntegerPopulation:
         elif population.bias.any():
             self._bias = graph.constant(population.bias)
         self.u: Value | None = None
-        self.v = graph.batched(np.zeros(population.shape, np.int64))
+        self.v = graph.batched(np.broadcast_to(population.v_start, population.shape).astype(np.int64))
+        self._waits: Value | None = None  # steps that each membrane is still refractory
 
     def step(self, dense: list[Value], convolved: list[Value]) -> Value:
         """Spikes, uint8 [N, *shape]; `v` is the membrane after the reset.
@@ -56,12 +57,33 @@ class IntegerPopulation:
             v = v if drive is None else v + drive
         limit = STATE_LIMIT - 1
         v = graph.op("Clip", v, self._constant(-limit), self._constant(limit))
+        lowest = self.population.v_min
+        if lowest is not None:
+            v = graph.op("Max", v, graph.constant(lowest.astype(np.int64)))
+        if self._waits is not None:
+            v = graph.op("Where", self._waits > self._constant(0), self._constant(0), v)
         fired = v > self._threshold
+        self._wait(fired)
+        sent = self._spikes(v, fired)
         if self.population.reset == "zero":
             self.v = graph.op("Where", fired, self._constant(0), v)
         else:
-            self.v = v - graph.cast(fired, np.int64) * self._threshold
-        return graph.cast(fired, np.uint8)
+            self.v = v - sent * self._threshold
+        return graph.cast(sent, np.uint8)
+
+    def _spikes(self, v: Value, fired: Value) -> Value:
+        many, graph = self.population.max_spikes, self.graph
+        if many == 1:
+            return graph.cast(fired, np.int64)
+        times = graph.op("Div", v - self._constant(1), self._threshold)  # toward zero
+        return graph.op("Clip", times, self._constant(0), self._constant(many))
+
+    def _wait(self, fired: Value) -> None:
+        if not self.population.refractory:
+            return
+        graph, zero = self.graph, self._constant(0)
+        left = zero if self._waits is None else graph.op("Max", self._waits - self._constant(1), zero)
+        self._waits = graph.op("Where", fired, self._constant(self.population.refractory), left)
 
     def _current(self, dense: list[Value], convolved: list[Value]) -> Value | None:
         parts = [*dense, *(self._wrap(part, CONVOLUTION_BITS) for part in convolved)]

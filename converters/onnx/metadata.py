@@ -34,8 +34,8 @@ def source_metadata(source: Source, flat: FlatGraph, steps: int) -> dict[str, st
         values = {"alpha": dynamics.gain, "beta": dynamics.beta, "threshold": dynamics.threshold}
         trained = getattr(node, "metadata", None) or {}
         for key, value in values.items():
-            if isinstance(trained.get(key), int | float):
-                value = trained[key]
+            if np.asarray(trained.get(key)).dtype.kind in "if":
+                value = np.asarray(trained[key])
             if value is not None:
                 found[f"{name}.{key}"] = _text(np.asarray(value))
     return found

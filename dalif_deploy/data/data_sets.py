@@ -20,14 +20,18 @@ class DataSet:
     Attributes:
         loader: "module:function", the module in this package; called as function(split, data_root).
         splits: the names that the loader takes; "train" and "test" are what a training asks for.
+        licence: of the data, as those say who give it away.
         simulated: computed, not recorded.
         events: frames of events: the loader is called as function(split, data_root, steps).
+        length: steps of each sample, where these are sequences whose length the data says.
     """
 
     loader: str
     splits: tuple[str, ...] = ("train", "test")
     events: bool = False
     simulated: bool = False
+    licence: str = "see where it comes from"
+    length: int | None = None
 
     def load(self, split: str, data_root: str | None, steps: int | None = None) -> LabelledData:
         """Imports the loader, and calls it.
@@ -36,8 +40,10 @@ class DataSet:
             steps: frames that a sample of events is counted in.
 
         Raises:
-            UserError: events without `steps`, and what the loader raises.
+            UserError: events without `steps`, sequences of another length, and what the loader raises.
         """
+        if self.length is not None and steps not in (None, self.length):
+            raise UserError(f"a sample has {self.length} steps, not {steps}", remedy=f"give --steps {self.length}")
         module, function = self.loader.split(":")
         load: Callable[..., LabelledData] = getattr(import_module(f"dalif_deploy.data.{module}"), function)
         if not self.events:
@@ -48,8 +54,11 @@ class DataSet:
 
 
 DATA_SETS = {
-    "digits": DataSet("digits:load_digits"),
-    "fashion-mnist": DataSet("fashion_mnist:load_fashion_mnist"),
+    "digits": DataSet("digits:load_digits", licence="CC BY 4.0 (UCI, in scikit-learn)"),
+    "fashion-mnist": DataSet("fashion_mnist:load_fashion_mnist", licence="MIT (Zalando)"),
+    # a row of pixels a step
+    "digits-rows": DataSet("row_sets:load_digits_rows", length=8),
+    "fashion-rows": DataSet("row_sets:load_fashion_rows", length=28),
     "mnist": DataSet("mnist:load_mnist"),
     "cifar10": DataSet("cifar:load_cifar10"),
     "cifar100": DataSet("cifar:load_cifar100"),
@@ -58,6 +67,9 @@ DATA_SETS = {
     "mnist-motion": DataSet("motion_sets:load_mnist_motion", events=True, simulated=True),
     "fashion-motion": DataSet("motion_sets:load_fashion_motion", events=True, simulated=True),
     "cifar10-motion": DataSet("motion_sets:load_cifar10_motion", events=True, simulated=True),
+    # simulated events whose direction or speed is the label
+    "digits-direction": DataSet("passing_sets:load_digits_direction", events=True, simulated=True),
+    "digits-speed": DataSet("passing_sets:load_digits_speed", events=True, simulated=True),
     "cifar10-dvs": DataSet("event_sets:load_cifar10_dvs", events=True),
     "dvs128-gesture": DataSet("event_sets:load_dvs128_gesture", events=True),
 }

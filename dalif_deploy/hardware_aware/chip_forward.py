@@ -16,11 +16,14 @@ from torch import nn
 
 from dalif_deploy.converters.dalif_to_nir import network_to_nir
 from dalif_deploy.hardware_aware.chip_sequence import ChipSequence
+from dalif_deploy.hardware_aware.chip_step import ChipStep
+from dalif_deploy.hardware_aware.shared_decays import SharedDecays, shared_decays
 from dalif_deploy.hw_models.arithmetic.lava.exactness import Bounds, population_bounds
 from dalif_deploy.hw_models.arithmetic.lava.population_state import PopulationState
 from dalif_deploy.hw_models.arithmetic.lava.synaptic_input import SynapticInput
 from dalif_deploy.hw_models.arithmetic.memory_layout import laid_out
-from dalif_deploy.hw_models.chip_network.form import DECAY_UNITY, ChipNetwork
+from dalif_deploy.hw_models.chip_network.form import DECAY_UNITY, ChipNetwork, Population
+from dalif_deploy.hw_models.chips.description import load_chip
 from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
 from dalif_deploy.hw_models.compiler.scale_problem import GroupName
 from dalif_deploy.hw_models.neurons.recurrence import DT_DEFAULT
@@ -29,7 +32,6 @@ from dalif_deploy.hw_models.samples.recording import EncodedInput
 from dalif_deploy.hw_models.simulator.exact_float import exact_float32
 from dalif_deploy.networks.layers import INPUT
 from dalif_deploy.networks.spiking_network import SpikingLayer, SpikingNetwork
-from dalif_deploy.neuron.eager import Rule
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,14 @@ class ChipForward(nn.Module):
         logits, fired = self._run(x)
         return logits.mean(0), {name: spikes for name, spikes in fired.items() if name != INPUT}
 
+    def shared_decays(self) -> list[SharedDecays]:
+        """The groups of betas that a core of the chip has profiles for; to be brought together after each step.
+
+        A layer that has more is changed. Empty while not `active`, and for a chip that knows no such limit.
+        """
+        limit = load_chip(self.target.chip).limits.decay_profiles_per_core
+        return shared_decays(self.network, limit.value) if self.active and limit is not None else []
+
     def compiled(self, steps: int | None = None) -> ChipNetwork:
         """The chip's network of the present weights."""
         return self._compiled(steps or self.network.steps).network
@@ -101,7 +111,7 @@ class ChipForward(nn.Module):
         if versions != self._seen:
             self._made, self._seen = {}, versions
         if steps not in self._made:
-            self._made[steps] = _Compiled(self.network, self.target, steps)
+            self._made[steps] = _Compiled(self.network, self.target, steps, self.network.readout.weight.device)
         return self._made[steps]
 
     def _run(self, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -110,10 +120,13 @@ class ChipForward(nn.Module):
         made = self._compiled(steps)
         data = x.detach().cpu().numpy()
         encoded = encode_input(made.network, data if still else np.moveaxis(data, 0, 1))
-        sent = {name: torch.from_numpy(m).transpose(0, 1).to(torch.float32) for name, m in encoded.messages.items()}
+        sent = {
+            name: torch.from_numpy(m).to(made.device).transpose(0, 1).to(torch.float32)
+            for name, m in encoded.messages.items()
+        }
         fired, flat = {}, {INPUT: x if still else x.flatten(0, 1)}
         for name, layer in self.network.spiking_layers.items():
-            current = _float_current(layer, flat, steps, still)
+            current = _float_current(layer, flat, steps, still).float()  # under autocast it has fewer bits
             fired[name] = sent[name] = made.fire(name, layer, current, sent, encoded)
             flat[name] = fired[name].flatten(0, 1)
         reads = self.network.reads
@@ -125,7 +138,8 @@ class ChipForward(nn.Module):
 class _Compiled:
     """A compiled network's parts, for runs layer by layer."""
 
-    def __init__(self, network: SpikingNetwork, target: ChipTarget, steps: int):
+    def __init__(self, network: SpikingNetwork, target: ChipTarget, steps: int, device: torch.device):
+        self.device = device
         graph = network_to_nir(network, input_step=target.input_step)
         self.network = compile_graph(
             graph,
@@ -144,7 +158,7 @@ class _Compiled:
             incoming = self.network.incoming(name)
             shapes = [self.network.source_shape(p.source) for p in incoming]
             self.bounds[name] = population_bounds(self.network, population, steps)
-            self.synapses[name] = SynapticInput(population, incoming, shapes, self.bounds[name], torch.device("cpu"))
+            self.synapses[name] = SynapticInput(population, incoming, shapes, self.bounds[name], device)
 
     def fire(
         self,
@@ -160,30 +174,66 @@ class _Compiled:
         def at_rest() -> PopulationState:
             mant_exp = encoded.bias.get(name)
             bias = None if mant_exp is None else mant_exp[0].astype(np.int32) << mant_exp[1].astype(np.int32)
-            return PopulationState(population, self.bounds[name], samples, torch.device("cpu"), bias)
+            return PopulationState(population, self.bounds[name], samples, self.device, bias)
 
-        with torch.no_grad(), exact_float32():
+        if layer.recurrent is not None:
+            return self._fire_with_loop(layer, layer.recurrent, current, sent, at_rest())
+        with torch.no_grad(), exact_float32(self.device):
             drive = at_rest().drive(self._current(name, sent))
         if drive is None:  # nothing drives the layer
             drive = torch.zeros_like(current[0])
         elif drive.ndim == current.ndim and len(drive) == 1:
             drive = drive[0]
-        neuron = layer.neuron
-        scale = laid_out(torch.as_tensor(population.scale, dtype=torch.float32), population.shape)
-        rule = Rule(neuron.v_threshold, neuron.reset, neuron.surrogate, neuron.width)
-        spikes: torch.Tensor = ChipSequence.apply(current, neuron.beta, drive, at_rest, scale, rule)
+        spikes: torch.Tensor = ChipSequence.apply(
+            current, layer.neuron.beta, drive, at_rest, self._unit(layer, population), layer.neuron.rule
+        )
         return spikes
+
+    def _fire_with_loop(
+        self,
+        layer: SpikingLayer,
+        recurrent: nn.Module,
+        current: torch.Tensor,
+        sent: dict[str, torch.Tensor],
+        state: PopulationState,
+    ) -> torch.Tensor:
+        """As `fire`, of a layer that gets its own spikes of the step before."""
+        neuron, population = layer.neuron, state.population
+        name, gain, scale = population.name, layer.neuron.gain, self._unit(layer, population)
+        spikes, held = torch.zeros_like(current[0]), torch.zeros_like(current[0])
+        fired = []
+        for t, now in enumerate(current):
+            with torch.no_grad(), exact_float32(self.device):
+                arrived = {source: m if len(m) == 1 else m[t : t + 1] for source, m in sent.items()}
+                drive = state.drive(self._current(name, {**arrived, name: spikes.detach()[None]}))
+            if drive is not None and drive.ndim == current.ndim:
+                drive = drive[0]
+            if t:
+                now = now + gain * recurrent(spikes)
+            spikes, held = ChipStep.apply(now, held, neuron.beta, drive, state, scale, neuron.rule)
+            fired.append(spikes)
+        return torch.stack(fired)
+
+    def _unit(self, layer: SpikingLayer, population: Population) -> torch.Tensor:
+        """The chip's units a unit of the layer's membrane."""
+        scale = self._scale(population)
+        if layer.neuron.gain_stays:  # there the compiled membrane counts in gains
+            scale = scale / layer.neuron.gain.detach()
+        return laid_out(scale, population.shape)
 
     def readout(self, sent: dict[str, torch.Tensor]) -> torch.Tensor:
         """What each step adds to the readout's membrane, [T, N, classes] in units of the float network."""
         (output,) = self.network.outputs.values()
         population = self.network.populations[output.population]
-        with torch.no_grad(), exact_float32():
+        with torch.no_grad(), exact_float32(self.device):
             samples = next(iter(sent.values())).shape[1]
-            state = PopulationState(population, self.bounds[population.name], samples, torch.device("cpu"))
+            state = PopulationState(population, self.bounds[population.name], samples, self.device)
             drive = state.drive(self._current(population.name, sent))
             assert drive is not None  # a readout has synapses
-            return drive * (DECAY_UNITY / torch.as_tensor(population.scale, dtype=torch.float32))
+            return drive * (DECAY_UNITY / self._scale(population))
+
+    def _scale(self, population: Population) -> torch.Tensor:
+        return torch.as_tensor(population.scale, dtype=torch.float32, device=self.device)
 
     def _current(self, name: str, sent: dict[str, torch.Tensor]) -> torch.Tensor | None:
         synapses = self.synapses[name]
@@ -199,8 +249,8 @@ class _Compiled:
 
 
 def _float_current(layer: SpikingLayer, flat: dict[str, torch.Tensor], steps: int, still: bool) -> torch.Tensor:
-    """alpha * X of the float layer, [T, N, ...]."""
-    current = layer.neuron.alpha * layer.current(flat)
+    """What the float layer's membranes would get, its own spikes left out, [T, N, ...]."""
+    current = layer.neuron.gain * layer.current(flat)
     if still and layer.sources == {INPUT}:
         return current.expand(steps, *current.shape)
     sequence: torch.Tensor = current.unflatten(0, (steps, -1))

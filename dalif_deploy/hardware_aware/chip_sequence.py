@@ -33,7 +33,7 @@ class ChipSequence(torch.autograd.Function):
 
         Args:
             current: float [T, N, ...], what the float neurons would get; only its gradient is of use.
-            beta: the float decay, shape ().
+            beta: the float decay, broadcastable against a sample.
             drive: what the chip's neurons get, as `PopulationState.drive` returns it: [T, N, ...] or, the same at each
                 step, [N, ...].
             at_rest: a fresh state of the population.
@@ -62,7 +62,9 @@ class ChipSequence(torch.autograd.Function):
             state.fire(s[t])
             torch.mul(state.membrane(), unit, out=h[t])
         g = membrane_gradient(v, s, grad, beta, ctx.rule)
-        grad_beta = (g[1:] * h[:-1]).sum(dtype=beta.dtype) if ctx.steps > 1 and ctx.needs_input_grad[1] else None
+        grad_beta = None
+        if ctx.steps > 1 and ctx.needs_input_grad[1]:
+            grad_beta = (g[1:] * h[:-1]).sum((0, 1), dtype=beta.dtype).sum_to_size(beta.shape)
         return g, grad_beta, None, None, None, None
 
 

@@ -57,6 +57,16 @@ def conv_stack(channels: list[int], strides: list[int], kernel: int) -> Stack:
     return Stack(tuple(layers), Branch((source,), "dense"))
 
 
+def dense_stack(channels: list[int]) -> Stack:
+    """Architecture "mlp": block1, block2, … of so many neurons, each connected to all of the one before."""
+    sources = [INPUT, *(f"block{index}" for index in range(1, len(channels) + 1))]
+    layers = [
+        Layer(name, width, (Branch((source,), "dense"),))
+        for name, source, width in zip(sources[1:], sources[:-1], channels, strict=True)
+    ]
+    return Stack(tuple(layers), Branch((sources[-1],), "dense"))
+
+
 def residual_stack(channels: list[int], strides: list[int], kernel: int) -> Stack:
     """Architecture "resnet": a stem, then basic blocks whose shortcut is added before the second layer's neurons.
 

@@ -17,9 +17,12 @@ Records = dict[str, dict[str, torch.Tensor]]  # a layer: spikes and membrane, [T
 
 
 class BranchModule(nn.Module):
-    """A branch's pooling, weights without bias, and batch norm; `linear` and `norm` are None for an identity."""
+    """A branch's pooling, weights without bias, and batch norm; `linear` and `norm` are None for an identity.
 
-    def __init__(self, branch: Branch, shape: Shape, outputs: int):
+    Without batch norm the weights have a bias.
+    """
+
+    def __init__(self, branch: Branch, shape: Shape, outputs: int, batch_norm: bool = True):
         super().__init__()
         self.branch, self.shape = branch, shape
         self.pool = branch.pool if branch.pool or len(shape) == 1 else shape[1:]
@@ -27,21 +30,24 @@ class BranchModule(nn.Module):
         self.linear: nn.Module | None = None
         self.norm: nn.Module | None = None
         if branch.kind == "conv":
-            self.linear = nn.Conv2d(shape[0], outputs, branch.kernel, branch.stride, branch.padding, bias=False)
-            self.norm = nn.BatchNorm2d(outputs)
+            self.linear = nn.Conv2d(
+                shape[0], outputs, branch.kernel, branch.stride, branch.padding, bias=not batch_norm
+            )
+            self.norm = nn.BatchNorm2d(outputs) if batch_norm else None
         elif branch.kind == "dense":
             size = 1
             for n in pooled:
                 size *= n
-            self.linear, self.norm = nn.Linear(size, outputs, bias=False), nn.BatchNorm1d(outputs)
+            self.linear = nn.Linear(size, outputs, bias=not batch_norm)
+            self.norm = nn.BatchNorm1d(outputs) if batch_norm else None
 
     def forward(self, sources: list[torch.Tensor]) -> torch.Tensor:
         """[N, *shape] of each source to the current that the branch adds."""
         x = self.pooled(sources)
-        if self.linear is None or self.norm is None:
+        if self.linear is None:
             return x
-        current: torch.Tensor = self.norm(self.linear(x.flatten(1) if self.branch.kind == "dense" else x))
-        return current
+        current: torch.Tensor = self.linear(x.flatten(1) if self.branch.kind == "dense" else x)
+        return current if self.norm is None else self.norm(current)
 
     def pooled(self, sources: list[torch.Tensor]) -> torch.Tensor:
         """What the weights see, [N, *pooled shape]."""
@@ -50,12 +56,35 @@ class BranchModule(nn.Module):
 
 
 class SpikingLayer(nn.Module):
-    """One layer of neurons and the branches that drive it."""
+    """One layer of neurons, the branches that drive it, and the weights by which it drives itself, if any."""
 
-    def __init__(self, layer: Layer, shapes: dict[str, Shape], neuron: DALIF):
+    def __init__(self, layer: Layer, shapes: dict[str, Shape], spec: NetworkSpec):
         super().__init__()
-        self.branches = nn.ModuleList(BranchModule(b, shapes[b.sources[0]], layer.channels) for b in layer.branches)
-        self.neuron = neuron
+        self.branches = nn.ModuleList(
+            BranchModule(b, shapes[b.sources[0]], layer.channels, spec.batch_norm) for b in layer.branches
+        )
+        shape = shapes[layer.name]
+        # where the spec says "relu" it is a ReLULayer, called as DALIF is; what asks for decays asks for its class
+        self.neuron = cast("DALIF", spec.neuron.build(shape))
+        self.recurrent: nn.Linear | nn.Conv2d | None = None
+        if spec.recurrent:
+            size = shape[0]
+            image = len(shape) > 1
+            self.recurrent = nn.Conv2d(size, size, 3, 1, 1, bias=False) if image else nn.Linear(size, size, bias=False)
+
+    def fire(self, current: torch.Tensor, record: list[torch.Tensor] | None = None) -> torch.Tensor:
+        """Spikes [T, N, ...] of the neurons, given what the branches bring; `record` as for `DALIF`."""
+        if self.recurrent is None:
+            spikes: torch.Tensor = self.neuron(current, record)
+            return spikes
+        state: torch.Tensor | None = None
+        fired: list[torch.Tensor] = []
+        for now in current:
+            s, state = self.neuron.step(now + self.recurrent(fired[-1]) if fired else now, state)
+            fired.append(s)
+            if record is not None:
+                record.append(state)
+        return torch.stack(fired)
 
     def current(self, fired: dict[str, torch.Tensor]) -> torch.Tensor:
         """Input of the neurons: the sum of all branches. `fired`: source -> [N, *shape]."""
@@ -79,9 +108,7 @@ class SpikingNetwork(nn.Module):
         self.spec, self.steps = spec, spec.steps
         stack = spec.stack()
         shapes = layer_shapes(stack.layers, tuple(spec.input_shape))
-        self.layers = nn.ModuleDict(
-            {layer.name: SpikingLayer(layer, shapes, DALIF(**spec.neuron.model_dump())) for layer in stack.layers}
-        )
+        self.layers = nn.ModuleDict({layer.name: SpikingLayer(layer, shapes, spec) for layer in stack.layers})
         self.reads = BranchModule(Branch(stack.readout.sources, "identity", pool=stack.readout.pool),
                                   shapes[stack.readout.sources[0]], 0)  # fmt: skip
         size = 1
@@ -133,7 +160,7 @@ class SpikingNetwork(nn.Module):
             else:
                 current = current.unflatten(0, (steps, -1))
             held: list[torch.Tensor] = []
-            spikes: torch.Tensor = layer.neuron(current, None if records is None else held)
+            spikes = layer.fire(current, None if records is None else held)
             fired[name] = spikes.flatten(0, 1)
             if records is not None:
                 records[name] = {"spikes": spikes, "membrane": torch.stack(held)}

@@ -71,12 +71,13 @@ def _bound(function: Callable[..., Any], steps: int, rule: Rule) -> FunctionType
 
 
 def _fire(rule: Rule, x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
-    return torch.stack([s for _, s, _ in _steps(rule, x, alpha, beta)])
+    return torch.stack([s.to(x.dtype) for _, s, _ in _steps(rule, x.to(alpha.dtype), alpha, beta)])
 
 
 def _gradient(
     rule: Rule, x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, grad: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    given, x, grad = x.dtype, x.to(alpha.dtype), grad.to(alpha.dtype)
     steps = _steps(rule, x, alpha, beta)
     bump = SURROGATES[rule.surrogate][1]
     grad_x, grad_alpha, grad_beta, carry = [], torch.zeros_like(x[0]), torch.zeros_like(x[0]), None
@@ -90,7 +91,8 @@ def _gradient(
         grad_alpha = grad_alpha + g * x[t]
         if t:
             grad_beta = grad_beta + g * steps[t - 1][2]
-    return torch.stack(grad_x[::-1]), grad_alpha.sum(dtype=alpha.dtype), grad_beta.sum(dtype=beta.dtype)
+    over, stacked = tuple(range(x.ndim - 1 - alpha.ndim)), torch.stack(grad_x[::-1]).to(given)
+    return stacked, grad_alpha.sum(over, dtype=alpha.dtype), grad_beta.sum(over, dtype=beta.dtype)
 
 
 def _steps(

@@ -23,42 +23,56 @@ class Rule(NamedTuple):
 
 
 def fire_rows(x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, rule: Rule) -> torch.Tensor:
-    """Spikes [T, M] of x [T, M]; alpha and beta of shape ()."""
+    """Spikes of x: [T, M], alpha and beta of shape (); or [T, N, F], alpha and beta [F].
+
+    Membranes have the decays' type, spikes that of x: under autocast x has fewer bits.
+    """
     spikes = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    size = min(BLOCK, x.shape[1])
-    membrane, held = x.new_empty(size), x.new_empty(size)
-    for start in range(0, x.shape[1], BLOCK):
-        x_part, s = x[:, start : start + BLOCK], spikes[:, start : start + BLOCK]
+    block = _block(x)
+    size = min(block, x.shape[1]), *x.shape[2:]
+    membrane, held = (torch.empty(size, dtype=alpha.dtype, device=x.device) for _ in range(2))
+    for start in range(0, x.shape[1], block):
+        x_part, fired = x[:, start : start + block].to(alpha.dtype), spikes[:, start : start + block]
+        s = fired if fired.dtype == alpha.dtype else torch.empty_like(x_part)
         v, h = membrane[: s.shape[1]], held[: s.shape[1]]
         for t in range(len(x)):
             _charge(x_part[t], alpha, beta, h if t else None, v)
             torch.ge(v, rule.v_threshold, out=s[t])
             if t + 1 < len(x):
                 _release(v, s[t], rule, h)
+        if s is not fired:
+            fired.copy_(s)
     return spikes
 
 
 def gradient_rows(
     x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, rule: Rule, grad: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """dL/dX [T, M], dL/dalpha and dL/dbeta of shape (), of grad = dL/dS [T, M]."""
-    steps, width = x.shape
+    """dL/dX, dL/dalpha and dL/dbeta, shaped as `fire_rows` takes them, of grad = dL/dS in the shape of x."""
+    steps, width, *features = x.shape
+    block, over = _block(x), tuple(range(x.ndim - alpha.ndim))
     grad_x = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     grad_alpha, grad_beta = torch.zeros_like(alpha), torch.zeros_like(beta)
-    membrane, held, fired = (x.new_empty(steps, min(BLOCK, width)) for _ in range(3))
-    for start in range(0, width, BLOCK):
-        x_part, gx = x[:, start : start + BLOCK], grad_x[:, start : start + BLOCK]
+    size = steps, min(block, width), *features
+    membrane, held, fired = (torch.empty(size, dtype=alpha.dtype, device=x.device) for _ in range(3))
+    for start in range(0, width, block):
+        x_part, gx = x[:, start : start + block].to(alpha.dtype), grad_x[:, start : start + block]
         v, h, s = (buffer[:, : gx.shape[1]] for buffer in (membrane, held, fired))
         for t in range(steps):
             _charge(x_part[t], alpha, beta, h[t - 1] if t else None, v[t])
             if t + 1 < steps:
                 torch.ge(v[t], rule.v_threshold, out=s[t])
                 _release(v[t], s[t], rule, h[t])
-        g = membrane_gradient(v, s, grad[:, start : start + BLOCK], beta, rule)
+        g = membrane_gradient(v, s, grad[:, start : start + block].to(alpha.dtype), beta, rule)
         torch.mul(g, alpha, out=gx)
-        grad_alpha += torch.mul(g, x_part, out=v).sum(dtype=alpha.dtype)
-        grad_beta += torch.mul(g[1:], h[:-1], out=v[1:]).sum(dtype=beta.dtype)
+        grad_alpha += torch.mul(g, x_part, out=v).sum(over, dtype=alpha.dtype)
+        grad_beta += torch.mul(g[1:], h[:-1], out=v[1:]).sum(over, dtype=beta.dtype)
     return grad_x, grad_alpha, grad_beta
+
+
+def _block(x: torch.Tensor) -> int:
+    """Entries of x's second axis that make a block."""
+    return max(1, BLOCK // max(1, x[0, :1].numel()))
 
 
 def membrane_gradient(

@@ -24,7 +24,7 @@ Engine = Literal["auto", "eager", "compile"]
 
 
 class Sequence(torch.autograd.Function):
-    """Spikes of x [T, ...], T >= 1, from rest, given alpha and beta of shape ()."""
+    """Spikes of x [T, N, ...], T >= 1, from rest, given alpha and beta: both of shape (), or of a sample's, x[0, 0]."""
 
     @staticmethod
     def forward(
@@ -35,7 +35,7 @@ class Sequence(torch.autograd.Function):
         ctx.save_for_backward(x, alpha, beta)
         ctx.rule, ctx.engine = rule, engine
         fire = _engine(engine, x, rule)[0]
-        return _shaped(fire(_rows(x), alpha.detach(), beta.detach(), rule), x)
+        return _shaped(fire(_rows(x, alpha), _features(alpha, x), _features(beta, x), rule), x)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -47,7 +47,10 @@ class Sequence(torch.autograd.Function):
                 x.shape, (x[0].numel(), *x.stride()[1:]), dtype=grad.dtype, device=x.device
             ).copy_(grad)  # fmt: skip
         gradient = _engine(ctx.engine, x, ctx.rule)[1]
-        grad_x, grad_alpha, grad_beta = gradient(_rows(x), alpha.detach(), beta.detach(), ctx.rule, _rows(grad))
+        grad_x, *grads = gradient(
+            _rows(x, alpha), _features(alpha, x), _features(beta, x), ctx.rule, _rows(grad, alpha)
+        )
+        grad_alpha, grad_beta = (_sample(each, x) for each in grads)
         _, alpha_learns, beta_learns, *_ = ctx.needs_input_grad
         # one step alone never meets beta: no gradient, rather than one of zero that an optimizer would act on
         beta_learns = beta_learns and len(x) > 1
@@ -60,18 +63,41 @@ def _engine(engine: Engine, x: torch.Tensor, rule: Rule) -> tuple[Fire, Gradient
     return fire_rows, gradient_rows
 
 
+def _channels_last(x: torch.Tensor) -> bool:
+    return x.ndim == 5 and x[0].is_contiguous(memory_format=torch.channels_last)
+
+
 def _dense(x: torch.Tensor) -> torch.Tensor:
     """x, copied if a step of it is neither contiguous nor channels-last. Steps may share memory (`expand`)."""
-    step = x[0]
-    channels_last = step.ndim == 4 and step.is_contiguous(memory_format=torch.channels_last)
-    return x if channels_last or step.is_contiguous() else x.contiguous()
+    return x if _channels_last(x) or x[0].is_contiguous() else x.contiguous()
 
 
-def _rows(x: torch.Tensor) -> torch.Tensor:
-    """[T, M] view of dense steps, in the order of memory: what a neuron does does not depend on its place."""
-    return x.as_strided((len(x), x[0].numel()), (x.stride(0), 1))
+def _rows(x: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
+    """View of dense steps in the order of memory: [T, M] where all neurons are alike, else [T, N, F]."""
+    if alpha.ndim == 0:
+        return x.as_strided((len(x), x[0].numel()), (x.stride(0), 1))
+    size = x[0, 0].numel()
+    return x.as_strided((len(x), x.shape[1], size), (x.stride(0), size, 1))
+
+
+def _features(decay: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """A sample's decays, [F] in the order of x's memory; one that all share as it is."""
+    decay = decay.detach()
+    if decay.ndim == 0:
+        return decay
+    return (decay.movedim(0, -1) if _channels_last(x) else decay).reshape(-1)
+
+
+def _sample(features: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """The way back from `_features`."""
+    if features.ndim == 0:
+        return features
+    shape = x.shape[2:]
+    if not _channels_last(x):
+        return features.reshape(shape)
+    return features.reshape(*shape[1:], shape[0]).movedim(-1, 0)
 
 
 def _shaped(flat: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """The way back from `_rows(x)`."""
+    """The way back from `_rows`."""
     return flat.as_strided(x.shape, (flat.stride(0), *x.stride()[1:]))

@@ -24,7 +24,7 @@ def print_agreement(figures: dict[str, Any], *, stream: TextIO) -> None:
             name,
             row["arithmetic"],
             "-" if row["accuracy"] is None else f"{100 * row['accuracy']:.2f} %",
-            *("-" if share is None else _percent(share) for share in shares),
+            *("-" if share is None else share_of_spikes(share) for share in shares),
             row["against"] or "-",
             f"{sum(row['compared'].values()):,}" if row["against"] else "-",
             f"{sum(row['mismatches'].values()):,}" if row["against"] else "-",
@@ -36,12 +36,12 @@ def print_agreement(figures: dict[str, Any], *, stream: TextIO) -> None:
     for name, reason in figures["not_run"].items():
         console.print(escape(f"{name} not run: {reason}"))
     for arithmetic in dict.fromkeys(row["arithmetic"] for row in engines.values()):
-        console.print(f"{arithmetic} may differ from nir by: {figures['causes'][arithmetic]}")
+        console.print(f"{arithmetic} may differ from nir through {figures['causes'][arithmetic]}")
     print_coverage(figures["coverage"], console)
-    verdict = {True: "yes", False: "NO", None: "not checked, no two of them ran"}[figures["bit_exact"]]
+    verdict = {True: "yes", False: "NO", None: "not checked: no two of them ran"}[figures["bit_exact"]]
     console.print(f"integer engines agree to the bit: {verdict}")
 
 
-def _percent(share: float) -> str:
+def share_of_spikes(share: float) -> str:
     """Rounded down, so that 100 % means every spike."""
     return "100 %" if share == 1 else f"{int(share * 1e5) / 1e3:.3f} %"

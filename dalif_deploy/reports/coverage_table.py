@@ -26,7 +26,7 @@ def print_coverage(coverage: dict[str, Any], console: Console) -> None:
             table,
             name,
             fired,
-            _percent(layer["nonzero"], layer["compared"]),
+            percent(layer["nonzero"], layer["compared"]),
             near,
             _sum(counts, "spikes"),
             _sum(counts, "high_clips", "low_clips"),
@@ -40,10 +40,10 @@ def print_coverage(coverage: dict[str, Any], console: Console) -> None:
 
 
 def _share(layer: dict[str, Any]) -> str:
-    return _percent(layer["fired"], layer["neurons"])
+    return percent(layer["fired"], layer["neurons"])
 
 
-def _percent(part: int, whole: int) -> str:
+def percent(part: int, whole: int) -> str:
     """Rounded down, so that 100 % means all; anything is more than 0 %."""
     if not whole:
         return "-"

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dalif_deploy.hw_models.chips.description import load_chip
 from dalif_deploy.hw_models.energy.figures import Joules
 from dalif_deploy.hw_models.energy.models import EnergyByModel, Static
-from dalif_deploy.hw_models.energy.report.mapping import CheckedLimit, Fits, MappingFigures
+from dalif_deploy.hw_models.energy.report.mapping import Fits
 from dalif_deploy.hw_models.energy.report.report import EnergyReport
 from dalif_deploy.hw_models.energy.units import readable
-from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.hw_models.files.ownership import MARK
+from dalif_deploy.reports.compared_gpus import compared_gpus
 from dalif_deploy.reports.core_map import CHIPS_DRAWN, core_maps
+from dalif_deploy.reports.energy_sentence import chip_title, energy_sentence
 from dalif_deploy.reports.layer_energy import BETWEEN, energy_by_layer
 from dalif_deploy.reports.log_axis import on_log_axis
 from dalif_deploy.reports.mapping_table import LIMITS
+from dalif_deploy.reports.page_environment import FOLDER, package_version, page_environment
+from dalif_deploy.reports.status_words import look, mapping_word
 from dalif_deploy.reports.table_parts import or_unbounded, shown_ends
 
-FOLDER = Path(__file__).parent / "page"
 COLOURS = 8  # of style.css; further layers take them again, their numbers tell them apart
 NAME_LENGTH = 40
 
@@ -40,23 +40,16 @@ def write_energy_page(report: EnergyReport, path: Path, *, force: bool = False) 
 
 def energy_page(report: EnergyReport) -> str:
     """The page as text. Names come from foreign files: Jinja escapes every one."""
-    import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {
         "joules": lambda value: or_unbounded(value, "J"),
         "seconds": lambda value: or_unbounded(value, "s"),
         "count": lambda value: f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}",
         "percent": lambda share: f"{share:.0%}" if share >= 0.095 or not share else f"{share:.1%}",
         "words": lambda name: LIMITS.get(name, str(name).replace("_", " ")),
-        "chip": _chip_title,
+        "chip": chip_title,
         "shortened": lambda name: name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…",
         "colour": lambda number: number % COLOURS,
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
@@ -69,8 +62,9 @@ def energy_page(report: EnergyReport) -> str:
     script = (FOLDER / "interact.js").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
         report=report,
+        sentence=energy_sentence(report),
         title=Path(report.artefact or "a network").name,
-        version=_version(),
+        version=package_version(),
         mark=MARK,
         style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
@@ -83,25 +77,10 @@ def energy_page(report: EnergyReport) -> str:
         between=BETWEEN,
         numbers=numbers,
         mapping=mapping,
-        mapping_word=_mapping_word(mapping),
+        mapping_word=mapping_word(mapping),
         chips=core_maps(mapping, numbers),
         more_chips=max(0, mapping.chips - CHIPS_DRAWN) if isinstance(mapping, Fits) else 0,
     )
-
-
-def look(status: str) -> str:
-    """The look of a status or of a constant's evidence: the most doubtful word in it decides."""
-    if "assumed" in status:
-        return "assumed"
-    return "measured" if status == "measured" else "modelled"
-
-
-def _mapping_word(mapping: MappingFigures) -> str:
-    if not isinstance(mapping, Fits):
-        return "modelled"
-    checked = (limit for limit in mapping.limits if isinstance(limit, CheckedLimit))
-    assumed = any(limit.assumed for limit in checked) or mapping.grid.assumed or mapping.synapse_encoding.assumed
-    return "modelled with assumed limits" if assumed else "modelled"
 
 
 def _with_unit(value: float, unit: str) -> str:
@@ -124,12 +103,16 @@ def _range(joules: Joules | Static) -> str:
 
 
 def _ranges(report: EnergyReport) -> list[dict[str, Any]]:
-    """Energies on the chip, dynamic by each model and static."""
+    """Energies on the chip, dynamic by each model and static, and of the GPU that it is set beside."""
     rows = []
     for energy in _models(report):
         rows.append({**_ends(energy.total), "name": f"dynamic: {energy.title}", "status": energy.status})
     static = report.energy.static
     rows.append({**_ends(static), "name": "static", "status": static.status})
+    for gpu in compared_gpus(report):
+        name = f"{gpu.gpu}, {gpu.precision}, batch {gpu.batch}, all-in"
+        text = readable(gpu.joules, "J")
+        rows.append({"low": gpu.joules, "high": gpu.joules, "text": text, "name": name, "status": gpu.status})
     return rows
 
 
@@ -150,17 +133,3 @@ def _ratios(report: EnergyReport) -> list[dict[str, Any]]:
         }
         for row in report.comparisons
     ]
-
-
-def _chip_title(name: str) -> str:
-    try:
-        return load_chip(name).title
-    except UserError:  # the report is older than this folder of chips
-        return name
-
-
-def _version() -> str:
-    try:
-        return version("dalif-deploy")
-    except PackageNotFoundError:  # run from its source folder
-        return "(not installed)"

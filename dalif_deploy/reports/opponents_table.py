@@ -7,6 +7,7 @@ from rich.console import Console
 from dalif_deploy.hw_models.energy.opponents.arithmetic import Arithmetic
 from dalif_deploy.hw_models.energy.opponents.baseline import Baseline, CpuBaseline
 from dalif_deploy.hw_models.energy.opponents.break_even import BreakEven
+from dalif_deploy.hw_models.energy.opponents.equal_accuracy import EqualAccuracy
 from dalif_deploy.hw_models.energy.opponents.gpu_measurement import MeasuredGpu
 from dalif_deploy.hw_models.energy.opponents.gpu_roofline import ModelledGpu
 from dalif_deploy.hw_models.energy.opponents.measurement import MeasuredRun
@@ -16,6 +17,7 @@ from dalif_deploy.reports.table_parts import (
     add_row,
     energy_range,
     new_table,
+    over_samples,
     print_line,
     print_not_included,
     shown_count,
@@ -26,6 +28,8 @@ from dalif_deploy.reports.table_parts import (
 def print_opponents(report: EnergyReport, console: Console) -> None:
     """Prints the report's `arithmetic_45nm`, `break_even`, `baseline` and `baseline_cpu`."""
     _arithmetic(report.arithmetic_45nm, console)
+    if report.equal_accuracy is not None:
+        _equal_accuracy(report.equal_accuracy, console)
     _break_even(report.break_even, console)
     _gpu(report.baseline, console)
     _cpu(report.baseline_cpu, console)
@@ -62,17 +66,33 @@ def _arithmetic(arithmetic: Arithmetic, console: Console) -> None:
     print_not_included(arithmetic.not_included, console)
 
 
+def _equal_accuracy(beside: EqualAccuracy, console: Console) -> None:
+    words = (f"Beside {beside.baseline.file} [{beside.status}]", "network", "accuracy", "MACs", "energy", "range")
+    table = new_table(*words)
+    baseline = beside.baseline
+    skipping = beside.baseline_joules_skipping_zeros
+    for name, right, macs, joules in (
+        ("ReLU, int8, dense", baseline.accuracy, f"{baseline.macs:,}", beside.baseline_joules),
+        ("ReLU, int8, zeros skipped", baseline.accuracy, over_samples(baseline.macs_with_input), skipping),
+        ("spiking", beside.spiking_accuracy, "", beside.spiking_joules),
+    ):
+        add_row(table, name, f"{right:.2%}", macs, readable(joules.mean, "J"), energy_range(joules))
+    console.print(table)
+    print_line(console, f"{beside.sentence}; the ReLU network in float: {baseline.accuracy_float:.2%}", style="bold")
+
+
 def _break_even(break_even: BreakEven, console: Console) -> None:
     if break_even.none_because:
         print_line(console, f"no break-even: {break_even.none_because}", style="yellow")
         return
     table = new_table(
-        f"Break-even [{break_even.status}]: the spiking network wins below so many spikes a neuron and step; "
+        f"Break-even [{break_even.status}]: the spiking network wins below so many spikes per neuron and step; "
         f"measured {break_even.spikes_a_neuron_and_step:.3g}",
         "opponent",
         "precision",
         "rate",
         "of the measured rate",
+        "steps",
         "verdict",
         left=2,
     )
@@ -83,6 +103,7 @@ def _break_even(break_even: BreakEven, console: Console) -> None:
             row.precision,
             shown_ends(row.rate),
             f"{shown_ends(row.factor)} times",
+            shown_ends(row.steps),
             row.verdict,
         )
     console.print(table)
@@ -91,7 +112,7 @@ def _break_even(break_even: BreakEven, console: Console) -> None:
 
 def _gpu(baseline: Baseline, console: Console) -> None:
     columns = ("GPU", "status", "precision", "batch", "energy", "bound by")
-    table = new_table(f"Baseline: {baseline.what}", *columns, left=3)
+    table = new_table(f"Baseline: {baseline.what}{_where(baseline.measured_on)}", *columns, left=3)
     rows: list[MeasuredGpu | ModelledGpu] = [*baseline.measured, *baseline.modelled]
     for row in rows:
         add_row(
@@ -101,7 +122,7 @@ def _gpu(baseline: Baseline, console: Console) -> None:
             row.precision,
             str(row.batch),
             readable(row.joules, "J"),
-            row.bound_by if isinstance(row, ModelledGpu) else f"{_above_idle(row)} above idle",
+            row.bound_by if isinstance(row, ModelledGpu) else _idle_apart(row),
         )
     console.print(table)
     if baseline.not_measured_because:
@@ -113,8 +134,8 @@ def _cpu(baseline: CpuBaseline, console: Console) -> None:
     if baseline.not_measured_because:
         print_line(console, f"{baseline.what}: not measured: {baseline.not_measured_because}", style="yellow")
         return
-    columns = ("processor", "status", "threads", "batch", "energy", "above idle", "time")
-    table = new_table(f"Baseline: {baseline.what}", *columns, left=2)
+    columns = ("processor", "status", "threads", "batch", "energy", "idle", "above idle", "time")
+    table = new_table(f"Baseline: {baseline.what}{_where(baseline.measured_on)}", *columns, left=2)
     for row in baseline.measured:
         add_row(
             table,
@@ -123,11 +144,20 @@ def _cpu(baseline: CpuBaseline, console: Console) -> None:
             str(row.threads),
             str(row.batch),
             readable(row.joules, "J"),
+            readable(row.joules_idle, "J"),
             _above_idle(row),
             readable(row.seconds, "s"),
         )
     console.print(table)
     print_not_included(baseline.not_included, console)
+
+
+def _where(machine: str | None) -> str:
+    return f", measured elsewhere, on {machine}" if machine else ""
+
+
+def _idle_apart(row: MeasuredRun) -> str:
+    return f"{readable(row.joules_idle, 'J')} idle, {_above_idle(row)} above"
 
 
 def _above_idle(row: MeasuredRun) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -25,6 +26,25 @@ def new_table(title: str, *columns: str, left: int = 1) -> Table:
         else:
             table.add_column(column, justify="right", overflow="fold")
     return table
+
+
+def plain_table(*columns: str, left: int = 1) -> Table:
+    """A table without borders, for one screen; the first `left` columns hold words."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for index, name in enumerate(columns):
+        table.add_column(name, overflow="fold", justify="left" if index < left else "right")
+    return table
+
+
+def print_rest(more: int, what: str, console: Console) -> None:
+    """Says that a screen left something out; nothing where it did not."""
+    if more > 0:
+        print_line(console, f"and {more} more {what}: --details", style="dim")
+
+
+def shortened(words: str, longest: int = 150) -> str:
+    """Words from elsewhere, cut where they would fill a screen."""
+    return words if len(words) <= longest else words[: longest - 1] + "…"
 
 
 def add_row(table: Table, *cells: str) -> None:

@@ -10,7 +10,7 @@ from dalif_deploy.data.data_sets import DATA_SETS, NAMES
 from dalif_deploy.hw_models.chips.names import chip_names, either_chip
 from dalif_deploy.networks import NetworkSpec, NeuronSpec
 from dalif_deploy.networks.layers import NAMED
-from dalif_deploy.networks.spec import Arch, SizePerBlock, Steps, require_a_stride_per_block
+from dalif_deploy.networks.spec import Arch, SizePerBlock, Steps, require_channels
 
 _MOTION = {"arch": "vggsnn", "width": 0.125, "steps": 10, "epochs": 2, "batch_size": 64, "lr": 3e-3}
 # `shift` is augmentation: images moved by up to so many pixels
@@ -19,6 +19,19 @@ DEFAULTS = {
     # convolutions at 28x28 would double the time and, in two epochs, gain nothing
     "fashion-mnist": {
         "channels": [48, 96, 128], "strides": [2, 2, 2], "epochs": 2, "batch_size": 64, "lr": 3e-3, "shift": 0,
+    },
+    # time carries the answer: one or two layers of neurons, each with a memory of its own
+    "digits-rows": {
+        "arch": "mlp", "channels": [64], "steps": 8, "epochs": 60, "batch_size": 64, "lr": 5e-3,
+    },
+    "fashion-rows": {
+        "arch": "mlp", "channels": [128, 128], "steps": 28, "epochs": 10, "batch_size": 128, "lr": 3e-3,
+    },
+    "digits-direction": {
+        "channels": [8, 16], "strides": [2, 2], "steps": 10, "epochs": 10, "batch_size": 64, "lr": 3e-3,
+    },
+    "digits-speed": {
+        "channels": [8, 16], "strides": [2, 2], "steps": 16, "epochs": 10, "batch_size": 64, "lr": 3e-3,
     },
     "mnist": {
         "channels": [48, 96, 128], "strides": [2, 2, 2], "epochs": 2, "batch_size": 64, "lr": 3e-3, "shift": 0,
@@ -52,7 +65,8 @@ def with_defaults(options: dict[str, Any]) -> dict[str, Any]:
     # what is no text is refused by `TrainConfig`
     defaults = dict(DEFAULTS.get(str(options.get("dataset", "digits")), DEFAULTS["digits"]))
     arch = str(options.get("arch", defaults.get("arch", "cnn")))
-    for field in ("channels", "strides") if arch in NAMED else ("width",):  # what the architecture does not know
+    unknown = {"mlp": ("strides", "width")}.get(arch, ("channels", "strides") if arch in NAMED else ("width",))
+    for field in unknown:  # what the architecture does not know
         defaults.pop(field, None)
     merged = {"dataset": "digits", **defaults, **options}
     channels, strides = options.get("channels"), defaults.get("strides")
@@ -80,7 +94,7 @@ class TrainConfig(BaseModel):
     """Data, network and recipe; the recipe's defaults are AdamW under a one-cycle cosine schedule.
 
     Attributes:
-        channels, strides, width: see `NetworkSpec`.
+        channels, strides, width, batch_norm, recurrent: see `NetworkSpec`.
         batch_size: samples a step, over all processes together.
         lr: largest learning rate of the schedule.
         momentum, nesterov: of SGD; AdamW knows neither.
@@ -94,6 +108,9 @@ class TrainConfig(BaseModel):
             all), see `dalif_deploy.hardware_aware`.
         weight_bits: of that chip's weights, sign included.
         scale_group: one scale a "layer", or one a "channel", which a few bits serve better.
+        precision: "32", or "bf16-mixed" or "16-mixed" (GPUs alone): convolutions and products in 16 bits, under
+            autocast. Membranes have 32, the epochs of `quantize` are exact, and the test is made in full precision.
+        recipe: that the fields come from; None where they are the user's own. Options given beside it go before it.
         seed: of the weights, the order of the samples and all augmentation; on a CPU with the same number of threads it
             determines every bit of the result.
     """
@@ -105,6 +122,8 @@ class TrainConfig(BaseModel):
     channels: SizePerBlock | None = None
     strides: SizePerBlock | None = None
     width: FiniteFloat = Field(default=1.0, gt=0, le=16)
+    batch_norm: bool = True
+    recurrent: bool = False
     neuron: NeuronSpec = NeuronSpec()
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=2)
@@ -126,6 +145,8 @@ class TrainConfig(BaseModel):
     weight_bits: int = Field(default=8, ge=1, le=8)
     scale_group: Literal["layer", "channel"] = "layer"
     quantize_epochs: int | None = Field(default=None, ge=1)
+    precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
+    recipe: str | None = None
     seed: int = Field(default=0, ge=0, lt=1 << 63)
 
     @model_validator(mode="after")
@@ -133,12 +154,12 @@ class TrainConfig(BaseModel):
         if self.arch in NAMED:
             if self.channels is not None or self.strides is not None:
                 raise ValueError(f"{self.arch} has its own channels and strides; scale them by width")
-        elif self.channels is None or self.strides is None:
-            raise ValueError(f"{self.arch} needs channels and strides")
         else:
-            require_a_stride_per_block(self.channels, self.strides)
+            require_channels(self.arch, self.channels, self.strides)
             if self.width != 1:
                 raise ValueError(f"width scales the named architectures; {self.arch} has channels")
+        if self.neuron.kind == "relu" and (self.steps != 1 or self.recurrent or self.quantize or self.loss == "tet"):
+            raise ValueError("a ReLU network makes one pass (steps 1), without recurrence, quantize or tet")
         # what would silently do nothing is refused
         if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0):
             raise ValueError("nesterov needs the optimizer sgd with momentum")
@@ -174,5 +195,7 @@ class TrainConfig(BaseModel):
             strides=self.strides,
             width=self.width,
             steps=self.steps,
+            batch_norm=self.batch_norm,
+            recurrent=self.recurrent,
             neuron=self.neuron,
         )

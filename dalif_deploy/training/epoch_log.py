@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dalif_deploy.hw_models.errors import UserError
 
 
@@ -17,6 +19,13 @@ def require_tensorboard() -> None:
         raise UserError(
             "TensorBoard is not installed", where="--tensorboard", remedy="pip install 'dalif-deploy[tensorboard]'"
         ) from error
+
+
+def in_short(decays: torch.Tensor) -> float | list[float]:
+    """A layer's decay; [lowest, median, highest] where it has several."""
+    if decays.ndim == 0:
+        return decays.item()
+    return [decays.min().item(), decays.quantile(0.5).item(), decays.max().item()]
 
 
 class EpochLog:
@@ -45,7 +54,13 @@ class EpochLog:
             self.writer.add_scalar(name, epoch[name], epoch["epoch"])
         for decay in ("alpha", "beta"):
             for layer, value in zip(self.layers, epoch[decay], strict=True):
-                self.writer.add_scalar(f"{decay}/{layer}", value, epoch["epoch"])
+                values = (
+                    dict(zip((".lowest", "", ".highest"), value, strict=True))
+                    if isinstance(value, list)
+                    else {"": value}
+                )
+                for end, each in values.items():
+                    self.writer.add_scalar(f"{decay}/{layer}{end}", each, epoch["epoch"])
         self.writer.flush()
 
     def _line(self, epoch: dict[str, Any]) -> None:

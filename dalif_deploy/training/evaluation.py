@@ -24,7 +24,10 @@ def evaluate(
     if len(data.inputs.shape) == 5:  # a sample has as many frames as images, at their size, pass the first layer once
         batch_size = max(1, batch_size // data.inputs.shape[1])
     with torch.no_grad():
+        # in full precision, as what is exported
         for start in range(processes.rank * batch_size, len(data.inputs), processes.count * batch_size):
-            logits = network(time_first(torch.from_numpy(data.inputs[start : start + batch_size])))
-            correct += int((logits.argmax(1).numpy() == data.labels[start : start + batch_size]).sum())
+            x = torch.from_numpy(data.inputs[start : start + batch_size]).to(processes.device)
+            correct += int(
+                (network(time_first(x)).argmax(1).cpu().numpy() == data.labels[start : start + batch_size]).sum()
+            )
     return processes.total([correct])[0] / len(data.inputs)

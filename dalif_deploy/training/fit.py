@@ -14,8 +14,11 @@ from rich.progress import Progress
 from dalif_deploy.data import LabelledData
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.networks import SpikingNetwork
-from dalif_deploy.training.augmentation import augment
+from dalif_deploy.neuron import DALIF
+from dalif_deploy.training.augmentation import Part, augment
+from dalif_deploy.training.batches import read_batches
 from dalif_deploy.training.config import TrainConfig
+from dalif_deploy.training.epoch_log import in_short
 from dalif_deploy.training.evaluation import evaluate, time_first
 from dalif_deploy.training.losses import loss_and_logits
 from dalif_deploy.training.processes import Processes
@@ -31,17 +34,20 @@ def fit(
     *,
     after_step: Callable[[], None],
     after_epoch: Callable[[dict[str, Any]], None],
+    workers: int = 0,
 ) -> None:
     """Trains from where `state` stands to the last epoch.
 
     Args:
+        state: its network is on the device of `processes`.
+        workers: processes that read batches ahead.
         after_step: called after each step but an epoch's last.
         after_epoch: called with the metrics of each epoch, which are in `state.epochs` by then.
 
     Raises:
         UserError: the loss or a weight is no number any more; `after_epoch` was not called with such a state.
     """
-    labels = torch.from_numpy(training.labels)
+    labels = torch.from_numpy(training.labels).to(processes.device)
     batches = steps_per_epoch(training, config)
     trained = state.network if state.chip is None else state.chip
     network, optimizer = processes.ready(trained, state.optimizer)
@@ -60,10 +66,12 @@ def fit(
             if state.chip is not None:
                 state.chip.active = epoch > config.float_epochs
             trained.train()
-            for index in state.permutation[: batches * config.batch_size].split(config.batch_size)[state.batch :]:
+            left = state.permutation[: batches * config.batch_size].split(config.batch_size)[state.batch :]
+            own = [index[mine] for index in left]
+            for index, x in zip(own, read_batches(training, own, processes.device, workers), strict=True):
                 # the whole batch's augmentation is drawn in every process, so that it does not depend on their number
-                x = torch.from_numpy(training.inputs[index.numpy()])
-                x, y = augment(x, config, state.rng)[mine], labels[index][mine]
+                x, y = augment(x, config, state.rng, Part(config.batch_size, mine)), labels[index.to(labels.device)]
+                shared = [] if state.chip is None else state.chip.shared_decays()
                 loss, logits = loss_and_logits(network, time_first(x), y, config)
                 value, correct = processes.total([loss.item() / processes.count, int((logits.argmax(1) == y).sum())])
                 if not math.isfinite(value):
@@ -72,6 +80,8 @@ def fit(
                 processes.backward(loss)
                 optimizer.step()
                 keep_betas_decays(state.network)
+                for each in shared:
+                    each.bring_together()
                 state.schedule.step()
                 state.loss += value / batches
                 state.correct += int(correct)
@@ -91,8 +101,8 @@ def fit(
                 "arithmetic": "float" if epoch <= config.float_epochs else config.quantize,
                 "lr": state.lr,
                 "seconds": round(earlier + time.perf_counter() - began, 3),
-                "alpha": [layer.neuron.alpha.item() for layer in layers],
-                "beta": [layer.neuron.beta.item() for layer in layers],
+                "alpha": [in_short(layer.neuron.alpha) for layer in layers if isinstance(layer.neuron, DALIF)],
+                "beta": [in_short(layer.neuron.beta) for layer in layers if isinstance(layer.neuron, DALIF)],
             }
             progress.console.print(f"epoch {epoch}: loss {metrics['loss']:.4f}, test accuracy {100 * accuracy:.2f} %")
             state.epochs.append(metrics)
@@ -103,7 +113,8 @@ def fit(
 def keep_betas_decays(network: SpikingNetwork) -> None:
     """Puts learned temporal decays back into [0, 1), where a step of the optimizer left it."""
     for layer in network.spiking_layers.values():
-        layer.neuron.keep_beta_a_decay()
+        if isinstance(layer.neuron, DALIF):
+            layer.neuron.keep_beta_a_decay()
 
 
 def steps_per_epoch(training: LabelledData, config: TrainConfig) -> int:

@@ -17,6 +17,7 @@ from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget
 from dalif_deploy.hw_models.arithmetic import require_arithmetic
 from dalif_deploy.hw_models.chips.description import load_chip
+from dalif_deploy.hw_models.devices import chosen_device
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_directory
 from dalif_deploy.hw_models.files.ownership import require_free
@@ -25,6 +26,7 @@ from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig
 from dalif_deploy.training.epoch_log import EpochLog, require_tensorboard
 from dalif_deploy.training.fit import fit, steps_per_epoch
+from dalif_deploy.training.memory_format import use_channels_last
 from dalif_deploy.training.optimization import make_optimizer, make_schedule
 from dalif_deploy.training.processes import Processes, this_process
 from dalif_deploy.training.training_state import TrainingState, load_unfinished, require_same_config
@@ -55,7 +57,7 @@ def unfinished_config(out: str | Path) -> dict[str, Any] | None:
 def require_begun(out: str | Path) -> None:
     """Raises UserError where neither an unfinished nor a finished training of `out` stands."""
     if not ((working_folder(out) / CHECKPOINT).is_file() or (Path(out) / "metrics.json").is_file()):
-        remedy = "check --out, or leave --resume away to begin one"
+        remedy = "check --out, or leave out --resume to start one"
         raise UserError("there is no training to resume", where=str(out), remedy=remedy)
 
 
@@ -68,6 +70,8 @@ def train(
     resume: bool = False,
     checkpoint_every: int | None = None,
     tensorboard: bool = False,
+    device: str = "cpu",
+    workers: int = 0,
 ) -> dict[str, Any]:
     """Trains, and writes `out`/model.pt, metrics.json and metrics.jsonl, all or none.
 
@@ -81,21 +85,24 @@ def train(
         resume: go on from the checkpoint; return the metrics where all is done.
         checkpoint_every: write a checkpoint after each so many steps of an epoch as well.
         tensorboard: write event files too, to the folder `tensorboard`.
+        device: see `chosen_device`. A checkpoint can be gone on with on another one, to other rounding.
+        workers: processes that read batches ahead; the results do not depend on them.
 
     Returns:
         The metrics: `test_accuracy` at the end, `layers` (their names), `epochs` (an entry each: loss and accuracy on
         the training batches as they were learned, test accuracy, lr at its begin, seconds, alpha and beta a layer at
-        its end), `config`, `versions`.
+        its end, [lowest, median, highest] where they differ within the layer), `config`, `versions`.
 
     Raises:
         UserError: data missing, `out` or an unfinished training exists, there is nothing to resume or it is of
             another configuration, or the loss is no number any more.
     """
-    out, working, processes = Path(out), working_folder(out), this_process()
+    out, working = Path(out), working_folder(out)
+    processes = this_process(chosen_device(device), config.precision)
     if tensorboard:
         require_tensorboard()
     if config.batch_size % processes.count:
-        what = f"{config.batch_size} images are no equal parts for {processes.count} processes"
+        what = f"{config.batch_size} images can't be shared equally by {processes.count} processes"
         raise UserError(what, where="--batch-size", remedy="give a multiple of their number")
     if resume and not force and (out / "metrics.json").is_file():
         metrics = _metrics(out)
@@ -108,7 +115,7 @@ def train(
     if processes.rank == 0:
         _prepare(out, working, force=force, resume=resume)
     try:
-        return _train(config, out, processes, data_root, force, resume, checkpoint_every, tensorboard)
+        return _train(config, out, processes, data_root, force, resume, checkpoint_every, tensorboard, workers)
     finally:
         # without a checkpoint it is of no use to anybody
         if processes.rank == 0 and not (working / CHECKPOINT).exists():
@@ -138,11 +145,15 @@ def _metrics(out: Path) -> dict[str, Any]:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(
-            "no metrics of dalif-train", where=str(path), remedy="remove the folder yourself, or choose another"
+            "not the metrics of a dalif-train run",
+            where=str(path),
+            remedy="remove the folder yourself, or choose another",
         ) from error
     if not isinstance(metrics, dict):
         raise UserError(
-            "no metrics of dalif-train", where=str(path), remedy="remove the folder yourself, or choose another"
+            "not the metrics of a dalif-train run",
+            where=str(path),
+            remedy="remove the folder yourself, or choose another",
         )
     metrics.pop("files", None)
     return metrics
@@ -152,8 +163,8 @@ def _prepare(out: Path, working: Path, *, force: bool, resume: bool) -> None:
     require_free(out, force, folder=True)
     if (working / CHECKPOINT).exists() and not resume:
         if not force:
-            remedy = "pass --resume to go on with it, or --force to begin anew"
-            raise UserError("an unfinished training stands there", where=str(working), remedy=remedy)
+            remedy = "pass --resume to continue it, or --force to start again"
+            raise UserError("holds an unfinished training", where=str(working), remedy=remedy)
         _clear(working)
     try:
         working.mkdir(parents=True, exist_ok=True)
@@ -171,6 +182,7 @@ def _train(
     resume: bool,
     checkpoint_every: int | None,
     tensorboard: bool,
+    workers: int,
 ) -> dict[str, Any]:
     working = working_folder(out)
     path = working / CHECKPOINT
@@ -178,10 +190,13 @@ def _train(
     testing = load_data(f"{config.dataset}:test", data_root, steps=config.steps)
     torch.manual_seed(config.seed)
     network = build_network(config.network(training.inputs.shape[-3:], int(training.labels.max()) + 1))
+    network.to(processes.device)
+    if processes.device.type == "cpu":
+        use_channels_last(network)
     optimizer = make_optimizer(network, config)
     schedule = make_schedule(optimizer, config, steps_per_epoch(training, config))
     chip = None if config.quantize is None else ChipForward(network, chip_target(config, training))
-    state = TrainingState(network, optimizer, schedule, np.random.default_rng(config.seed), chip)
+    state = TrainingState(network, optimizer, schedule, np.random.default_rng(config.seed), chip, processes)
     checkpoint = load_unfinished(path, config) if resume else None
     if checkpoint is not None:
         state.restore(checkpoint, path)
@@ -211,7 +226,9 @@ def _train(
         save()
 
     try:
-        fit(state, training, testing, config, processes, after_step=after_step, after_epoch=after_epoch)
+        fit(
+            state, training, testing, config, processes, after_step=after_step, after_epoch=after_epoch, workers=workers
+        )
     except UserError as error:
         if not path.exists():
             raise

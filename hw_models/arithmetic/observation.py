@@ -30,6 +30,9 @@ class PopulationCounts:
         membrane_truncations, current_truncations: such decays that had a fraction to cut off.
         negative_truncations: of both, those of a negative value, where truncation toward zero is not the floor.
         biased: steps of neurons with a bias.
+        bounded: membranes held at the lower bound of their neurons.
+        several: steps of neurons that fired more than once.
+        waited: steps of neurons that were refractory.
         high_clips, low_clips: membranes held at the upper, at the lower limit of their register.
         wraps: sums and currents that left their register and wrapped; those of a static input count once a batch.
     """
@@ -49,6 +52,9 @@ class PopulationCounts:
     current_truncations: int = 0
     negative_truncations: int = 0
     biased: int = 0
+    bounded: int = 0
+    several: int = 0
+    waited: int = 0
     high_clips: int = 0
     low_clips: int = 0
     wraps: int = 0
@@ -111,6 +117,8 @@ def _firing(population: Population, counts: PopulationCounts) -> dict[str, int]:
     return {
         "spike": counts.spikes,
         **({"rest of a reset by subtraction": counts.kept} if population.reset == "subtract" else {}),
+        **({"refractory step": counts.waited} if population.refractory else {}),
+        **({"several spikes in one step": counts.several} if population.max_spikes > 1 else {}),
         "threshold met within one unit": counts.met_threshold + counts.just_above + counts.just_below,
     }
 
@@ -132,6 +140,8 @@ def _limits(network: ChipNetwork, observation: Observation, name: str) -> dict[s
     host = any(h.target == name for h in network.host_projections.values())
     if host or population.bias.any() or counts.biased:
         paths["bias"] = counts.biased
+    if population.v_min is not None:
+        paths["lower bound of the membrane"] = counts.bounded
     bounds = observation.bounds.get(name)
     if bounds is not None and bounds.clips:
         paths["clip of the membrane"] = counts.high_clips + counts.low_clips

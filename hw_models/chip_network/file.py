@@ -116,6 +116,8 @@ class _NeuronRecord(BaseModel):
     reset: Reset
     fires: bool
     source: dict[str, Any]
+    refractory: int = 0
+    max_spikes: int = 1
 
 
 def _neuron_node(p: Population) -> nir.NIRNode:
@@ -135,16 +137,24 @@ def _neuron_node(p: Population) -> nir.NIRNode:
         tau_syn = full(DECAY_UNITY / (p.du + 1))
         common = {"tau_syn": tau_syn, "tau_mem": tau, "r": tau.copy(), "v_leak": leak, "w_in": tau_syn.copy()}
         node = nir.CubaLIF(v_threshold=full(p.vth * unit), **common) if p.fires else nir.CubaLI(**common)
-    registers = {key: np.atleast_1d(getattr(p, key)).astype(np.int32) for key in REGISTER_RANGES}
-    dims = {key: getattr(p, key).ndim for key in REGISTER_RANGES}
+    keys = [*REGISTER_RANGES, *(["v_min"] if p.v_min is not None else []), *(["v_start"] if p.v_start.any() else [])]
+    registers = {key: np.atleast_1d(getattr(p, key)).astype(np.int32) for key in keys}
+    dims = {key: getattr(p, key).ndim for key in keys}
+    record = {"reset": p.reset, "fires": p.fires, "source": p.source}
     node.metadata = {
-        "chip": _json({"reset": p.reset, "fires": p.fires, "source": p.source}),
+        "chip": _json({**record, **_integer_options(p)}),
         "dims": _json({**dims, "scale": p.scale.ndim}),
         "scale": np.atleast_1d(p.scale).astype(np.float64),
         "reset": p.reset,
         **registers,
     }
     return node
+
+
+def _integer_options(p: Population) -> dict[str, int]:
+    """Without those that are not used, as in files from before there were options."""
+    options = {"refractory": (p.refractory, 0), "max_spikes": (p.max_spikes, 1)}
+    return {key: value for key, (value, usual) in options.items() if value != usual}
 
 
 def _connect(
@@ -227,12 +237,15 @@ def _read_nodes(graph: nir.NIRGraph, network: ChipNetwork) -> None:
         else:
             _NeuronRecord.model_validate(record)
             dims = json.loads(_text(node.metadata["dims"]))
-            registers = {key: _integers(_as_dim(node.metadata[key], dims[key]), np.int64) for key in REGISTER_RANGES}
+            keys = [*REGISTER_RANGES, *(key for key in ("v_min", "v_start") if key in dims)]
+            registers = {key: _integers(_as_dim(node.metadata[key], dims[key]), np.int64) for key in keys}
             network.populations[name] = Population(
                 name,
                 tuple(int(n) for n in node.output_type["output"]),
                 **registers,
                 reset=record["reset"],
+                refractory=record.get("refractory", 0),
+                max_spikes=record.get("max_spikes", 1),
                 fires=record["fires"],
                 scale=_as_dim(node.metadata["scale"], dims["scale"]),
                 source=record["source"],

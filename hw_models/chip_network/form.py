@@ -7,6 +7,12 @@ shared by the simulator, by Lava and by the chip):
     v = trunc(v * (4096 - dv) / 4096) + u + bias_mant * 2^bias_exp
     spike where v > vth * 64, and there v = 0  (reset "subtract": v = v - vth * 64)
 
+Neurons of a chip that has them may do more, each by an option of the population: before the threshold is met, a
+membrane below `v_min` is put there; a membrane starts each sample at `v_start`; and after a spike it stays at 0 for
+`refractory` steps, in which its current goes on and it does not fire. A neuron with `max_spikes` above 1 fires once for
+each time that its membrane lies above the threshold, n = trunc((v - 1) / (vth * 64)) up to `max_spikes`; it sends n in
+one graded message, and reset "subtract" takes off n thresholds.
+
 Emulators that their authors held against Loihi 1 compute the same: docs/arithmetic-held-against.md.
 
 u wraps at +-2^23, v clips at +-(2^23 - 1). `du = 4095` makes u forget at each step (no synaptic current).
@@ -30,6 +36,8 @@ SYNAPSE_SHIFT = 6  # hardware aligns synaptic input and thresholds by 6 bits
 VTH_MAX = (1 << 17) - 1
 BIAS_MANT_MIN, BIAS_MANT_MAX = -4096, 4095
 BIAS_EXP_MAX = 7
+MOST_REFRACTORY = (1 << 16) - 1  # steps
+MOST_SPIKES = (1 << 8) - 1  # of a neuron in one step
 NO_CURRENT_FILTER = 4095  # this du makes u forget at each step
 
 # lowest and highest value of each register of a neuron
@@ -42,6 +50,7 @@ REGISTER_RANGES = {
 }
 
 Reset = Literal["zero", "subtract"]
+NeuronOption = Literal["lower bound", "start", "refractory time", "count of spikes"]
 InputMode = Literal["spikes", "graded", "bias"]
 OutputMode = Literal["membrane", "membrane_before_reset", "count"]
 OverTime = Literal["sum", "mean", "max", "last"]
@@ -60,6 +69,10 @@ class Population:
         vth: threshold mantissa, 0..131071, in units of 64.
         bias_mant, bias_exp: constant input of each step, mant * 2^exp.
         reset: what a spike does to the membrane.
+        v_min: int64, the lowest membrane, at most 0; None for no bound but the register's.
+        v_start: int64, the membrane before a sample's first step.
+        refractory: steps after a spike in which the membrane stays at 0.
+        max_spikes: most spikes of a neuron in one step; above 1 it sends how many, with thresholds of 1 and more.
         fires: False for a readout integrator, whose membrane is the result and which never spikes.
         scale: integer units a unit of the source graph's membrane (float; documentation and readout only).
         source: what the registers were made from (trained decay, threshold …), for reports.
@@ -73,14 +86,27 @@ class Population:
     bias_mant: np.ndarray
     bias_exp: np.ndarray
     reset: Reset = "zero"
+    v_min: np.ndarray | None = None
+    v_start: np.ndarray = field(default_factory=lambda: np.array(0))
+    refractory: int = 0
+    max_spikes: int = 1
     fires: bool = True
     scale: np.ndarray = field(default_factory=lambda: np.array(1.0))
     source: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # what numpy computes of arrays of shape () is a plain number; a file gives back the array
-        for name in (*REGISTER_RANGES, "scale"):
+        for name in (*REGISTER_RANGES, "v_start", "scale"):
             setattr(self, name, np.asarray(getattr(self, name)))
+        if self.v_min is not None:
+            self.v_min = np.asarray(self.v_min)
+
+    @property
+    def options(self) -> tuple[NeuronOption, ...]:
+        """Those that its neurons need beside decay, filter, threshold and reset."""
+        return neuron_options(
+            self.v_min is not None, bool(self.v_start.any()), self.refractory > 0, self.max_spikes > 1
+        )
 
     @property
     def size(self) -> int:
@@ -222,6 +248,19 @@ class ChipNetwork:
         """Shape of an input or a population."""
         return self.inputs[name].shape if name in self.inputs else self.populations[name].shape
 
+    def message_range(self, source: str) -> tuple[int, int]:
+        """Lowest and highest message of an input or a population; none is always among them."""
+        if source in self.populations:
+            return 0, self.populations[source].max_spikes
+        item = self.inputs[source]
+        return (0, 1) if item.mode == "spikes" else (min(0, item.min_level), max(0, item.max_level))
+
+    def sends_numbers(self, source: str) -> bool:
+        """True if messages carry values, False for plain spikes."""
+        if source in self.populations:
+            return self.populations[source].max_spikes > 1
+        return self.inputs[source].mode == "graded"
+
     def depths(self) -> dict[str, int]:
         """Pipeline stage of each input (0) and population, in steps: every hop of the chip costs one step.
 
@@ -264,6 +303,18 @@ class ChipNetwork:
         """
         depths = depths or self.depths()
         return projection.delay + depths[projection.target] - depths[projection.source] - 1
+
+
+def neuron_options(bounded: bool, starts: bool, waits: bool, counts: bool) -> tuple[NeuronOption, ...]:
+    """The options by name: a bound from below, a start elsewhere than at the reset value, a refractory time, and
+    several spikes a step."""
+    named: tuple[tuple[NeuronOption, bool], ...] = (
+        ("lower bound", bounded),
+        ("start", starts),
+        ("refractory time", waits),
+        ("count of spikes", counts),
+    )
+    return tuple(name for name, needed in named if needed)
 
 
 def encode_bias(

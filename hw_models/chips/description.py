@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -28,6 +29,7 @@ class Formats(_Strict):
 
     Attributes:
         image_input: how a still image enters where nobody says how; one of `inputs`.
+        neuron_options: what else its neurons can do, see `Population`.
         synaptic_bits: of what synapses bring to a neuron in one step, in the membrane's units, the sign aside; beyond
             them the chip wraps, which neither Lava nor the simulator does. None: as wide as the current.
     """
@@ -35,6 +37,7 @@ class Formats(_Strict):
     inputs: tuple[Literal["spikes", "bias", "graded"], ...]
     image_input: Literal["spikes", "bias", "graded"]
     resets: tuple[Literal["zero", "subtract"], ...]
+    neuron_options: tuple[Literal["lower bound", "start", "refractory time", "count of spikes"], ...] = ()
     max_weight_bits: int = Field(ge=1, le=8)
     max_weight_exp: int = Field(ge=0, le=7)
     max_delay: int = Field(ge=0)
@@ -93,6 +96,7 @@ class Limits(_Strict):
         cores: neuron cores of a chip.
         input_axons_per_core: lists of synapses that a message from elsewhere can name.
         output_axons_per_core: (axon, destination core) pairs.
+        decay_profiles_per_core: pairs of decays, of current and membrane, that the neurons of a core share.
         chips: chips of the largest system.
     """
 
@@ -101,6 +105,7 @@ class Limits(_Strict):
     synapse_memory_bits_per_core: Limit | None = None
     input_axons_per_core: Limit | None = None
     output_axons_per_core: Limit | None = None
+    decay_profiles_per_core: Limit | None = None
     chips: Limit | None = None
 
 
@@ -229,6 +234,11 @@ def sanafe_chip(name: str) -> tuple[ChipDescription, Sanafe]:
 def chips_with_reset(reset: str) -> list[str]:
     """Names of the chips whose neurons can be reset so."""
     return [name for name in chip_names() if reset in load_chip(name).formats.resets]
+
+
+def chips_with_options(options: Iterable[str]) -> list[str]:
+    """Names of the chips whose neurons can do all of that."""
+    return [name for name in chip_names() if set(options) <= set(load_chip(name).formats.neuron_options)]
 
 
 def read_chip_description(path: Path) -> ChipDescription:

@@ -28,6 +28,7 @@ from ..chip_network.form import (
     Projection,
     encode_bias,
 )
+from ..progress import tracked
 
 STEPS_FOLLOWED = 1000  # of a longer sample; what does not fire within them is then not called silent
 V_LIMIT = STATE_LIMIT - 1
@@ -80,7 +81,7 @@ def plausibility(
     }
     constant = {name: _input_interval(network, name) for name in network.inputs}
     sent: dict[str, list[_Interval]] = {name: [] for name in network.populations}
-    for t in range(followed):
+    for t in tracked(range(followed), "what can fire, steps"):
         for name, cell in cells.items():
             arriving = []
             for projection in network.incoming(name):
@@ -134,8 +135,11 @@ class _Cell:
         self.v_keep = whole(DECAY_UNITY - population.dv.astype(np.int64))
         self.threshold = whole(population.vth.astype(np.int64) << SYNAPSE_SHIFT)
         self.bias = _bias_interval(network, population, input_range)
-        zero = torch.zeros(shape, dtype=torch.float64)
-        self.u, self.v = _Interval(zero, zero), _Interval(zero, zero)
+        zero, start = torch.zeros(shape, dtype=torch.float64), whole(population.v_start)
+        self.u, self.v = _Interval(zero, zero), _Interval(start, start)
+        self.lowest = whole(np.array(-V_LIMIT) if population.v_min is None else population.v_min)
+        # steps that a membrane is still refractory at least, and at most
+        self.waits = _Interval(zero, zero)
         self.can, self.must = torch.zeros(shape, dtype=torch.bool), torch.ones(shape, dtype=torch.bool)
         self.highest = torch.full(shape, -torch.inf, dtype=torch.float64)
         self.wild = sum(projection_bound(network, p) for p in network.incoming(population.name)) >= EXACT
@@ -152,19 +156,41 @@ class _Cell:
         self.u = _Interval(torch.where(wraps, -float(STATE_LIMIT), low), torch.where(wraps, float(STATE_LIMIT), high))
         low = (_decayed(self.v.low, self.v_keep) + self.u.low + self.bias.low).clamp(-V_LIMIT, V_LIMIT)
         high = (_decayed(self.v.high, self.v_keep) + self.u.high + self.bias.high).clamp(-V_LIMIT, V_LIMIT)
+        low, high = torch.maximum(low, self.lowest), torch.maximum(high, self.lowest)
+        if self.population.refractory:
+            low, high = self._refractory(low, high)
         can, must = high > self.threshold, low > self.threshold
+        self._wait(can, must)
         self.can |= can
         self.must &= must
         self.highest = torch.maximum(self.highest, high)
         self.v = self._after_reset(low, high, can, must)
-        return _Interval(must.double(), can.double())
+        return _Interval(self._spikes(low), self._spikes(high))
+
+    def _spikes(self, v: torch.Tensor) -> torch.Tensor:
+        many = self.population.max_spikes
+        return torch.floor((v - 1) / self.threshold).clamp(0, many) if many > 1 else (v > self.threshold).double()
+
+    def _refractory(self, low: torch.Tensor, high: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Membranes with those that may, or must, still be 0."""
+        may, must = self.waits.high > 0, self.waits.low > 0
+        low = torch.where(may, low.clamp(max=0), low)
+        high = torch.where(may, high.clamp(min=0), high)
+        return torch.where(must, 0.0, low), torch.where(must, 0.0, high)
+
+    def _wait(self, can: torch.Tensor, must: torch.Tensor) -> None:
+        steps = float(self.population.refractory)
+        low, high = ((w - 1).clamp(min=0) for w in (self.waits.low, self.waits.high))
+        self.waits = _Interval(torch.where(must, steps, low), torch.where(can, steps, high))
 
     def _after_reset(self, low: torch.Tensor, high: torch.Tensor, can: torch.Tensor, must: torch.Tensor) -> _Interval:
         if self.population.reset == "zero":
             fired_low = fired_high = torch.zeros_like(low)
         else:
             fired_low = torch.maximum(low, self.threshold + 1) - self.threshold
-            fired_high = high - self.threshold
+            fired_high = high - self.threshold * self.population.max_spikes
+            if self.population.max_spikes > 1:
+                fired_low, fired_high = torch.zeros_like(low), torch.maximum(fired_high, self.threshold)
         silent_high = torch.minimum(high, self.threshold)
         either = _Interval(torch.minimum(low, fired_low), torch.maximum(silent_high, fired_high))
         kept = _Interval(torch.where(can, either.low, low), torch.where(can, either.high, high))

@@ -39,8 +39,8 @@ def quantisation_report(
     report = {
         "layer": source.name,
         "neurons": population.size,
-        "alpha_trained": alpha,
-        "alpha_quantised": None if alpha is None or signal == 0 else alpha * overlap / signal,
+        "alpha_trained": None if alpha is None else value_range(alpha),
+        "alpha_quantised": None if alpha is None or signal == 0 else value_range(alpha * overlap / signal),
         "beta_trained": value_range(source.dynamics.beta),
         "beta_quantised": value_range(1 - population.dv / 4096),
         "threshold_trained": None if threshold is None else value_range(threshold),
@@ -97,9 +97,14 @@ def _clipped(c: ChipDrive, projections: list[Projection], made: np.ndarray, rows
     return int((np.abs(c.weight - made) * rows / UNIT > step * (0.5 + INTEGER_TOLERANCE)).sum())
 
 
-def _trained_alpha(source: FloatPopulation) -> float | None:
+def _trained_alpha(source: FloatPopulation) -> np.ndarray | None:
     alpha = source.metadata.get("alpha")
     try:
-        return None if alpha is None else float(alpha)
+        found = None if alpha is None else np.asarray(alpha, dtype=np.float64)
+        if found is not None and found.size == 0:
+            raise ValueError("empty")
+        return found
     except (TypeError, ValueError) as error:
-        raise UserError("alpha in the metadata is no number", where=source.name, remedy="repair the graph") from error
+        raise UserError(
+            "alpha in the metadata is not a number", where=source.name, remedy="repair the graph"
+        ) from error

@@ -95,7 +95,9 @@ def scale_problem(
     current = arriving * current_gain
     host = sum((groups.largest_row(_largest_sums(h.map.matrix)) * host_range for h in host_drives), _zeros(groups))
     bias = groups.largest(np.abs(source.bias))
-    membrane = (current + host + bias) * steps
+    d = source.dynamics
+    start = groups.largest(np.abs(d.start - d.reset_value))
+    membrane = (current + host + bias) * steps + start
     if calibration is not None and rule.name != "worst":
         seen = calibration.reach(calibration.current, source.name, groups=groups.count, percentile=percentile)
         total = calibration.reach(calibration.membrane, source.name, groups=groups.count, percentile=percentile)
@@ -117,7 +119,11 @@ def scale_problem(
         synaptic_bits=synaptic_bits,
         membrane=membrane,
         even_threshold=threshold is not None and groups.uniform(threshold),
-        lattice=current_gain == 1.0 and not decays and not (bias + host).any() and len(shared) == len(chip_drives),
+        lattice=current_gain == 1.0
+        and not decays
+        and not (bias + host + start).any()
+        and d.v_min is None
+        and len(shared) == len(chip_drives),
     )
 
 

@@ -46,8 +46,7 @@ def latency_figures(network: ChipNetwork, encoded: EncodedSamples, mapping: Mapp
     constants = load_constants(prices.constants)
     seconds = {key: constants[f"time_{key}"].interval("second") for key in ("synaptic_operation", "barrier")}
     update = {key: constants[f"time_update_{key}"].interval("second").value for key in ("active", "inactive")}
-    operations = _operations(network, part, mapping)
-    neurons = {name: np.bincount(_cores(mapping, name)) for name in network.populations}
+    operations, neurons = core_loads(network, part, mapping)
     depths = network.depths()
     total = part.steps + max(depths.values(), default=0)
     busiest = {"low": np.zeros((part.samples, total)), "high": np.zeros((part.samples, total))}
@@ -76,6 +75,30 @@ def latency_figures(network: ChipNetwork, encoded: EncodedSamples, mapping: Mapp
             "learning and anything that keeps a core from working through its list",
         ],
     )
+
+
+def step_seconds(operations: float, neurons: float, constants: str) -> tuple[float, float]:
+    """Shortest and longest time of a step whose busiest core does so much."""
+    chosen = load_constants(constants)
+    seconds = {key: chosen[f"time_{key}"].interval("second") for key in ("synaptic_operation", "barrier")}
+    update = {key: chosen[f"time_update_{key}"].interval("second").value for key in ("active", "inactive")}
+    work, barrier = operations * seconds["synaptic_operation"].value, seconds["barrier"]
+    return (
+        work + neurons * update["inactive"] + barrier.low,
+        work + neurons * update["active"] + (barrier.high or barrier.value),
+    )
+
+
+def core_loads(
+    network: ChipNetwork, encoded: EncodedInput, mapping: Mapping
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """What each core of each population has to do.
+
+    Returns:
+        synaptic operations that arrive, int64 [samples, steps, cores]; neurons, int64 [cores].
+    """
+    operations = _operations(network, encoded, mapping)
+    return operations, {name: np.bincount(_cores(mapping, name)) for name in network.populations}
 
 
 def _operations(network: ChipNetwork, encoded: EncodedInput, mapping: Mapping) -> dict[str, np.ndarray]:

@@ -52,8 +52,8 @@ def require_steps(network: ChipNetwork, steps: int) -> None:
     """Raises UserError for samples of more steps than the ranges of the registers were proved for."""
     if steps > network.steps:
         raise UserError(
-            f"{steps} steps a sample, but the network was exported for {network.steps}: beyond them its registers' "
-            "ranges do not hold",
+            f"{steps} steps per sample, but the network was exported for {network.steps}; its registers are proved "
+            "safe only up to there",
             remedy=f"export it again with --steps {steps}",
         )
 

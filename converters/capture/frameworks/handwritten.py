@@ -29,7 +29,8 @@ class Coefficients:
 
     Attributes:
         threshold: the largest membrane that does not fire; None of neurons that never fire.
-        reset: "zero", "subtract", or "late" where the threshold is subtracted a step after the spike.
+        reset: "zero", "subtract", "late" where the threshold is subtracted a step after the spike, or "blind" where
+            the input of that step is wiped with the membrane.
     """
 
     beta: np.ndarray
@@ -174,6 +175,8 @@ def _reset(
         return "late"
     if near(at_once, charged) and near(next_step, added):
         return "zero"  # wiped before the next input comes in: the same
+    if near(next_step, 0.0) and (near(at_once, charged) or near(at_once, 0.0)):
+        return "blind"
     return None
 
 
@@ -193,7 +196,8 @@ def _nodes(found: Coefficients, shape: tuple[int, ...]) -> NeuronNodes:
         gain=found.gain,
         rest=rest,
         threshold=found.threshold,
-        reset="zero" if found.reset == "zero" else "subtract",
+        reset="zero" if found.reset in ("zero", "blind") else "subtract",
+        refractory=int(found.reset == "blind"),
     )
     nodes = NeuronNodes(node)
     if found.reset == "late":

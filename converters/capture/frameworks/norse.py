@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import nir
 import torch
-
-from dalif_deploy.hw_models.errors import UserError
 
 from ..neuron_nodes import leaky, numbers
 from ..population import Neuron, NeuronCall, NeuronNodes, UnknownNeuronError
@@ -18,6 +17,7 @@ CELLS = {
     "LIFBoxCell": "box", "LIBoxCell": "libox",
     "LICell": "li", "LI": "li",
     "IAFCell": "iaf", "IAF": "iaf",
+    "LIFRefracCell": "refractory", "LIFRefracRecurrentCell": "refractory",
 }  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def neuron(name: str, module: Any) -> Neuron | None:
     if isinstance(module, ConstantCurrentLIFEncoder):
         return Neuron(
             _encode(module),
-            lambda shape: _nodes(module, "box", shape),
+            lambda shape: _nodes(module, "box", shape, 0.0),
             time_axis="made",
             steps=(None, module.seq_length),
             dt=float(module.dt),
@@ -70,7 +70,7 @@ def _call(module: Any, whole: bool) -> Callable[..., NeuronCall]:
         output = module.forward(x, state)
         out, after = output
         if membranes is None:
-            membranes = after.v
+            membranes = _tensors(after)["membrane"]
         passed = {} if state is None else _tensors(state)
         if state is None or not isinstance(state, tuple):
             passed = {}
@@ -89,8 +89,11 @@ def _encode(module: Any) -> Callable[..., NeuronCall]:
 
 
 def _tensors(state: Any) -> dict[str, torch.Tensor]:
-    names = {"v": "membrane", "i": "current"}
-    return {names[k]: v for k, v in state._asdict().items() if k in names and isinstance(v, torch.Tensor)}
+    names = {"v": "membrane", "i": "current", "rho": "refractory"}
+    found = state._asdict()
+    if "lif" in found:  # what a refractory time is added to
+        found |= found["lif"]._asdict()
+    return {names[k]: v for k, v in found.items() if k in names and isinstance(v, torch.Tensor)}
 
 
 def subtracts(p: Any) -> bool:
@@ -100,20 +103,21 @@ def subtracts(p: Any) -> bool:
     return getattr(p, "reset_method", None) is reset_subtract
 
 
-def _nodes(module: Any, kind: str, shape: tuple[int, ...]) -> NeuronNodes:
+def _nodes(module: Any, kind: str, shape: tuple[int, ...], start: Any = None) -> NeuronNodes:
+    """`start`: the membrane before the first step, v_leak where nobody says."""
     p, dt = module.p, float(module.dt)
-    if kind in ("lif", "box") and not subtracts(p) and bool((torch.as_tensor(p.v_leak) != p.v_reset).any()):
-        raise UserError(
-            "starts at v_leak and resets to v_reset, which differ; a neuron of the chip starts where it resets to",
-            where=type(module).__name__,
-            remedy="train with v_reset equal to v_leak",
-        )
+    refractory = 0
+    if kind == "refractory":
+        refractory, p, kind = math.ceil(float(p.rho_reset)), p.lif, "lif"
+    start = p.v_leak if start is None and kind != "iaf" else start
     recurrent = hasattr(module, "recurrent_weights")
     subtract = subtracts(p)
     options: dict[str, Any] = {
         "threshold": None if kind in ("li", "libox") else p.v_th,
         "reset": "subtract" if subtract else "zero",
         "v_reset": getattr(p, "v_reset", 0.0),
+        "start": start if kind != "iaf" else None,
+        "refractory": refractory,
         "dt": dt,
     }
     if kind == "iaf":

@@ -22,6 +22,7 @@ STATES = {
     "RLeaky": ("spk", "mem"),
     "RSynaptic": ("spk", "syn", "mem"),
 }
+# their late reset to zero wipes what arrives in the step after a spike as well: a refractory step
 BLIND_RESET = {"Lapicque", "Synaptic", "RLeaky", "RSynaptic"}
 
 BEYOND_THE_CHIP = {
@@ -71,15 +72,6 @@ def _check(name: str, module: Any, kind: str) -> None:
         )
     if module.state_quant:
         raise UserError("state_quant rounds the membrane", where=name, remedy="train without state_quant")
-    late_zero = kind in BLIND_RESET and int(module.reset_mechanism_val) == 1 and getattr(module, "reset_delay", True)
-    if late_zero:
-        raise UserError(
-            f"{kind} with reset_mechanism='zero' and a reset one step late wipes the input of the step after each "
-            "spike as well; the chip's reset keeps that input",
-            where=name,
-            remedy="train with reset_mechanism='subtract'"
-            + ("" if kind == "Lapicque" else ", or with reset_delay=False"),
-        )
 
 
 def _call(module: Any, states: tuple[str, ...], mode: str) -> Callable[..., NeuronCall]:
@@ -133,6 +125,7 @@ def _nodes(module: Any, kind: str, mode: str, shape: tuple[int, ...]) -> NeuronN
         threshold=threshold,
         reset=reset_as,
         synapse=None if alpha is None else (alpha, 1.0),
+        refractory=int(mode == "zero" and kind in BLIND_RESET and getattr(module, "reset_delay", True)),
     )
     if mode == "none":
         node.metadata = {**(node.metadata or {}), "reset": "none"}

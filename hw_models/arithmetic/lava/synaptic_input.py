@@ -7,6 +7,7 @@ import torch
 
 from ...chip_network.apply_weight import apply_weight
 from ...chip_network.form import DECAY_UNITY, SYNAPSE_SHIFT, Population, Projection
+from ...errors import UserError
 from ..memory_layout import as_neurons, channels_last, flattened
 from ..observation import PopulationCounts
 from .exactness import Bounds
@@ -37,6 +38,9 @@ class SynapticInput:
     ):
         self.shape, self.projections, self._proven = population.shape, projections, bounds.proven
         self._dtype = torch.float32 if bounds.float32_sums else torch.float64
+        if device.type == "mps" and self._dtype == torch.float64:
+            what = "sums beyond 2^24 need float64, which an Apple GPU has not"
+            raise UserError(what, where=population.name, remedy="use --device cpu")
         self._weights = [self._prepared(p, shape, device) for p, shape in zip(projections, source_shapes, strict=True)]
 
     def _prepared(self, projection: Projection, source: tuple[int, ...], device: torch.device) -> torch.Tensor:

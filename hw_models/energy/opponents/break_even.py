@@ -6,6 +6,10 @@ host's layers). An opponent's dense pass costs the same at any rate, so f = (opp
 computes layers, in float, they cancel against a float opponent's; against an 8-bit one, a second row leaves them out on
 both sides.
 
+At the measured rates, energy grows with the steps: the network's own spikes and what enters at each step do, the host's
+layers do not. So an opponent costs the same at T = steps * (opponent - host) / (spiking - host). The rates are taken as
+they are: a network for other steps would have its own.
+
 Where a constant has a range, both sides sum in the same width: the low ends of the 8-bit constants belong together
 (8-bit adder), and so do their values (32-bit adder). An end of one is never set against the other end of the other.
 """
@@ -47,13 +51,18 @@ class Ends(Part):
 
 
 class BreakEvenRow(Part):
-    """How far all firing rates may grow until an opponent costs the same, and the mean rate then."""
+    """How far all firing rates may grow until an opponent costs the same, the mean rate then, and the steps.
+
+    Attributes:
+        steps: at the measured rates; the report's own steps are to be compared with it.
+    """
 
     opponent: str
     precision: Precision
     host_included: bool
     factor: Ends
     rate: Ends
+    steps: Ends
     verdict: str
 
 
@@ -110,6 +119,7 @@ def _rows(
                 host_included=host_included,
                 factor=Ends(low=low, high=high),
                 rate=Ends(low=low * rate, high=high * rate),
+                steps=_steps(counts, precision, pairs),
                 verdict=_verdict(low, high, rate, bool(counts.host_macs)),
             )
         )
@@ -144,6 +154,15 @@ def _factor(counts: ActivityCounts, precision: str, end: str, own: float, oppone
     all_of_it = sum(float(np.mean(count)) * _price(key, end) for _, count, key in spiking_terms(counts, precision))
     fixed = all_of_it - own * accumulate
     return (opponent - fixed) / (own * accumulate)
+
+
+def _steps(counts: ActivityCounts, precision: str, pairs: list[tuple[str, float]]) -> Ends:
+    found = []
+    for end, opponent in pairs:
+        spiking = sum(float(np.mean(count)) * _price(key, end) for _, count, key in spiking_terms(counts, precision))
+        host = sum(counts.host_macs.values()) * _price("fp32_mac", end)  # in float whatever the precision, and once
+        found.append(max(0.0, counts.steps * (opponent - host) / (spiking - host)))
+    return Ends(low=min(found), high=max(found))
 
 
 def _price(key: str, end: str) -> float:

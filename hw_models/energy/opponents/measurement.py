@@ -1,4 +1,8 @@
-"""Measures the energy of the same spiking network on a device that counts its own joules; gross, and above idle."""
+"""Measures the energy of the same spiking network on a device that counts its own joules; gross, idle, and above idle.
+
+First the device waits, then it warms up, then the work is repeated for at least `MEASURE_SECONDS`. Batches grow until a
+larger one no longer makes a sample shorter by `SATURATED`.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,14 @@ from functools import partial
 from typing import Literal, Protocol
 
 from ...chip_network.form import ChipNetwork
+from ...progress import tracked
 from ...samples.recording import EncodedInput, EncodedSamples
 from ..figures import Amount, Count, Part
 
-MEASURE_SECONDS = 5.0
-IDLE_SECONDS = 3.0
+MEASURE_SECONDS = 10.0  # NVML's counter moves every 20 to 100 ms, and clocks take seconds to settle
+IDLE_SECONDS = 5.0
+WARM_UP_SECONDS = 2.0
+BATCH_GROWTH, SATURATED = 4, 0.05
 SMALL_SAMPLES = 32  # that a run at batch 1 goes through
 
 
@@ -20,13 +27,18 @@ class Measurement(Part):
     """A sample's energy and time by a device's counter; joules above idle can come out negative.
 
     Attributes:
-        joules: gross.
+        joules: gross, that is idle and what is above it.
+        joules_idle: what the device takes when it waits, for as long as the sample takes.
+        warm_up_seconds: of work before the window.
         window_seconds, repeats: of the work that was measured.
     """
 
     joules: Amount
+    joules_idle: Amount
     joules_above_idle: float
     idle_watts: Amount
+    idle_window_seconds: Amount
+    warm_up_seconds: Amount
     seconds: Amount
     window_seconds: Amount
     repeats: Count
@@ -56,14 +68,17 @@ class EnergyCounter(Protocol):
 def measured_rows(
     network: ChipNetwork, encoded: EncodedSamples, counter: EnergyCounter, *, device: str, large_batch: int
 ) -> list[MeasuredRun]:
-    """Batch 1 and a large batch of the bit-exact simulator on the device, nothing recorded.
+    """The bit-exact simulator on the device at growing batches, nothing recorded: from 1 until the device is saturated.
 
     A batch that does not fit in memory is measured, and named, as the largest that does.
+
+    Args:
+        large_batch: the largest that is tried.
     """
     from ...simulator import simulate_chunks
 
     rows: list[MeasuredRun] = []
-    for batch in dict.fromkeys((1, min(large_batch, encoded.samples))):
+    for batch in tracked(_batches(min(large_batch, encoded.samples)), "measuring, batch sizes"):
         part = encoded.part(slice(0, min(encoded.samples, SMALL_SAMPLES if batch == 1 else batch)))
 
         def run(part: EncodedInput, batch: int) -> list[int]:
@@ -83,7 +98,17 @@ def measured_rows(
                 **figures.model_dump(),
             )
         )
+        if len(rows) > 1 and rows[-1].seconds > (1 - SATURATED) * rows[-2].seconds:
+            break
     return rows
+
+
+def _batches(largest: int) -> list[int]:
+    """1, 4, 16 and so on, and the largest."""
+    batches = [1]
+    while batches[-1] * BATCH_GROWTH < largest:
+        batches.append(batches[-1] * BATCH_GROWTH)
+    return list(dict.fromkeys([*batches, largest]))
 
 
 def measure(
@@ -93,14 +118,20 @@ def measure(
     *,
     seconds: float = MEASURE_SECONDS,
     idle_seconds: float = IDLE_SECONDS,
+    warm_up_seconds: float = WARM_UP_SECONDS,
     clock: Callable[[], float] = time.perf_counter,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Measurement:
     """Energy of one sample: `run` is repeated until `seconds` have passed."""
-    run()  # warm up: memory, kernels, clocks
+    run()  # what is done once: memory, kernels
     begin, energy = clock(), counter.joules()
     sleep(idle_seconds)
-    idle_watts = (counter.joules() - energy) / (clock() - begin)
+    waited = clock() - begin
+    idle_watts = (counter.joules() - energy) / waited
+    begin = clock()
+    while clock() - begin < warm_up_seconds:
+        run()  # clocks rise
+    warm = clock() - begin
     repeats, begin, energy = 0, clock(), counter.joules()
     while clock() - begin < seconds or not repeats:
         run()
@@ -110,8 +141,11 @@ def measure(
     done = repeats * samples
     return Measurement(
         joules=spent / done,
+        joules_idle=idle_watts * window / done,
         joules_above_idle=(spent - idle_watts * window) / done,
         idle_watts=idle_watts,
+        idle_window_seconds=waited,
+        warm_up_seconds=warm,
         seconds=window / done,
         window_seconds=window,
         repeats=repeats,

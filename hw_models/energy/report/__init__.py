@@ -5,6 +5,8 @@ report.py        the report's own shape, its schema, its short view
 counts.py        exact counts, a layer and in all
 mapping.py       cores, chips, use of limits, traffic
 histograms.py    membranes, thresholds, energy of the samples
+expected.py      the models against published chips, and the range that follows
+energy_delay.py  energy with the idle chip in it, times time
 comparisons.py   other devices over the chip, and the constants behind all figures
 """
 

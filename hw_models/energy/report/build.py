@@ -21,6 +21,8 @@ from ..opponents.gpu_measurement import MeasuredGpu
 from ..opponents.gpu_roofline import modelled_gpus
 from .comparisons import compare, used_constants
 from .counts import count_figures
+from .energy_delay import energy_delay
+from .expected import silicon_figures
 from .histograms import histograms
 from .mapping import mapping_figures
 from .report import REPORT_VERSION, EnergyReport, Host
@@ -35,6 +37,7 @@ def energy_report(
     not_measured: str = "",
     measured_cpu: list[MeasuredCpu] | None = None,
     cpu_not_measured: str = "not tried",
+    measured_on: str | None = None,
     does_not_fit: DoesNotFit | None = None,
     data: str = "",
     artefact: str = "",
@@ -46,12 +49,14 @@ def energy_report(
         measured: rows of `gpu_measurement.measured_gpu`, or none.
         not_measured: why there are none.
         measured_cpu, cpu_not_measured: the same of `cpu_measurement.measured_cpu`.
+        measured_on: the machine that measured, if it was not this one.
         does_not_fit: why the network could not be mapped, if it was tried.
         data, artefact: names of the samples and of the exported network, as the reader knows them.
     """
     static_input = all(messages.shape[1] == 1 for messages in encoded.part(slice(1)).messages.values())
     chip = loihi_energy(counts, network.chip)
     modelled = modelled_gpus(network, counts.steps, static_input=static_input)
+    latency = latency_figures(network, encoded, None if counts.traffic is None else counts.traffic.mapping)
     comparisons, no_comparison = compare(chip, measured or modelled, network.chip)
     return EnergyReport(
         report="dalif-energy",
@@ -65,12 +70,14 @@ def energy_report(
         mapping=mapping_figures(counts.traffic, does_not_fit),
         energy=chip,
         energy_sanafe=sanafe_energy(network, counts),
-        latency=latency_figures(network, encoded, None if counts.traffic is None else counts.traffic.mapping),
+        silicon=silicon_figures(network.chip, chip.total, None if latency is None else latency.streamed),
+        latency=latency,
+        energy_delay=energy_delay(chip, latency, network.chip),
         host=host_figures(counts),
         arithmetic_45nm=arithmetic_45nm(network, counts),
         break_even=break_even(network, counts),
-        baseline=gpu_baseline(measured, modelled, not_measured),
-        baseline_cpu=cpu_baseline(measured_cpu, cpu_not_measured),
+        baseline=gpu_baseline(measured, modelled, not_measured, measured_on),
+        baseline_cpu=cpu_baseline(measured_cpu, cpu_not_measured, measured_on),
         histograms=histograms(network, encoded, counts),
         comparisons=comparisons,
         no_comparison_because=no_comparison,

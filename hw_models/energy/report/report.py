@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from markupsafe import Markup
 from pydantic import ConfigDict
 
+from ...notebook_table import notebook_table
 from ..figures import Amount, Count, Part, Status
 from ..latency import Latency
 from ..memory import Memory
@@ -17,9 +17,13 @@ from ..models import ChipEnergy, Energy
 from ..opponents.arithmetic import Arithmetic
 from ..opponents.baseline import Baseline, CpuBaseline
 from ..opponents.break_even import BreakEven
+from ..opponents.equal_accuracy import EqualAccuracy
 from ..units import readable
+from .check import CheckRecord
 from .comparisons import Comparison, UsedConstant
 from .counts import Counts
+from .energy_delay import EnergyDelay
+from .expected import Silicon
 from .histograms import Histograms
 from .mapping import MappingFigures
 
@@ -76,7 +80,9 @@ class EnergyReport(Part):
     mapping: MappingFigures
     energy: ChipEnergy
     energy_sanafe: Energy | None
+    silicon: Silicon
     latency: Latency | None
+    energy_delay: EnergyDelay | None
     host: Host | None
     arithmetic_45nm: Arithmetic
     break_even: BreakEven
@@ -89,17 +95,21 @@ class EnergyReport(Part):
     data: str
     artefact: str
     sanafe: Sanafe | None = None
+    check: CheckRecord | None = None
+    equal_accuracy: EqualAccuracy | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists, numbers and words, as in the JSON; without SANA-FE's side if nobody asked for it."""
-        return self.model_dump(exclude={"mark", "sanafe"} if self.sanafe is None else {"mark"})
+        """Plain dicts, lists, numbers and words, as in the JSON; what nobody asked for is left out."""
+        asked = {"sanafe": self.sanafe, "check": self.check, "equal_accuracy": self.equal_accuracy}
+        return self.model_dump(exclude={"mark", *(name for name, part in asked.items() if part is None)})
 
     def headline(self) -> list[tuple[str, str, str]]:
         """(what, figure, its word) of the few figures that a report is opened for."""
-        total, operations = self.energy.total, self.counts.total.synaptic_operations.mean
-        upper = "no upper bound" if total.high is None else f"to {readable(total.high, 'J')}"
+        expected, operations = self.silicon.energy, self.counts.total.synaptic_operations.mean
+        upper = "no upper bound" if expected.high is None else f"to {readable(expected.high, 'J')}"
+        figure = f"{readable(expected.value, 'J')} ({readable(expected.low, 'J')} {upper}, {expected.range_from})"
         rows = [
-            ("dynamic energy", f"{readable(total.mean, 'J')} ({readable(total.low, 'J')} {upper})", self.energy.status),
+            ("dynamic energy", figure, self.energy.status),
             ("synaptic operations", f"{operations:,.0f}", "exact"),
         ]
         if self.mapping.status == "fits":
@@ -120,11 +130,9 @@ class EnergyReport(Part):
 
     def _repr_html_(self) -> str:
         """The headline as a table, for a notebook; names come from foreign files and are escaped."""
-        row = Markup("<tr><td>{}</td><td>{}</td><td>{}</td></tr>")
-        rows = Markup("").join(row.format(*cells) for cells in self.headline())
         network = self.artefact or "a network"
         caption = f"{network} on {self.chip}: a sample of {self.steps} steps, mean over {self.samples}"
-        return str(Markup("<table><caption>{}</caption>{}</table>").format(caption, rows))
+        return notebook_table(caption, self.headline())
 
 
 def report_schema() -> dict[str, Any]:
