@@ -38,9 +38,8 @@ def own_cache(monkeypatch, tmp_path):
 def exported(request, tmp_path, capfd):
     """Input by bias and by graded messages."""
     checkpoint(tmp_path / "model.pt")
-    done = run_here(
-        ["export", tmp_path / "model.pt", "--target", "c", "--chip", request.param, "-o", tmp_path / "out"], capfd
-    )
+    call = ["export", tmp_path / "model.pt", "--target", "c", "--chip", request.param, "-o", tmp_path / "out"]
+    done = run_here([*call, "--details"], capfd)
     assert done.returncode == 0 and "bytes per state" in done.stdout, done
     return tmp_path / "out"
 
