@@ -82,7 +82,7 @@ What this says, and what not:
   That the sum lies near does not make any one of them right.
 - Static energy is apart: measured 0.232 W at 408.9 frames a second is {readable(0.232 / 408.9, "J")} a frame.
 - Here the network takes {len(mapping.cores)} cores, as many neurons a core as its limits allow; Intel used 74.
-- Nothing is fitted to the measurement. For other networks no error is known.
+- Nothing is fitted to the measurement. Other networks, and what error follows: [energy-error.md](energy-error.md).
 """
 
 

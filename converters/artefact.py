@@ -10,6 +10,7 @@ and what the target adds, which its file in `targets` names.
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.notebook_table import notebook_table
 
 from .file_digest import file_digest
 
@@ -29,7 +31,7 @@ EXPORT_FORMAT = "dalif-deploy export 1"
 EXPORT_JSON, REFERENCE_FILE, NETWORK_FILE, CHECKPOINT_FILE = "export.json", "model.nir", "network.nir", "model.pt"
 
 
-@dataclass
+@dataclass(repr=False)
 class Artefact:
     """An exported network; what it has no file for raises an error that says how to get one.
 
@@ -58,6 +60,32 @@ class Artefact:
         if network is not None:
             artefact.__dict__["network"] = network
         return artefact
+
+    def headline(self) -> list[tuple[str, str]]:
+        """(what, figure) of what the export made, and what it warned of."""
+        export = self.export
+        rows = [("target", export["target"]), ("from", export.get("source", {}).get("file", "?"))]
+        if export.get("chip"):
+            rows.append(("chip", export["chip"]))
+        layers = export.get("layers", [])
+        if layers:
+            kept = [layer["weight_sqnr_db"] for layer in layers if layer["weight_sqnr_db"] is not None]
+            weights = f"{min(kept):.1f} dB or more" if kept else "exact"
+            rows += [("layers", str(len(layers))), ("weights keep", weights)]
+        rows.append(("time", f"{export['steps'] or '?'} steps of {export['dt']:g} s"))
+        return rows + [("WARNING", line) for line in export.get("warnings", [])]
+
+    def __repr__(self) -> str:
+        shown = [f"{what} {figure}" for what, figure in self.headline() if what != "WARNING"]
+        warnings = len(self.export.get("warnings", []))
+        return f"<Artefact {self.folder}: {', '.join(shown)}{f', {warnings} warnings' if warnings else ''}>"
+
+    def _repr_html_(self) -> str:
+        return notebook_table(str(self.folder), self.headline())
+
+    def to_dict(self) -> dict[str, Any]:
+        """What export.json holds, in plain values."""
+        return copy.deepcopy(self.export)
 
     @cached_property
     def network(self) -> ChipNetwork:

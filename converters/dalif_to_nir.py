@@ -48,6 +48,11 @@ def network_to_nir(
         convolutions, shortcuts and recurrent weights; the network's result is the mean over
         `metadata["steps"]` steps of what arrives at the output.
     """
+    if network.spec.neuron.kind == "relu":
+        raise UserError(
+            "a ReLU network has no spikes to export",
+            remedy="take it as --baseline of dalif-energy, or convert it: dalif_deploy.rate_coding.convert",
+        )
     # float64 before the activations: tanh in float32 would already move the decays
     network = copy.deepcopy(network).double()
     graph = _Graph(tuple(network.spec.input_shape))

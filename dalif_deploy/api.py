@@ -30,6 +30,7 @@ from dalif_deploy.data.nir_data import NirData
 from dalif_deploy.data.nir_data_file import is_nir_data
 from dalif_deploy.hw_models.compiler import ScaleRule
 from dalif_deploy.hw_models.energy.report import EnergyReport
+from dalif_deploy.hw_models.progress_bars import shown_progress
 from dalif_deploy.hw_models.samples.input_data import InputData, take_samples
 from dalif_deploy.simulation.agreement import Agreement
 from dalif_deploy.simulation.coverage import require_proof
@@ -37,6 +38,7 @@ from dalif_deploy.simulation.energy_session import report_on_samples
 from dalif_deploy.simulation.nir_samples import nir_file_samples, nir_samples
 from dalif_deploy.simulation.one_engine import SimulationResult
 from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
+from dalif_deploy.zoo import zoo_file
 
 Samples = (
     str
@@ -71,7 +73,8 @@ def export(
     """Exports a network into the folder `out`, as `dalif-export` does.
 
     Args:
-        model: a path, or an object in memory: see `dalif_deploy.converters.sources.SOURCES`.
+        model: a path, "zoo:NAME" (a trained network that comes with the package), or an object in memory: see
+            `dalif_deploy.converters.sources.SOURCES`.
         example_input: for a module: real samples, [N, *shape], which are shown at each step, or with time in them,
             see `time_axis`; the graph is verified on them. A pair (samples, labels) tells a rewrite's accuracy.
         target: see `dalif_deploy.converters.targets.TARGETS`.
@@ -96,7 +99,10 @@ def export(
         request.calibration = CalibrationData(data.name, data.inputs)
     example, labels = example_input if isinstance(example_input, tuple) else (example_input, None)
     asked = ReadRequest(dt, steps, example, time_axis, reset, rewrite or {}, labels)
-    return export_network(load_source(model, asked), target, out, request=request, force=force)
+    if isinstance(model, str | Path):
+        model = zoo_file(model)
+    with shown_progress():
+        return export_network(load_source(model, asked), target, out, request=request, force=force)
 
 
 def load(folder: str | Path) -> Artefact:

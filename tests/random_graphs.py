@@ -194,7 +194,9 @@ class _Builder:
         """What NIR has no word for, in metadata."""
         made = {}
         if _often(self.draw, 4):
-            made["v_min"] = _pick(self.draw, 0, float(reset.min()) - 0.3 * size, reset - self.parameter(shape, 0.0, 1.0) * size)
+            made["v_min"] = _pick(
+                self.draw, 0, float(reset.min()) - 0.3 * size, reset - self.parameter(shape, 0.0, 1.0) * size
+            )
             if np.any(made["v_min"] > reset):
                 made["v_min"] = reset.copy()
             self.features.add("lower bound")

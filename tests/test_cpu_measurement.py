@@ -72,9 +72,8 @@ def test_gross_and_above_idle_over_a_wrap(powercap):
         powercap.spend("intel-rapl:1", round(extra * 1e6))
 
     counter = RaplCounter(powercap.folder)
-    found = measure(
-        lambda: sleep(0.02, 0.03), counter, 10, seconds=0.01, idle_seconds=0.04, clock=lambda: now[0], sleep=sleep
-    )
+    short = {"seconds": 0.01, "idle_seconds": 0.04, "warm_up_seconds": 0.0}
+    found = measure(lambda: sleep(0.02, 0.03), counter, 10, **short, clock=lambda: now[0], sleep=sleep)
     assert found.repeats == 1
     assert found.idle_watts == pytest.approx(20)
     assert found.joules == pytest.approx((0.4 + 0.03) / 10)
@@ -83,9 +82,8 @@ def test_gross_and_above_idle_over_a_wrap(powercap):
 
 def test_rows_of_the_real_simulation(powercap, monkeypatch):
     real = measurement.measure
-    monkeypatch.setattr(
-        measurement, "measure", lambda call, counter, n: real(call, counter, n, seconds=0.0, idle_seconds=0.01)
-    )
+    short = {"seconds": 0.0, "idle_seconds": 0.01, "warm_up_seconds": 0.0}
+    monkeypatch.setattr(measurement, "measure", lambda call, counter, n: real(call, counter, n, **short))
     network, encoded, counts = run()
     counter, reason = find_cpu_counter(powercap.folder)
     assert reason == "" and counter.name
@@ -117,7 +115,8 @@ def test_a_batch_that_does_not_fit_is_named_as_the_one_that_ran(powercap, monkey
         tried.clear()
         call()
         timed.append(tried[:])
-        return Measurement(joules=0, joules_above_idle=0, idle_watts=0, seconds=0, window_seconds=0, repeats=len(tried))
+        figures = dict.fromkeys(set(Measurement.model_fields) - {"repeats"}, 0)
+        return Measurement(**figures, repeats=len(tried))
 
     monkeypatch.setattr(measurement, "measure", measured)
     rows = measurement.measured_rows(network, encoded, RaplCounter(powercap.folder), device="cpu", large_batch=4)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 import dalif_deploy
+from dalif_deploy.converters.file_digest import file_digest
 from dalif_deploy.data import load_data
 from dalif_deploy.exploration.point import PointWork
 from dalif_deploy.exploration.sweep_source import sweep_source
@@ -23,6 +24,7 @@ from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
 from dalif_deploy.training import TrainConfig, train
 from dalif_deploy.training.fit import keep_betas_decays
 from dalif_deploy.training.losses import loss_and_logits
+from dalif_deploy.training.memory_format import use_channels_last
 from dalif_deploy.training.optimization import make_optimizer
 from dalif_deploy.training.processes import OneProcess, this_process
 from tests.chip_networks import random_network
@@ -33,6 +35,7 @@ RECIPES = [
     {"shift": 1, "flip": True, "crop_padding": 1, "cutout": 2},
     {"loss": "tet", "tet_lambda": 0.1, "optimizer": "sgd", "nesterov": True, "neuron": {"reset": "subtract"}},
     {"arch": "resnet", "quantize": "loihi2", "weight_bits": 4, "scale_group": "channel"},
+    {"recurrent": True, "neuron": {"decays_per": "channel", "learn_threshold": True}},
     {"quantize": "loihi2", "neuron": {"learn": "none"}, "epochs": 3, "quantize_epochs": 2},
 ]
 
@@ -101,6 +104,19 @@ def test_a_checkpoint_of_one_device_goes_on_on_another(tmp_path, monkeypatch):
         ]
 
 
+def test_channels_last_is_for_networks_that_torch_takes_so():
+    def laid_out(**arch):
+        network = build_network(NetworkSpec(input_shape=(3, 32, 32), classes=5, **arch))
+        used = use_channels_last(network)
+        convs = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
+        last = [c.weight.stride(1) == 1 and c.kernel_size != (1, 1) for c in convs]
+        assert any(last) == used and not last[0]
+        return used
+
+    assert laid_out(channels=[16, 32], strides=[1, 2]) and laid_out(arch="vgg11", width=0.25)
+    assert not laid_out(channels=[16, 24], strides=[1, 2]) and not laid_out(arch="resnet19", width=0.25)
+
+
 @pytest.mark.parametrize("arch", [{"arch": "resnet", "channels": [4, 5], "strides": [1, 2]},
                                   {"arch": "vgg11", "width": 1 / 16}, {"arch": "sew-resnet18", "width": 1 / 16},
                                   {"arch": "resnet19", "width": 1 / 32}])  # fmt: skip
@@ -158,7 +174,8 @@ def test_commands_count_on_the_device_that_they_are_told(tmp_path, monkeypatch):
         found = simulate_samples(artefact, inputs, data.labels[:20], request)
         report, _ = report_on_samples(artefact, inputs, device=device)
         asked = {"data": "digits:test", "limit": 20, "batch_size": None, "data_root": None, "threads": 1}
-        work = PointWork(sweep_source(tmp_path / "model.pt"), device=device, folder=tmp_path, **asked)
+        digest = file_digest(tmp_path / "model.pt")
+        work = PointWork(sweep_source(tmp_path / "model.pt"), digest, device=device, folder=tmp_path, **asked)
         return found.predicted, found.firing_rate, report.counts.model_dump(), work({"weight-bits": 4})
 
     near = figures("cpu")

@@ -192,9 +192,8 @@ def test_measured_path_runs_up_to_the_counter(monkeypatch):
     from dalif_deploy.hw_models.energy.opponents import measurement
 
     real = measurement.measure
-    monkeypatch.setattr(
-        measurement, "measure", lambda run, counter, n: real(run, counter, n, seconds=0.0, idle_seconds=0.01)
-    )
+    short = {"seconds": 0.0, "idle_seconds": 0.01, "warm_up_seconds": 0.0}
+    monkeypatch.setattr(measurement, "measure", lambda run, counter, n: real(run, counter, n, **short))
     network, encoded, counts = run()
     rows = measured_gpu(network, encoded, MadeUpGpu(), device="cpu")
     assert [(row.status, row.batch) for row in rows] == [("measured", 1), ("measured", 2)]

@@ -315,7 +315,7 @@ def test_every_command_takes_samples_that_are_read_when_asked_for(tmp_path, caps
     read = []
     monkeypatch.setattr(LazySamples, "__getitem__", counting(LazySamples.__getitem__, read))
     simulate.simulate(out, "cifar10:test", limit=3, data_root=root, options={})
-    energy.energy(out, "cifar10:test", limit=2, data_root=tmp_path)
+    energy.energy(out, data="cifar10:test", limit=2, data_root=tmp_path)
     assert read == [3, 2]
     assert "3 samples" in capsys.readouterr().out
 

@@ -131,9 +131,9 @@ def test_labels_beyond_the_classes(exported, shift, seen):
 
 
 def test_a_recording_of_another_sensor(tmp_path):
-    with pytest.raises(UserError, match=r"sensor of 16 x 16, but the network takes 34 x 34"):
+    with pytest.raises(UserError, match=r"sensor has 16 x 16 pixels, but the network takes 34 x 34"):
         compare_sensors(tmp_path, (16, 16), (34, 34), (16, 16))
-    with pytest.warns(FitWarning, match=r"640 x 480, .* 32 x 32: its middle 480 x 480 is used, 15 p"):
+    with pytest.warns(FitWarning, match=r"640 x 480 pixels, .* 32 x 32: its middle 480 x 480 is used, 15 p"):
         compare_sensors(tmp_path, (640, 480), (32, 32), (480, 480))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -264,6 +264,9 @@ def names_of(model: nn.Module) -> dict[int, str]:
     """Each module's name, without what wrappers add."""
     names: dict[int, str] = {}
     for name, module in model.named_modules():
-        plain = ".".join(part for part in name.split(".") if part != "_orig_mod")
+        parts = [part for part in name.split(".") if part != "_orig_mod"]
+        if isinstance(model, nn.DataParallel) and parts[0] == "module":
+            parts = parts[1:]
+        plain = ".".join(parts)
         names.setdefault(id(module), plain)
     return names

@@ -95,7 +95,8 @@ def source_of_module(
     _check_result(run, decision, reader, reference, verification)
     if decision.seen_through is not None:
         verification.notes.append(
-            f"the result: {decision.seen_through} is left to the reader; the chip gives what it is taken of, in the same order"
+            f"the result: {decision.seen_through} is left to the reader; "
+            "the chip gives what it is taken of, in the same order"
         )
     cost = None
     if rewrite:

@@ -82,7 +82,7 @@ def _population(component: LavaComponent, job: Job, population: Population, dept
 
     def option(name: str) -> np.ndarray | None:
         value = getattr(population, name)
-        return None if value is None or not np.any(value) and name == "v_start" else register(name)
+        return None if value is None or (not np.any(value) and name == "v_start") else register(name)
 
     du, dv, vth = register("du"), register("dv"), register("vth")
     if not population.fires:

@@ -23,8 +23,9 @@ class FloatStep:
 
     Attributes:
         initial: name of each state -> its value before the first step, float32 [*shape]: `LAYER.membrane`,
-            `LAYER.current` of a synaptic filter, `LAYER.waits` (steps to come) of a refractory time, `DELAY.past1` (what entered a step ago), `.past2` … of a Delay node,
-            and `LAYER.last` (what it sent a step ago) of a layer whose output closes a loop.
+            `LAYER.current` of a synaptic filter, `LAYER.waits` (steps to come) of a refractory time, `DELAY.past1`
+            (what entered a step ago), `.past2` … of a Delay node, and `LAYER.last` (what it sent a step ago) of a layer
+            whose output closes a loop.
     """
 
     def __init__(self, flat: FlatGraph, dt: float, graph: GraphBuilder):

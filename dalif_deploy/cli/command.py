@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dalif_deploy.cli.one_error import let_others_speak_first
 from dalif_deploy.cli.standard_streams import flush_output, prepare_streams
 from dalif_deploy.hw_models.errors import FitWarning, UserError, is_out_of_memory
 
@@ -68,6 +69,7 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
     except UserError as error:
         if debug:
             raise
+        let_others_speak_first()
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
@@ -76,6 +78,7 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
     except (MemoryError, RuntimeError) as error:
         if debug or not is_out_of_memory(error):
             raise
+        let_others_speak_first()
         print("error: out of memory; use a smaller --limit or --batch-size", file=sys.stderr)
         sys.exit(2)
     except OSError as error:  # of surroundings that no reader or writer of ours stands for
@@ -83,6 +86,7 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
             raise
         where = str(error.filename) if error.filename else None
         fault = UserError(error.strerror or str(error), where=where, remedy="--debug shows where it happened")
+        let_others_speak_first()
         print(f"error: {fault}", file=sys.stderr)
         sys.exit(2)
 

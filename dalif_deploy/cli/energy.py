@@ -75,6 +75,10 @@ def energy(
     measured_file: Annotated[
         Path | None, typer.Option("--measured", metavar="FILE", help="Take what --measure-only wrote elsewhere.")
     ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option("--baseline", metavar="FILE", help="Compare with a ReLU network of dalif-train --neuron relu."),
+    ] = None,
     html_file: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML page.")
     ] = None,
@@ -134,6 +138,7 @@ def energy(
         raise UserError("no samples are given", remedy="give --data NAME:SPLIT, for example --data digits:test")
     folder, settings = split_words(words, sweep)
     without = {
+        "--baseline": baseline,
         "--html": html_file,
         "--sanafe": sanafe,
         "--check": check_file,
@@ -142,8 +147,7 @@ def energy(
     }
     refuse_unsuited(settings, without, {"--plot": plot_file, "--workers": workers, "--resume": resume or None})
     if measure_only:
-        unsuited = {"--html": html_file, "--sanafe": sanafe, "--check": check_file, "--measured": measured_file}
-        refuse_with_measuring(unsuited, json_file)
+        refuse_with_measuring({name: value for name, value in without.items() if name != "--measure-only"}, json_file)
     require_free_files(json_file, html_file, plot_file, force=force)
 
     if settings:
@@ -171,17 +175,22 @@ def energy(
         return
 
     from rich.console import Console
-    from rich.progress import Progress
 
     from dalif_deploy.converters.artefact import load_artefact
     from dalif_deploy.data import load_data
     from dalif_deploy.data.nir_data_file import is_nir_data
     from dalif_deploy.hw_models.energy.opponents.elsewhere import read_measured
+    from dalif_deploy.hw_models.progress import told
+    from dalif_deploy.hw_models.progress_bars import shown_progress
     from dalif_deploy.hw_models.samples.input_data import take_samples
     from dalif_deploy.reports.energy_screen import print_energy_screen
     from dalif_deploy.reports.energy_table import print_energy_report
     from dalif_deploy.simulation.check_record import read_check
-    from dalif_deploy.simulation.energy_session import compared_with_sanafe, report_on_samples
+    from dalif_deploy.simulation.energy_session import (
+        compared_at_equal_accuracy,
+        compared_with_sanafe,
+        report_on_samples,
+    )
     from dalif_deploy.simulation.nir_samples import nir_file_samples
 
     artefact = load_artefact(folder)
@@ -193,25 +202,35 @@ def energy(
         run_measurement(artefact, inputs, data=data, name=str(folder), json_file=json_file, force=force)
         return
     elsewhere = None if measured_file is None else read_measured(measured_file)
-    progress_console = Console(stderr=True)
-    with Progress(console=progress_console, transient=True, disable=not progress_console.is_terminal) as progress:
-        task = progress.add_task("counting", total=None)
+    done = 0
+
+    def counted(batch: int, total: int) -> None:
+        nonlocal done
+        done += batch
+        told("counting, samples", done, total)
+
+    with shown_progress():
         report, does_not_fit = report_on_samples(
             artefact,
             inputs,
             data=data,
             name=str(folder),
             batch_size=batch_size,
+            progress=counted,
             device=device,
             elsewhere=elsewhere,
-            progress=lambda done, total: progress.update(task, advance=done, total=total),
             cluster=cluster,
         )
     if check is not None:
         report = report.model_copy(update={"check": check})
     if sanafe:
-        compared = compared_with_sanafe(artefact, take_samples(inputs, slice(sanafe)))
+        with shown_progress():
+            compared = compared_with_sanafe(artefact, take_samples(inputs, slice(sanafe)))
         report = report.model_copy(update={"sanafe": compared})
+    if baseline is not None:
+        labels = None if samples.labels is None else samples.labels[slice(limit)]
+        beside = compared_at_equal_accuracy(artefact, inputs, labels, baseline, report)
+        report = report.model_copy(update={"equal_accuracy": beside})
     if html_file is not None:
         from dalif_deploy.reports.energy_page import write_energy_page
 

@@ -55,22 +55,21 @@ def run_sweep(asked: Exploration, *, json_file: str | None, plot_file: Path | No
         CheckFailed: no point has figures, or a worker failed.
     """
     from rich.console import Console
-    from rich.progress import Progress
 
     from dalif_deploy.exploration.explore import explore
     from dalif_deploy.exploration.journal import remove_journal
+    from dalif_deploy.hw_models.progress import told
+    from dalif_deploy.hw_models.progress_bars import shown_progress
     from dalif_deploy.reports.sweep_plot import check_plot, write_sweep_plot
     from dalif_deploy.reports.sweep_table import print_sweep
 
     if plot_file is not None:
         check_plot(plot_file)
-    progress_console = Console(stderr=True)
-    with Progress(console=progress_console, transient=True, disable=not progress_console.is_terminal) as progress:
-        task = progress.add_task("points", total=None)
+    with shown_progress():
         found = explore(
             asked,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-            came=lambda point: progress.console.print(_in_a_line(point)) if progress_console.is_terminal else None,
+            progress=lambda done, total: told("points", done, total),
+            came=lambda point: print(_in_a_line(point), file=sys.stderr) if sys.stderr.isatty() else None,
             failed=lambda settings, failure: print(failure.trace, file=sys.stderr) if debug else None,
         )
     # files first: they must not be lost when the tables' reader (head, less) goes away

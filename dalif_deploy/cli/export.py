@@ -33,7 +33,7 @@ def export(
         Path,
         typer.Argument(
             help=f"What to export: {listed(file_sources())}. Or FILE.py:NAME or package.module:NAME, a function, class "
-            "or module in your own code; this runs your code."
+            "or module in your own code; this runs your code. Or zoo:NAME, a trained network of dalif-train --list."
         ),
     ],
     target: Annotated[str, typer.Option(help=f"What to write: {listed(TARGETS)}.")],
@@ -115,22 +115,26 @@ def export(
     from dalif_deploy.converters.export_request import ExportRequest
     from dalif_deploy.hw_models.compiler.scale_problem import scale_rule
     from dalif_deploy.hw_models.errors import UserError
+    from dalif_deploy.hw_models.progress_bars import shown_progress
     from dalif_deploy.reports.export_screen import print_export_screen
     from dalif_deploy.reports.export_table import print_export
+    from dalif_deploy.zoo import zoo_file
 
     chosen(TARGETS, target, "target")
+    model = zoo_file(model)
     require_free_files(json_file, force=force)
     if target != "c" and (ram is not None or flash is not None):
         raise UserError("--ram and --flash are for a microcontroller", remedy="give --target c")
-    if names_user_code(str(model)):
-        from dalif_deploy.cli.user_network import user_network
+    with shown_progress():
+        if names_user_code(str(model)):
+            from dalif_deploy.cli.user_network import user_network
 
-        source = user_network(
-            str(model), weights=weights, example=example, data_root=data_root, steps=steps, time_axis=time_axis,
-            rewrite=rewrite or [],
-        )  # fmt: skip
-    else:
-        source = load_source(model, ReadRequest(dt, reset=reset))
+            source = user_network(
+                str(model), weights=weights, example=example, data_root=data_root, steps=steps, time_axis=time_axis,
+                rewrite=rewrite or [],
+            )  # fmt: skip
+        else:
+            source = load_source(model, ReadRequest(dt, reset=reset))
     data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root, steps or source.steps)
     rule = None
     if scale is not None or scale_group is not None:
@@ -147,7 +151,8 @@ def export(
         input_range=None if input_range is None else _range(input_range),
     )
     command = shlex.join(["dalif-export", *sys.argv[1:]])
-    artefact = export_network(source, target, out, request=request, force=force, command=command)
+    with shown_progress():
+        artefact = export_network(source, target, out, request=request, force=force, command=command)
     # the file first: it must not be lost when the tables' reader (head, less) goes away
     write_json(artefact.export, json_file, force=force)
     printed = print_export if details else print_export_screen

@@ -42,12 +42,14 @@ def inspect(
     """
     from rich.console import Console
 
+    from dalif_deploy.hw_models.progress_bars import shown_progress
     from dalif_deploy.inspection import inspect_thing
     from dalif_deploy.reports.inspect_page import write_inspect_page
     from dalif_deploy.reports.inspect_table import print_inspection
 
     require_free_files(html_file, json_file, force=force)
-    facts = inspect_thing(thing, dt=dt, steps=steps)
+    with shown_progress():
+        facts = inspect_thing(thing, dt=dt, steps=steps)
     if html_file is not None:
         write_inspect_page(facts, html_file, force=force)
     write_json(facts, json_file, force=force)

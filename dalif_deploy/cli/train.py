@@ -35,6 +35,10 @@ def train(
     config_file: Annotated[
         Path | None, typer.Option("--config", help="Settings from a .toml, .yaml or .json file; options override them.")
     ] = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", metavar="NAME", help="Use a recipe's settings; options override them.")
+    ] = None,
+    list_recipes: Annotated[bool, typer.Option("--list", help="List recipes and trained networks, and exit.")] = False,
     print_config: Annotated[bool, typer.Option("--print-config", help="Print all settings as JSON and exit.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the last checkpoint of --out, with its options.")
@@ -58,6 +62,9 @@ def train(
     width: Annotated[float | None, typer.Option(help="Multiply the channels of a named architecture.")] = None,
     activation: Annotated[
         str | None, typer.Option(help="What bounds the decays: tanh (default), sigmoid or clamp.")
+    ] = None,
+    neuron_kind: Annotated[
+        str | None, typer.Option("--neuron", help="da-lif (default), or relu: a network of one step to compare with.")
     ] = None,
     learn: Annotated[
         str | None, typer.Option(help="Which decays to learn: both (default), spatial, temporal, tied (PLIF) or none.")
@@ -127,7 +134,7 @@ def train(
     given = {
         "dataset": dataset,
         "arch": arch,
-        "steps": steps,
+        "steps": 1 if steps is None and neuron_kind == "relu" else steps,
         "epochs": epochs,
         "batch_size": batch_size,
         "channels": _numbers(channels, "--channels"),
@@ -157,6 +164,7 @@ def train(
         "seed": seed,
     }
     neuron = {
+        "kind": neuron_kind,
         "activation": activation,
         "learn": learn,
         "decays_per": decays_per,
@@ -171,11 +179,14 @@ def train(
     from dalif_deploy.training.training_run import require_begun, unfinished_config
     from dalif_deploy.training.training_run import train as run
 
+    if list_recipes:
+        _print_recipes()
+        return
     if resume and out is not None:
         require_begun(out)
     # a resumed training has the options it was begun with, unless told others: then it says which differ
     begun_with = unfinished_config(out) if resume and out is not None else None
-    config = merged_config(_present(given), _present(neuron), config_file, begun_with)
+    config = merged_config(_present(given), _present(neuron), config_file, begun_with, recipe)
     if print_config:
         print(config.model_dump_json(indent=2))
         return
@@ -203,24 +214,44 @@ def train(
     write_json(metrics, json_file, force=force)
 
 
+def _print_recipes() -> None:
+    from rich.console import Console
+
+    from dalif_deploy.reports.recipe_table import print_recipes
+    from dalif_deploy.training.recipe import read_recipe, recipe_names
+    from dalif_deploy.zoo import model_card
+
+    recipes = [read_recipe(name) for name in recipe_names()]
+    rows = [{"name": r.name, "fields": r.fields, "ran": r.ran, "card": model_card(r.name)} for r in recipes]
+    print_recipes(rows, Console())
+
+
 def _present(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
 def merged_config(
-    given: dict[str, Any], neuron: dict[str, Any], config_file: Path | None, begun_with: dict[str, Any] | None
+    given: dict[str, Any],
+    neuron: dict[str, Any],
+    config_file: Path | None,
+    begun_with: dict[str, Any] | None,
+    recipe: str | None = None,
 ) -> TrainConfig:
-    """Options over the file over what a resumed training had, or over the data set's defaults."""
+    """Options over the file over what a resumed training had, or over a recipe, or over the data set's defaults."""
     from pydantic import ValidationError
 
     from dalif_deploy.training import TrainConfig
     from dalif_deploy.training.config import with_defaults
     from dalif_deploy.training.config_file import read_config_file
+    from dalif_deploy.training.recipe import read_recipe
 
     file = {} if config_file is None else read_config_file(config_file)
     neuron = {**file.get("neuron", {}), **neuron}
     fields = {**file, **given}
-    if begun_with is None:
+    if recipe is not None:
+        base = read_recipe(recipe).fields
+        fields, neuron = {**base, **fields}, {**base["neuron"], **neuron}
+    elif begun_with is None:
         fields = with_defaults(fields)
     else:
         fields = {**begun_with, **fields}

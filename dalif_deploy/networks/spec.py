@@ -10,6 +10,7 @@ from dalif_deploy.networks.layer_shapes import layer_shapes
 from dalif_deploy.networks.layers import NAMED, Stack, conv_stack, dense_stack, residual_stack
 from dalif_deploy.neuron import DALIF
 from dalif_deploy.neuron.dalif import Learn, Per
+from dalif_deploy.neuron.relu import ReLULayer
 
 Size = Annotated[int, Field(ge=1, le=65_536)]
 SizePerBlock = Annotated[list[Size], Field(min_length=1, max_length=64)]
@@ -19,9 +20,14 @@ Arch = Literal["cnn", "mlp", "resnet", "resnet19", "vgg11", "vgg16", "vggsnn", "
 
 
 class NeuronSpec(BaseModel):
-    """Options of DALIF, see there; refused where DALIF refuses them."""
+    """Options of DALIF, see there; refused where DALIF refuses them.
+
+    Attributes:
+        kind: "relu" puts activations in the place of neurons, to which no other option applies.
+    """
 
     model_config = ConfigDict(extra="forbid")
+    kind: Literal["da-lif", "relu"] = "da-lif"
     v_threshold: FiniteFloat = Field(default=1.0, gt=0)
     activation: Literal["tanh", "sigmoid", "clamp"] = "tanh"
     learn: Learn = "both"
@@ -38,9 +44,11 @@ class NeuronSpec(BaseModel):
         self.build((1,))
         return self
 
-    def build(self, shape: tuple[int, ...]) -> DALIF:
+    def build(self, shape: tuple[int, ...]) -> DALIF | ReLULayer:
         """A layer of `shape`."""
-        options: dict[str, Any] = self.model_dump()
+        if self.kind == "relu":
+            return ReLULayer()
+        options: dict[str, Any] = self.model_dump(exclude={"kind"})
         return DALIF(**options, shape=shape)
 
 

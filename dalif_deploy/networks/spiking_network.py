@@ -11,6 +11,7 @@ from torch import nn
 from dalif_deploy.networks.layer_shapes import Shape, layer_shapes, pooled_shape
 from dalif_deploy.networks.layers import INPUT, Branch, Layer
 from dalif_deploy.networks.spec import NetworkSpec
+from dalif_deploy.neuron import DALIF
 
 Records = dict[str, dict[str, torch.Tensor]]  # a layer: spikes and membrane, [T, N, ...]
 
@@ -63,7 +64,8 @@ class SpikingLayer(nn.Module):
             BranchModule(b, shapes[b.sources[0]], layer.channels, spec.batch_norm) for b in layer.branches
         )
         shape = shapes[layer.name]
-        self.neuron = spec.neuron.build(shape)
+        # where the spec says "relu" it is a ReLULayer, called as DALIF is; what asks for decays asks for its class
+        self.neuron = cast("DALIF", spec.neuron.build(shape))
         self.recurrent: nn.Linear | nn.Conv2d | None = None
         if spec.recurrent:
             size = shape[0]

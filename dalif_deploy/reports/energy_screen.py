@@ -112,6 +112,8 @@ def _gpu(report: EnergyReport) -> str:
 
 
 def _int8(report: EnergyReport) -> str:
+    if report.equal_accuracy is not None:
+        return f"{report.equal_accuracy.sentence} [{report.equal_accuracy.status}]"
     return report.arithmetic_45nm.against_int8() or "no feed-forward int8 network of the same architecture"
 
 

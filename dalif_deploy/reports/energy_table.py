@@ -16,6 +16,7 @@ from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.reports.mapping_table import print_mapping
 from dalif_deploy.reports.opponents_table import print_opponents
 from dalif_deploy.reports.sanafe_table import print_sanafe
+from dalif_deploy.reports.silicon_table import print_energy_delay, print_silicon
 from dalif_deploy.reports.table_parts import (
     add_row,
     energy_range,
@@ -45,6 +46,9 @@ def print_energy_report(report: EnergyReport, console: Console) -> None:
         _chip_energy(report.energy_sanafe, console)
     if report.latency:
         _latency(report.latency, console)
+    print_silicon(report.silicon, console)
+    if report.energy_delay is not None:
+        print_energy_delay(report.energy_delay, console)
     if report.sanafe:
         print_sanafe(report.sanafe, console)
     print_opponents(report, console)

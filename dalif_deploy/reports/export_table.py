@@ -10,6 +10,7 @@ from rich.text import Text
 
 from dalif_deploy.converters.advice.export_advice import RESET_HABITS
 from dalif_deploy.converters.artefact import Artefact
+from dalif_deploy.hw_models.energy.units import readable
 
 
 def print_export(artefact: Artefact, *, stream: TextIO) -> None:
@@ -86,6 +87,14 @@ def time_step_lines(export: dict[str, Any]) -> list[str]:
         taken = "taken" if abs(step["dt"] / export["dt"] - 1) < 1e-6 else "     "
         said = "; suggested by the neurons' gains" if step["states"] else ""
         lines.append(f"  {taken}  --dt {step['dt']:<7g} ({step['writers']}{said}): {_outcome(step)}")
+    if export.get("writer"):
+        lines.append(f"it looks written by {export['writer']}")
+    fitting = [step for step in export["time_steps"] if step["fits"]]
+    if len(fitting) > 1 and not any(step["states"] for step in fitting):
+        steps = " or ".join(readable(step["dt"], "s") for step in fitting)
+        lines.append(
+            f"several fit, and nothing in the file tells which is meant: dt is how long a step of your data is, {steps}"
+        )
     return lines
 
 

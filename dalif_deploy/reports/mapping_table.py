@@ -31,10 +31,10 @@ def print_mapping(mapping: MappingFigures, chip: str, console: Console) -> None:
     )
     table = Table(title=Text(title), title_justify="left", title_style="bold")
     table.add_column("layer", overflow="fold")
-    # most networks have one pair of decays a layer: nothing to show
+    # most networks have one pair of decays per layer: nothing to show
     several = any(population.largest_use.decay_profiles_per_core > 1 for population in mapping.populations)
     shown = {name: words for name, words in LIMITS.items() if several or name != "decay_profiles_per_core"}
-    for column in ("cores", "neurons a core", *(f"{words}, most" for words in shown.values()), "nearest limit"):
+    for column in ("cores", "neurons per core", *(f"{words}, most" for words in shown.values()), "nearest limit"):
         table.add_column(column, justify="right", overflow="fold")
     limits = {row.name: row for row in mapping.limits}
     for population in mapping.populations:

@@ -7,6 +7,7 @@ from rich.console import Console
 from dalif_deploy.hw_models.energy.opponents.arithmetic import Arithmetic
 from dalif_deploy.hw_models.energy.opponents.baseline import Baseline, CpuBaseline
 from dalif_deploy.hw_models.energy.opponents.break_even import BreakEven
+from dalif_deploy.hw_models.energy.opponents.equal_accuracy import EqualAccuracy
 from dalif_deploy.hw_models.energy.opponents.gpu_measurement import MeasuredGpu
 from dalif_deploy.hw_models.energy.opponents.gpu_roofline import ModelledGpu
 from dalif_deploy.hw_models.energy.opponents.measurement import MeasuredRun
@@ -16,6 +17,7 @@ from dalif_deploy.reports.table_parts import (
     add_row,
     energy_range,
     new_table,
+    over_samples,
     print_line,
     print_not_included,
     shown_count,
@@ -26,6 +28,8 @@ from dalif_deploy.reports.table_parts import (
 def print_opponents(report: EnergyReport, console: Console) -> None:
     """Prints the report's `arithmetic_45nm`, `break_even`, `baseline` and `baseline_cpu`."""
     _arithmetic(report.arithmetic_45nm, console)
+    if report.equal_accuracy is not None:
+        _equal_accuracy(report.equal_accuracy, console)
     _break_even(report.break_even, console)
     _gpu(report.baseline, console)
     _cpu(report.baseline_cpu, console)
@@ -62,12 +66,27 @@ def _arithmetic(arithmetic: Arithmetic, console: Console) -> None:
     print_not_included(arithmetic.not_included, console)
 
 
+def _equal_accuracy(beside: EqualAccuracy, console: Console) -> None:
+    words = (f"Beside {beside.baseline.file} [{beside.status}]", "network", "accuracy", "MACs", "energy", "range")
+    table = new_table(*words)
+    baseline = beside.baseline
+    skipping = beside.baseline_joules_skipping_zeros
+    for name, right, macs, joules in (
+        ("ReLU, int8, dense", baseline.accuracy, f"{baseline.macs:,}", beside.baseline_joules),
+        ("ReLU, int8, zeros skipped", baseline.accuracy, over_samples(baseline.macs_with_input), skipping),
+        ("spiking", beside.spiking_accuracy, "", beside.spiking_joules),
+    ):
+        add_row(table, name, f"{right:.2%}", macs, readable(joules.mean, "J"), energy_range(joules))
+    console.print(table)
+    print_line(console, f"{beside.sentence}; the ReLU network in float: {baseline.accuracy_float:.2%}", style="bold")
+
+
 def _break_even(break_even: BreakEven, console: Console) -> None:
     if break_even.none_because:
         print_line(console, f"no break-even: {break_even.none_because}", style="yellow")
         return
     table = new_table(
-        f"Break-even [{break_even.status}]: the spiking network wins below so many spikes a neuron and step; "
+        f"Break-even [{break_even.status}]: the spiking network wins below so many spikes per neuron and step; "
         f"measured {break_even.spikes_a_neuron_and_step:.3g}",
         "opponent",
         "precision",

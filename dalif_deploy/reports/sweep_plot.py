@@ -116,7 +116,7 @@ def _draw(axes: Axes, points: list[dict[str, Any]], kind: str, *, wide: bool) ->
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(EngFormatter("J" if kind == "energy" else "s"))
     axes.grid(alpha=0.25)
-    what = "dynamic energy a sample" if kind == "energy" else "latency of a sample alone"
+    what = "dynamic energy per sample" if kind == "energy" else "latency of a sample alone"
     axes.set_xlabel(f"{what}\n[{first[kind]['status']}]")
 
 

@@ -26,6 +26,8 @@ AHEAD = 2  # shards a process that are handed out: one in work, one at hand when
 # of processes started here
 SETTINGS = {
     "distributed.worker.daemon": False,  # a shard may start processes of its own, as Lava does
+    "distributed.scheduler.http.routes": [],  # its pages would tell everybody what runs
+    "distributed.worker.http.routes": [],
     # what watches the processes for a dashboard that is not there, up to a hundred times a second
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "500ms",
@@ -39,11 +41,13 @@ class Cluster:
     """Processes that take shards, made by `open_cluster`.
 
     Attributes:
+        address: of the scheduler.
         folder: temporary, where all processes and this one see it; None where they may be on other machines.
     """
 
     def __init__(self, client: Any, place: str, folder: Path | None):
         self._client, self._place, self.folder = client, place, folder
+        self.address: str = client.scheduler.address
 
     @property
     def processes(self) -> int:
@@ -82,25 +86,31 @@ class Cluster:
             hand_out()
             while indices:
                 future = next(running)
+                if future.status in ("lost", "pending"):  # its process died with the result: it is done once more
+                    running.add(future)
+                    continue
                 result = self._result(future)
                 index = indices.pop(future)
                 hand_out()
                 yield index, result
         finally:
-            self._client.cancel(list(indices))
+            if indices and self._client.status == "running":
+                self._client.cancel(list(indices))
 
     def _result(self, future: Any) -> Any | WorkerFailure:
+        from concurrent.futures import CancelledError
+
         from dask.distributed import KilledWorker
 
-        if future.status == "finished":
+        try:
             return future.result()
-        if future.status != "error":  # taken back by nobody here
-            raise UserError("the scheduler is gone", where=self._place, remedy="start it again")
-        error = future.exception()
-        if isinstance(error, KilledWorker):
+        except KilledWorker as error:
             deaths = error.allowed_failures + 1
             return WorkerFailure(f"{deaths} processes died of it, the last one at {error.last_worker.address}")
-        return failure_of(error)
+        except CancelledError as error:  # by nobody here
+            raise UserError("the scheduler is gone", where=self._place, remedy="start it again") from error
+        except Exception as error:
+            return failure_of(error)
 
 
 @contextmanager
@@ -129,9 +139,15 @@ def open_cluster(place: str) -> Iterator[Cluster]:
             # whoever may talk to a scheduler may run code as its owner, and others may share this machine
             security = Security.temporary()
             local = LocalCluster(
-                n_workers=count, threads_per_worker=1, host="127.0.0.1", security=security, dashboard_address=None,
-                local_directory=str(folder), memory_limit=0, silence_logs=logging.CRITICAL,
-            )  # fmt: skip
+                n_workers=count,
+                threads_per_worker=1,
+                memory_limit=0,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                security=security,
+                local_directory=str(folder),
+                silence_logs=logging.CRITICAL,
+            )
             stack.enter_context(local)
             client = Client(local, set_as_default=False)
         stack.enter_context(client)

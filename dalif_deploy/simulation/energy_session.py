@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
 
 from dalif_deploy.converters.artefact import NETWORK_FILE, Artefact
 from dalif_deploy.converters.file_digest import file_digest
@@ -11,16 +14,22 @@ from dalif_deploy.hw_models.devices import chosen_device
 from dalif_deploy.hw_models.energy.counts import count_activity
 from dalif_deploy.hw_models.energy.opponents.cpu_measurement import find_cpu_counter, measured_cpu
 from dalif_deploy.hw_models.energy.opponents.elsewhere import MeasuredElsewhere
+from dalif_deploy.hw_models.energy.opponents.equal_accuracy import EqualAccuracy, equal_accuracy
 from dalif_deploy.hw_models.energy.opponents.gpu_measurement import find_counter, measured_gpu
 from dalif_deploy.hw_models.energy.report import EnergyReport, energy_report
 from dalif_deploy.hw_models.energy.report.report import Sanafe, SanafeRow, Time
+from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.mapping import DoesNotFit, map_or_refusal
+from dalif_deploy.hw_models.progress import stage
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.samples.input_data import InputData
 from dalif_deploy.hw_models.samples.recording import EncodedSamples
 from dalif_deploy.hw_models.samples.stream import InputStream
 from dalif_deploy.sharding.cluster import open_cluster
 from dalif_deploy.simulation.data_fit import require_fit
+from dalif_deploy.simulation.engines import make_engine
+from dalif_deploy.simulation.one_engine import run_engine
+from dalif_deploy.simulation.relu_baseline import relu_baseline
 from dalif_deploy.simulation.shards import count_shards
 
 
@@ -52,7 +61,8 @@ def report_on_samples(
     network = artefact.network
     require_fit(artefact, inputs, None)
     encoded = InputStream(network, inputs)  # all samples at once might not fit in memory
-    mapping, does_not_fit = map_or_refusal(network, encoded)
+    with stage("mapping onto cores"):
+        mapping, does_not_fit = map_or_refusal(network, encoded)
     done = None if progress is None else lambda samples: progress(samples, encoded.samples)
     if cluster is None:
         counts = count_activity(
@@ -72,19 +82,20 @@ def report_on_samples(
             )
     devices = measure_devices(artefact, encoded, data=data, name=name) if elsewhere is None else elsewhere
     devices.require_network(_digest(artefact))
-    report = energy_report(
-        network,
-        encoded,
-        counts,
-        measured=devices.gpu,
-        not_measured=devices.gpu_not_measured_because,
-        measured_cpu=devices.cpu,
-        cpu_not_measured=devices.cpu_not_measured_because,
-        measured_on=None if elsewhere is None else devices.machine,
-        does_not_fit=does_not_fit,
-        data=data,
-        artefact=name,
-    )
+    with stage("pricing, time, other devices"):
+        report = energy_report(
+            network,
+            encoded,
+            counts,
+            measured=devices.gpu,
+            not_measured=devices.gpu_not_measured_because,
+            measured_cpu=devices.cpu,
+            cpu_not_measured=devices.cpu_not_measured_because,
+            measured_on=None if elsewhere is None else devices.machine,
+            does_not_fit=does_not_fit,
+            data=data,
+            artefact=name,
+        )
     return report, does_not_fit
 
 
@@ -120,6 +131,25 @@ def measure_on_samples(artefact: Artefact, inputs: InputData, *, data: str = "",
 
 def _digest(artefact: Artefact) -> str:
     return file_digest(artefact.file(NETWORK_FILE, "has no compiled network", "export with --target lava"))
+
+
+def compared_at_equal_accuracy(
+    artefact: Artefact, inputs: InputData, labels: np.ndarray | None, baseline: Path, report: EnergyReport
+) -> EqualAccuracy:
+    """A ReLU network's 8-bit energy and accuracy beside this network's, on the report's samples.
+
+    Raises:
+        UserError: no labels, samples that are no images, or a file that holds no ReLU network for them.
+    """
+    if labels is None:
+        raise UserError("--baseline compares accuracies, and the data have no labels", remedy="give data with labels")
+    if not isinstance(inputs, np.ndarray) or inputs.ndim != 4:
+        raise UserError("--baseline takes images [N, C, H, W]", remedy="compare networks of images")
+    found = relu_baseline(baseline, inputs, labels)
+    own = run_engine(make_engine("fast", artefact, inputs), None, labels).accuracy
+    if own is None:
+        raise UserError("the network has several outputs, so its accuracy is not known", where=str(artefact.folder))
+    return equal_accuracy(found, own, report.arithmetic_45nm, report.samples)
 
 
 def compared_with_sanafe(artefact: Artefact, inputs: InputData) -> Sanafe:

@@ -12,6 +12,7 @@ import numpy as np
 
 from dalif_deploy.data.nir_data import recorded_nir_data
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.notebook_table import notebook_table
 from dalif_deploy.hw_models.samples.input_data import sample_count
 from dalif_deploy.simulation.comparison import Comparison
 from dalif_deploy.simulation.coverage import Coverage, CoverageRecord
@@ -19,7 +20,7 @@ from dalif_deploy.simulation.engines import Engine, EngineRun
 from dalif_deploy.simulation.samples_run import joined, run_samples, scores
 
 
-@dataclass
+@dataclass(repr=False)
 class SimulationResult:
     """What one engine made of the samples.
 
@@ -60,6 +61,24 @@ class SimulationResult:
         if self.recorded is None or self.dt is None:
             raise UserError("nothing was recorded", remedy="simulate with record=True")
         return recorded_nir_data(self.recorded.spikes, self.recorded.membrane, self.dt)
+
+    def headline(self) -> list[tuple[str, str]]:
+        """(what, figure) of what a simulation is run for."""
+        rows = [("samples", f"{self.samples:,}")]
+        if self.accuracy is not None:
+            rows.append(("accuracy", f"{100 * self.accuracy:.2f} %"))
+        rates = [rate for rate in self.firing_rate.values() if rate]
+        if rates:
+            rows.append(("firing rates", f"{min(rates):.3g} to {max(rates):.3g} in {len(rates)} layers"))
+        if self.check is not None:
+            rows.append(("check", str(self.check)))
+        return rows
+
+    def __repr__(self) -> str:
+        return f"<SimulationResult of engine {self.engine}: {', '.join(f'{w} {f}' for w, f in self.headline())}>"
+
+    def _repr_html_(self) -> str:
+        return notebook_table(f"engine {self.engine}", self.headline())
 
     def to_dict(self) -> dict[str, Any]:
         """All but what was recorded, in plain figures."""

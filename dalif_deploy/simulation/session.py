@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +10,6 @@ from typing import Literal
 
 import nir
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress, TaskID
 
 from dalif_deploy.converters.artefact import Artefact, load_artefact
 from dalif_deploy.data import LabelledData, load_data
@@ -21,6 +18,8 @@ from dalif_deploy.data.nir_data_file import is_nir_data, write_nir_data
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.hw_models.files.ownership import MARK
+from dalif_deploy.hw_models.progress import told
+from dalif_deploy.hw_models.progress_bars import shown_progress
 from dalif_deploy.hw_models.samples.input_data import InputData, sample_count, take_samples
 from dalif_deploy.sharding.cluster import open_cluster
 from dalif_deploy.simulation.agreement import Agreement, run_agreement
@@ -94,33 +93,32 @@ def simulate_samples(
         raise UserError("--stress adds samples to a check", remedy="add --check or --check all")
     integers = request.check == "all" or getattr(ENGINES.get(request.engine), "arithmetic", "") == "integer"
     require_fit(artefact, inputs, labels, steps=request.steps, integers=integers)
-    stress = stress_data(artefact, request.stress, request.steps) if request.stress else None
-    console = Console(stderr=True)
     with ExitStack() as stack:
+        stack.enter_context(shown_progress())
+        stress = stress_data(artefact, request.stress, request.steps) if request.stress else None
         cluster = None if request.cluster is None else stack.enter_context(open_cluster(request.cluster))
-        progress = stack.enter_context(Progress(console=console, transient=True, disable=not console.is_terminal))
 
         def make(name: str, data: InputData) -> Engine:
-            bar = _steps_bar(progress, name)
-            engine = make_engine(name, artefact, data, steps=request.steps, options=request.options, progress=bar)
+            def steps(done: int, total: int) -> None:
+                told(f"{name}, steps", done, total)
+
+            engine = make_engine(name, artefact, data, steps=request.steps, options=request.options, progress=steps)
             return engine if cluster is None or name == STAYS else ShardedEngine(engine, cluster)
 
         if request.check == "all":
-            task = progress.add_task("engines", total=None)
             return run_agreement(
                 artefact,
                 inputs,
                 labels,
                 make=make,
                 stress=stress,
-                progress=lambda name, done: progress.update(task, advance=done, description=name),
+                progress=lambda done, total: told("engines, samples", done, total),
             )
         engine = make(request.engine, inputs)
         other = make(engine.counterpart, inputs) if request.check else None
         pair = None
         if stress is not None and other is not None:
             pair = make(engine.name, stress), make(other.name, stress)
-        task = progress.add_task(f"{engine.name}, samples", total=sample_count(inputs))
         result = run_engine(
             engine,
             other,
@@ -128,7 +126,7 @@ def simulate_samples(
             stress=pair,
             keep=request.keep or request.record is not None,
             dt=artefact.dt,
-            progress=lambda done: progress.update(task, completed=done),
+            progress=lambda done: told(f"{engine.name}, samples", done, sample_count(inputs)),
         )
     if request.record is not None and result.recorded is not None:
         if is_nir_data(request.record):
@@ -136,18 +134,6 @@ def simulate_samples(
         else:
             _write_record(request.record, result.recorded, request.force)
     return result
-
-
-def _steps_bar(progress: Progress, name: str) -> Callable[[int, int], None]:
-    """A bar of its own for an engine that reports steps, once it does."""
-    tasks: list[TaskID] = []
-
-    def update(done: int, total: int) -> None:
-        if not tasks:
-            tasks.append(progress.add_task(f"{name}, steps", total=None))
-        progress.update(tasks[0], completed=done, total=total)
-
-    return update
 
 
 def _load(artefact: Artefact, data_spec: str, request: SimulationRequest) -> LabelledData:

@@ -14,6 +14,7 @@ from rich.progress import Progress
 from dalif_deploy.data import LabelledData
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.networks import SpikingNetwork
+from dalif_deploy.neuron import DALIF
 from dalif_deploy.training.augmentation import Part, augment
 from dalif_deploy.training.batches import read_batches
 from dalif_deploy.training.config import TrainConfig
@@ -100,8 +101,8 @@ def fit(
                 "arithmetic": "float" if epoch <= config.float_epochs else config.quantize,
                 "lr": state.lr,
                 "seconds": round(earlier + time.perf_counter() - began, 3),
-                "alpha": [in_short(layer.neuron.alpha) for layer in layers],
-                "beta": [in_short(layer.neuron.beta) for layer in layers],
+                "alpha": [in_short(layer.neuron.alpha) for layer in layers if isinstance(layer.neuron, DALIF)],
+                "beta": [in_short(layer.neuron.beta) for layer in layers if isinstance(layer.neuron, DALIF)],
             }
             progress.console.print(f"epoch {epoch}: loss {metrics['loss']:.4f}, test accuracy {100 * accuracy:.2f} %")
             state.epochs.append(metrics)
@@ -112,7 +113,8 @@ def fit(
 def keep_betas_decays(network: SpikingNetwork) -> None:
     """Puts learned temporal decays back into [0, 1), where a step of the optimizer left it."""
     for layer in network.spiking_layers.values():
-        layer.neuron.keep_beta_a_decay()
+        if isinstance(layer.neuron, DALIF):
+            layer.neuron.keep_beta_a_decay()
 
 
 def steps_per_epoch(training: LabelledData, config: TrainConfig) -> int:

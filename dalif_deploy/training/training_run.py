@@ -26,6 +26,7 @@ from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig
 from dalif_deploy.training.epoch_log import EpochLog, require_tensorboard
 from dalif_deploy.training.fit import fit, steps_per_epoch
+from dalif_deploy.training.memory_format import use_channels_last
 from dalif_deploy.training.optimization import make_optimizer, make_schedule
 from dalif_deploy.training.processes import Processes, this_process
 from dalif_deploy.training.training_state import TrainingState, load_unfinished, require_same_config
@@ -189,7 +190,9 @@ def _train(
     testing = load_data(f"{config.dataset}:test", data_root, steps=config.steps)
     torch.manual_seed(config.seed)
     network = build_network(config.network(training.inputs.shape[-3:], int(training.labels.max()) + 1))
-    network.to(processes.device).to(memory_format=torch.channels_last)
+    network.to(processes.device)
+    if processes.device.type == "cpu":
+        use_channels_last(network)
     optimizer = make_optimizer(network, config)
     schedule = make_schedule(optimizer, config, steps_per_epoch(training, config))
     chip = None if config.quantize is None else ChipForward(network, chip_target(config, training))

@@ -132,6 +132,7 @@ def require_same_config(stored: Any, config: TrainConfig, path: Path) -> None:
 # what a configuration that was written before a field was there has in it
 _ADDED = {
     "precision": "32",
+    "recipe": None,
     "recurrent": False,
     "batch_norm": True,
     "neuron.decays_per": "layer",

@@ -92,7 +92,7 @@ def _check_population(population: Population, check: _Check) -> None:
     lowest, start = population.v_min, population.v_start
     options = [("v_start", start, STATE_LIMIT - 1), *([] if lowest is None else [("v_min", lowest, 0)])]
     for key, register, highest in options:
-        in_range = not register.size or (-STATE_LIMIT < register.min() and register.max() <= highest)
+        in_range = not register.size or (register.min() > -STATE_LIMIT and register.max() <= highest)
         check(in_range, f"{key} of layer {name} outside {1 - STATE_LIMIT}..{highest}")
         check(_broadcasts(register, population), f"{key} of shape {list(register.shape)} for layer {name}")
     check(

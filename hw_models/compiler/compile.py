@@ -15,6 +15,7 @@ from ..chips.names import chip_names
 from ..errors import UserError
 from ..graph.flat_graph import FlatGraph, flatten_graph
 from ..neurons import NEURONS
+from ..progress import tracked
 from ..samples.input_data import InputData
 from .calibration import calibrate
 from .choose_scale import weight_grid
@@ -22,7 +23,6 @@ from .message_levels import step_doublings
 from .populations import Drive, FloatNetwork, FloatPopulation, find_populations
 from .quantize import QuantizedPopulation, quantize_population
 from .scale_problem import ChipDrive, ScaleRule
-
 
 OPTIONS: dict[NeuronOption, str] = {
     "lower bound": "a lower bound of the membrane (v_min)",
@@ -104,7 +104,7 @@ def compile_graph(
                 rule=rule,
                 calibration=observed,
             )
-            for population in source.populations.values()
+            for population in tracked(list(source.populations.values()), "compiling, layers")
         ]
 
     inputs = {

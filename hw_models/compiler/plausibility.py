@@ -28,6 +28,7 @@ from ..chip_network.form import (
     Projection,
     encode_bias,
 )
+from ..progress import tracked
 
 STEPS_FOLLOWED = 1000  # of a longer sample; what does not fire within them is then not called silent
 V_LIMIT = STATE_LIMIT - 1
@@ -80,7 +81,7 @@ def plausibility(
     }
     constant = {name: _input_interval(network, name) for name in network.inputs}
     sent: dict[str, list[_Interval]] = {name: [] for name in network.populations}
-    for t in range(followed):
+    for t in tracked(range(followed), "what can fire, steps"):
         for name, cell in cells.items():
             arriving = []
             for projection in network.incoming(name):

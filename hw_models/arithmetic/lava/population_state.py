@@ -142,7 +142,7 @@ class PopulationState:
         self._wait(spikes)
 
     def _fire_several(self, spikes: torch.Tensor) -> None:
-        """How often the threshold goes into the membrane, in whole numbers; what is taken off stays exact in float32."""
+        """How often the threshold goes into the membrane, in whole numbers; what it takes off is exact in float32."""
         units = (self._membrane * DECAY_UNITY).to(torch.int64) - 1
         times = torch.div(units, self._whole_threshold, rounding_mode="floor").clamp_(0, self.population.max_spikes)
         spikes.copy_(times)

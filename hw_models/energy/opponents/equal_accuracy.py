@@ -1,0 +1,84 @@
+"""A ReLU network beside the spiking one at equal accuracy, not merely of equal architecture.
+
+Both are judged on the same samples: the ReLU network in 8-bit weights and activations, the spiking one on the chip's
+integers. Prices are those of arithmetic.py, 8 bits on both sides.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from ..constant_set import load_constants
+from ..figures import Count, Joules, OverSamples, Part, Share, Status
+from ..models import PricedEvents, add_terms
+from ..units import readable
+from .arithmetic import Arithmetic
+
+EQUAL = 0.01  # shares of right classes that are less apart are called equal
+
+
+class Baseline8Bit(Part):
+    """What was measured of a ReLU network.
+
+    Attributes:
+        accuracy_float: before it was brought to 8 bits.
+        macs: of one dense pass; zero weights included, padding not.
+        macs_with_input: MACs whose activation is not zero, which a machine that skips zeros would do.
+    """
+
+    file: str
+    accuracy: Share
+    accuracy_float: Share
+    macs: Count
+    macs_with_input: OverSamples
+
+
+class EqualAccuracy(Part):
+    """The comparison that --baseline asks for; `equal`: accuracies are within a point of each other."""
+
+    status: Status
+    samples: Count
+    baseline: Baseline8Bit
+    spiking_accuracy: Share
+    equal: bool
+    baseline_joules: Joules
+    baseline_joules_skipping_zeros: Joules
+    spiking_joules: Joules
+    less: Literal["baseline", "spiking", "the width of the adder decides"]
+    sentence: str
+
+
+def equal_accuracy(
+    baseline: Baseline8Bit, spiking_accuracy: float, arithmetic: Arithmetic, samples: int
+) -> EqualAccuracy:
+    """The report's part; `arithmetic` is of the spiking network."""
+    constants = load_constants("cmos45_horowitz2014")
+    mac = constants["int8_mac"]
+    dense = add_terms([PricedEvents("MACs", np.array([baseline.macs]), "int8_mac", mac)])
+    skipping = add_terms([PricedEvents("MACs", np.array([baseline.macs_with_input.mean]), "int8_mac", mac)])
+    (spiking,) = (row.total for row in arithmetic.rows if (row.network, row.precision) == ("spiking", "int8"))
+    smaller = {dense.mean < spiking.mean, dense.low < spiking.low}
+    less: Literal["baseline", "spiking", "the width of the adder decides"] = "the width of the adder decides"
+    if len(smaller) == 1:
+        less = "baseline" if smaller == {True} else "spiking"
+    apart = baseline.accuracy - spiking_accuracy
+    equal = abs(apart) <= EQUAL
+    accuracies = f"{baseline.accuracy:.1%} and {spiking_accuracy:.1%}"
+    return EqualAccuracy(
+        status="modelled, arithmetic only",
+        samples=samples,
+        baseline=baseline,
+        spiking_accuracy=spiking_accuracy,
+        equal=equal,
+        baseline_joules=dense,
+        baseline_joules_skipping_zeros=skipping,
+        spiking_joules=spiking,
+        less=less,
+        sentence=(
+            f"{'At equal accuracy' if equal else 'Not at equal accuracy'} ({accuracies}), "
+            f"the int8 ReLU network's arithmetic costs {readable(dense.mean, 'J')} a sample, "
+            f"the spiking network's {readable(spiking.mean, 'J')}"
+        ),
+    )
