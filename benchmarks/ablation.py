@@ -26,7 +26,6 @@ import torch
 
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.hw_models.devices import CHOICES, chosen_device
-from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.networks import build_network
 from dalif_deploy.training.config import TrainConfig
 from dalif_deploy.training.fit import fit, steps_per_epoch
@@ -161,8 +160,7 @@ def main() -> None:
             with open(path, "a", encoding="utf-8") as file:
                 file.write(json.dumps({"run": key, **runs[key]}) + "\n")
             print(f"{key}: {runs[key]['accuracy']:.2f} %, {runs[key]['seconds']:.0f} s", flush=True)
-    with atomic_file(arguments.out / "ablation.md", force=True) as temporary:
-        temporary.write_text(report(runs, arguments), encoding="utf-8")
+    (arguments.out / "ablation.md").write_text(report(runs, arguments), encoding="utf-8")
     plot(runs, arguments.out / "ablation.png")
 
 
@@ -228,7 +226,8 @@ def report(runs: Runs, arguments: argparse.Namespace) -> str:
         "",
         "Accuracy is that on the test samples after the last epoch, in %, mean and sample deviation over the seeds. A "
         "lead is in points, seed by seed, mean ± standard error; **bold** where it is more than two of them. Betas are "
-        "those of the last layer of neurons at the end: the lowest tenth, the median, the highest tenth, all seeds.",
+        "those of the last layer of neurons at the end: the lowest tenth, the median, the highest tenth, all seeds. "
+        "Rows whose seeds have not all been run are left out: the script goes on where it stopped.",
         "",
         *conclusions(runs),
     ]
