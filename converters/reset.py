@@ -37,7 +37,7 @@ def state_reset(graph: nir.NIRGraph, reset: str) -> None:
             raise UserError(
                 f"--reset {reset}, but the network says that it resets {_how(reset_mode(name, node))}",
                 where=name,
-                remedy="leave --reset away, or train it so",
+                remedy="leave out --reset, or train it that way",
             )
         node.metadata = {**metadata, "reset": reset}
 

@@ -23,7 +23,7 @@ class Source:
         path: the file, for messages and export.json; a name where there is no file.
         graph: NIR, float.
         dt: time step in seconds; `dt_from` says where it was found.
-        steps: steps a sample, None if the source does not say.
+        steps: steps per sample, None if the source does not say.
         input_step: value of one integer level of the data, None if unknown.
         checkpoint: True if `path` is a checkpoint of dalif-train.
         sha256: of the file's bytes, or of what stands for them.

@@ -8,7 +8,8 @@
     dd.energy_report(net, images).energy.total
 
 `data` is always what the commands take ("digits:test", a .npz file), an array [N, *shape] or [N, T, *shape], a dict of
-arrays by input, or a pair (inputs, labels).
+arrays by input, NIR's data (`nir.NIRGraphData`, `nir.NIRNodeData`, or a file that `nir.write_data` wrote), or a pair
+(inputs, labels).
 """
 
 from __future__ import annotations
@@ -25,16 +26,29 @@ from dalif_deploy.converters.export_network import export_network
 from dalif_deploy.converters.export_request import CalibrationData, ExportRequest
 from dalif_deploy.converters.sources import ReadRequest, load_source
 from dalif_deploy.data import LabelledData, load_data
+from dalif_deploy.data.nir_data import NirData
+from dalif_deploy.data.nir_data_file import is_nir_data
 from dalif_deploy.hw_models.compiler import ScaleRule
 from dalif_deploy.hw_models.energy.report import EnergyReport
+from dalif_deploy.hw_models.progress_bars import shown_progress
 from dalif_deploy.hw_models.samples.input_data import InputData, take_samples
 from dalif_deploy.simulation.agreement import Agreement
 from dalif_deploy.simulation.coverage import require_proof
 from dalif_deploy.simulation.energy_session import report_on_samples
+from dalif_deploy.simulation.nir_samples import nir_file_samples, nir_samples
 from dalif_deploy.simulation.one_engine import SimulationResult
 from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
+from dalif_deploy.zoo import zoo_file
 
-Samples = str | Path | np.ndarray | dict[str, np.ndarray] | tuple[InputData, np.ndarray]
+Samples = (
+    str
+    | Path
+    | np.ndarray
+    | dict[str, np.ndarray]
+    | NirData
+    | tuple[InputData, np.ndarray]
+    | tuple[NirData, np.ndarray]
+)
 
 
 def export(
@@ -59,7 +73,8 @@ def export(
     """Exports a network into the folder `out`, as `dalif-export` does.
 
     Args:
-        model: a path, or an object in memory: see `dalif_deploy.converters.sources.SOURCES`.
+        model: a path, "zoo:NAME" (a trained network that comes with the package), or an object in memory: see
+            `dalif_deploy.converters.sources.SOURCES`.
         example_input: for a module: real samples, [N, *shape], which are shown at each step, or with time in them,
             see `time_axis`; the graph is verified on them. A pair (samples, labels) tells a rewrite's accuracy.
         target: see `dalif_deploy.converters.targets.TARGETS`.
@@ -69,8 +84,9 @@ def export(
         input_mode: "spikes", "graded" or "bias".
         input_range: lowest and highest value of the data, for "graded" and "bias"; by default those of the example or
             of what the network was trained on, else (0, 1). Data beyond it is refused later.
-        calibrate: samples that scales are chosen by.
-        time_axis: for a module: axis of `example_input` that is time, 1 for [N, T, ...] and 0 for [T, N, ...].
+        calibrate: samples that scales are chosen by; no NIR data.
+        time_axis: for a module: axis of `example_input` that is time: 1 for [N, T, ...], 0 for [T, N, ...], -1 for
+            [N, ..., T].
         rewrite: for a module: {"max-pool": "after-spikes" or "average"}, what becomes of max pools over currents;
             `rewrite` in `Artefact.export` says what it costs on the samples given.
 
@@ -83,7 +99,10 @@ def export(
         request.calibration = CalibrationData(data.name, data.inputs)
     example, labels = example_input if isinstance(example_input, tuple) else (example_input, None)
     asked = ReadRequest(dt, steps, example, time_axis, reset, rewrite or {}, labels)
-    return export_network(load_source(model, asked), target, out, request=request, force=force)
+    if isinstance(model, str | Path):
+        model = zoo_file(model)
+    with shown_progress():
+        return export_network(load_source(model, asked), target, out, request=request, force=force)
 
 
 def load(folder: str | Path) -> Artefact:
@@ -92,10 +111,20 @@ def load(folder: str | Path) -> Artefact:
 
 
 def simulate(
-    network: Artefact, data: Samples, *, engine: str = "fast", limit: int | None = None, steps: int | None = None
+    network: Artefact,
+    data: Samples,
+    *,
+    engine: str = "fast",
+    limit: int | None = None,
+    steps: int | None = None,
+    record: bool = False,
 ) -> SimulationResult:
-    """Runs an exported network in one engine: accuracy, predicted classes, firing rates."""
-    result = _simulate(network, data, SimulationRequest(engine, limit=limit, steps=steps))
+    """Runs an exported network in one engine: accuracy, predicted classes, firing rates.
+
+    Args:
+        record: keeps spikes and membranes of every layer, as `recorded`; `to_nir_data()` gives them in NIR's data form.
+    """
+    result = _simulate(network, data, SimulationRequest(engine, limit=limit, steps=steps, keep=record))
     assert isinstance(result, SimulationResult)
     return result
 
@@ -124,16 +153,26 @@ def energy_report(network: Artefact, data: Samples, *, limit: int | None = None)
 
     A network that the chip has no room for has a report too: `mapping` says why.
     """
-    loaded = _labelled(data, network.network.steps)
+    loaded = _loaded(network, data, network.network.steps)
     inputs = take_samples(loaded.inputs, slice(limit))
     report, _ = report_on_samples(network, inputs, data=loaded.name, name=str(network.folder))
     return report
 
 
 def _simulate(network: Artefact, data: Samples, request: SimulationRequest) -> SimulationResult | Agreement:
-    loaded = _labelled(data, request.steps or network.steps)
+    loaded = _loaded(network, data, request.steps or network.steps)
     labels = None if loaded.labels is None else loaded.labels[: request.limit]
     return simulate_samples(network, take_samples(loaded.inputs, slice(request.limit)), labels, request)
+
+
+def _loaded(network: Artefact, data: Samples, steps: int | None) -> LabelledData:
+    if isinstance(data, str | Path) and is_nir_data(data):
+        return nir_file_samples(network, data, steps=steps)
+    inputs, labels = data if isinstance(data, tuple) else (data, None)
+    if isinstance(inputs, nir.NIRGraphData | nir.NIRNodeData):
+        arrays = nir_samples(network, inputs, steps=steps)
+        return LabelledData(arrays, None if labels is None else np.asarray(labels), None, "samples given")
+    return _labelled(data, steps)
 
 
 def _labelled(data: Samples, steps: int | None) -> LabelledData:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from .errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 CHOICES = "auto, cpu, cuda, cuda:N or mps"
 _REMEDY = f"give {CHOICES}"
@@ -16,6 +19,8 @@ def chosen_device(name: str) -> torch.device:
     Raises:
         UserError: no such name, or this machine (or its torch) has no such device.
     """
+    import torch
+
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind, _, index = name.partition(":")
@@ -23,12 +28,10 @@ def chosen_device(name: str) -> torch.device:
         raise UserError(f"unknown device {name!r}", where="--device", remedy=_REMEDY)
     if kind == "cuda" and not torch.cuda.is_available():
         what = "no GPU that torch can use" if torch.version.cuda or torch.version.hip else "this torch knows no GPU"
-        raise UserError(
-            what, where=f"--device {name}", remedy="take --device cpu, or install a driver and torch for it"
-        )
+        raise UserError(what, where=f"--device {name}", remedy="use --device cpu, or install a driver and torch for it")
     if index and int(index) >= torch.cuda.device_count():
         what = f"there are {torch.cuda.device_count()} GPUs, counted from 0"
         raise UserError(what, where=f"--device {name}", remedy="choose one of them")
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise UserError("no Apple GPU that torch can use", where="--device mps", remedy="take --device cpu")
+        raise UserError("no Apple GPU that torch can use", where="--device mps", remedy="use --device cpu")
     return torch.device(name)

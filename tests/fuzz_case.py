@@ -28,7 +28,11 @@ class Case:
         lines += [f"  input {i.name} {i.shape} {i.mode} {i.min_level}..{i.max_level}" for i in network.inputs.values()]
         for p in network.populations.values():
             registers = {r: _short(getattr(p, r)) for r in ("du", "dv", "vth", "bias_mant", "bias_exp")}
-            options = {"v_min": p.v_min, "v_start": p.v_start, "refractory": p.refractory} if p.options else ""
+            options = (
+                {"v_min": p.v_min, "v_start": p.v_start, "refractory": p.refractory, "max_spikes": p.max_spikes}
+                if p.options
+                else ""
+            )
             lines.append(f"  population {p.name} {p.shape} reset {p.reset}, fires {p.fires}, {registers} {options}")
         for q in network.projections.values():
             kind = q.geometry or "dense"

@@ -27,16 +27,25 @@ from tests.exported_by_all import command
 TOUCHING = ("open", "os.", "shutil.", "tempfile.")
 
 
-def forked(work, place, *, at=None, size=None, after=None):
-    """Runs `work` in a process that dies at its touch `at` of `place`, in a file at `size` bytes, or `after` seconds.
+def written_there(event, arguments, target):
+    """Whether it opens the target, or what lies in it, to write: a kill in the middle would leave half of it."""
+    if event != "open" or not isinstance(arguments[0], str) or not arguments[2] & (os.O_WRONLY | os.O_RDWR):
+        return False
+    return target in (Path(arguments[0]), *Path(arguments[0]).parents)
 
-    Returns (True if it was killed, touches that it made, seconds).
+
+def forked(work, target, *, at=None, size=None, after=None):
+    """Runs `work` in a process that dies at its touch `at` of the target's folder, in a file at `size` bytes, or
+    `after` seconds.
+
+    Returns (True if it was killed, touches that it made, writes into the target itself, seconds).
     """
+    place = target.parent
     begin, (reading, writing) = time.perf_counter(), os.pipe()
     child = os.fork()
     if child == 0:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        touches, busy = [0], [False]
+        touches, in_place, busy = [0], [0], [False]
 
         def hook(event, arguments):
             if not busy[0] and event.startswith(TOUCHING) and str(place) in str(arguments):
@@ -44,6 +53,7 @@ def forked(work, place, *, at=None, size=None, after=None):
                 if touches[0] == at:
                     os.kill(os.getpid(), signal.SIGKILL)
                 touches[0] += 1
+                in_place[0] += written_there(event, arguments, target)
                 busy[0] = False
 
         sys.addaudithook(hook)
@@ -55,7 +65,7 @@ def forked(work, place, *, at=None, size=None, after=None):
             work()
             code = 0
         finally:
-            os.write(writing, str(touches[0]).encode())
+            os.write(writing, f"{touches[0]} {in_place[0]}".encode())
             os._exit(code)
     os.close(writing)
     if after is not None:
@@ -63,10 +73,10 @@ def forked(work, place, *, at=None, size=None, after=None):
         os.kill(child, signal.SIGKILL)  # a child that has ended is a zombie until it is waited for
     _, status = os.waitpid(child, 0)
     with open(reading, "rb") as pipe:
-        touched = int(pipe.read() or 0)
+        touched, there = map(int, pipe.read().split() or (0, 0))
     killed = os.WIFSIGNALED(status)
     assert killed or status == 0, f"the work itself failed: {status}"
-    return killed, touched, time.perf_counter() - begin
+    return killed, touched, there, time.perf_counter() - begin
 
 
 def content(path):
@@ -89,7 +99,9 @@ def watched(work, target, old, chance, timed):
 
     restore()
     before = content(target)
-    _, touches, seconds = forked(work, place)
+    _, touches, in_place, seconds = forked(work, target)
+    if in_place:
+        faults.append(f"{in_place} writes into what is to appear whole")
     after = content(target)
     largest = max(map(len, after.values())) if isinstance(after, dict) else len(after)
     moments = [{"at": n} for n in range(touches)]
@@ -97,7 +109,7 @@ def watched(work, target, old, chance, timed):
     moments += [{"after": chance.uniform(0, seconds)} for _ in range(timed)]
     for moment in moments:
         restore()
-        killed, _, _ = forked(work, place, **moment)
+        killed, *_ = forked(work, target, **moment)
         found, rest = content(target), [path for path in place.iterdir() if path != target]
         # between two renames the former folder stands beside, whole
         aside = [content(path / target.name) for path in rest if ".old." in path.name]
@@ -112,6 +124,13 @@ def watched(work, target, old, chance, timed):
     if content(target) != after:
         faults.append("what was left hinders the next run")
     return {"touches": touches, "left": len(list(place.iterdir())) - 1, **seen}, faults
+
+
+def copied_into(target, figures):
+    beside = target.with_name(f".{target.name}.beside")
+    beside.write_text(json.dumps(figures))
+    shutil.copyfile(beside, target)
+    beside.unlink()
 
 
 def main(folder, seed):
@@ -143,6 +162,8 @@ def main(folder, seed):
         ),
         "report": ("r.json", lambda t: write_json(figures, str(t), force=True), lambda t: write_json({}, str(t)), 4),
     }
+    # a fault, planted: what was written beside the target is copied there, not renamed
+    kinds["copied"] = ("r.json", lambda t: copied_into(t, figures), lambda t: write_json({}, str(t)), 0)
     results = {}
     for kind, (name, work, old, timed) in kinds.items():
         target = folder / kind / name

@@ -132,8 +132,9 @@ def scalar_reference(net: ChipNetwork, encoded: EncodedInput) -> Recording:
                     # a readout that clips lies above even the highest threshold, and fires on the chip too
                     threshold = (int(registers["vth"][i]) if p.fires else VTH_MAX) * 64
                     if v > threshold:
-                        fired[p.name][(sample, t, *i)] = 1
-                        v = v - threshold if p.reset == "subtract" else 0
+                        times = max(k for k in range(1, p.max_spikes + 1) if v > k * threshold)
+                        fired[p.name][(sample, t, *i)] = times
+                        v = v - times * threshold if p.reset == "subtract" else 0
                         waits[p.name, i] = p.refractory
                     state[p.name, i] = (u, v)
                     membrane[p.name][(sample, t, *i)] = v
@@ -312,6 +313,51 @@ def parts_network() -> Made:
     return net, EncodedInput(1, 6, {"events": spikes(rng, 6, 1, 130, 1, 2)})
 
 
+def options_network() -> Made:
+    """Lower bounds, starts and refractory times, a channel, a neuron and a layer; two layers of an image, one dense."""
+    rng = np.random.default_rng(9)
+    starts = rng.integers(-900, 900, (4, 3, 3))
+    net = network(
+        7,
+        [ChipInput("image", (2, 5, 5), "spikes")],
+        [
+            population("bounded", (4, 3, 3), vth=20, v_min=-rng.integers(0, 700, (4, 1, 1)), v_start=starts),
+            population("waits", (3, 2, 2), vth=8, du=900, refractory=2, v_min=np.array(0), reset="subtract"),
+            population("all", (5,), vth=9, refractory=1, v_min=-rng.integers(0, 900, 5), v_start=np.array(400)),
+        ],
+        [
+            synapses("image", "bounded", even(rng, 4, 2, 3, 3), geometry=Geometry((1, 1), (0, 0), (1, 1))),
+            synapses("bounded", "waits", even(rng, 3, 4, 2, 2), geometry=Geometry((1, 1), (0, 0), (1, 1))),
+            synapses("waits", "all", even(rng, 5, 12)),
+            synapses("all", "all", even(rng, 5, 5), delay=1),
+        ],
+        (ChipOutput("rate", "all", "count"), ChipOutput("value", "waits", "membrane")),
+    )
+    return net, EncodedInput(7, 4, {"image": spikes(rng, 4, 7, 2, 5, 5, rate=0.6)})
+
+
+def several_spikes_network() -> Made:
+    """Neurons that send how often they fire in a step, into dense and convolved synapses; one layer is capped."""
+    rng = np.random.default_rng(10)
+    net = network(
+        6,
+        [ChipInput("image", (2, 4, 4), "graded", 1.0, 0, 9)],
+        [
+            population("many", (3, 3, 3), vth=40, max_spikes=255, reset="subtract", v_min=np.array(-640)),
+            population("capped", (3, 2, 2), vth=30, max_spikes=3, refractory=1),
+            population("last", (4,), vth=200, max_spikes=15, reset="subtract", du=2000),
+        ],
+        [
+            synapses("image", "many", even(rng, 3, 2, 2, 2), geometry=Geometry((1, 1), (0, 0), (1, 1))),
+            synapses("many", "capped", even(rng, 3, 3, 2, 2), geometry=Geometry((1, 1), (0, 0), (1, 1))),
+            synapses("capped", "last", even(rng, 4, 12)),
+            synapses("many", "last", even(rng, 4, 27), delay=2),
+        ],
+        (ChipOutput("counts", "last", "count"),),
+    )
+    return net, EncodedInput(6, 3, {"image": rng.integers(0, 10, (3, 6, 2, 4, 4)).astype(np.int32)})
+
+
 NETWORKS: dict[str, Callable[[], Made]] = {
     "dense": dense_network,
     "conv": conv_network,
@@ -321,4 +367,6 @@ NETWORKS: dict[str, Callable[[], Made]] = {
     "recurrent": recurrent_network,
     "saturating": saturating_network,
     "parts": parts_network,
+    "options": options_network,
+    "several spikes": several_spikes_network,
 }

@@ -23,7 +23,7 @@ from tests.fuzz_case import Case
 FEATURES = {
     *("chip: current wraps", "chip: membrane clips", "chip: readout clips", "chip: graded 24 bits", "chip: loop"),
     *("chip: delay beyond the sample", "chip: bias a sample", "chip: soft reset", "chip: static messages"),
-    *("chip: lower bound", "chip: start", "chip: refractory"),
+    *("chip: lower bound", "chip: start", "chip: refractory", "chip: count of spikes"),
     *("chip: convolution", "chip: convolution 1d", "chip: dense between spaces", "chip: current filter"),
 }
 CURRENT_LIMIT = 1 << 23
@@ -70,6 +70,8 @@ class _Builder:
             fires=fires,
             **self.options(shape, fires),
         )
+        if self.network.populations[name].max_spikes > 1:
+            self.network.populations[name].vth = np.maximum(self.network.populations[name].vth, 1)
         self.features |= {"chip: soft reset"} if soft == "subtract" else set()
         self.features |= {"chip: current filter"} if (du < 4095).any() else set()
 
@@ -85,6 +87,9 @@ class _Builder:
         if fires and _pick(self.draw, False, False, True):
             made["refractory"] = _pick(self.draw, 1, 1, 2, 300)
             self.features.add("chip: refractory")
+        if fires and _pick(self.draw, False, False, True):
+            made["max_spikes"] = _pick(self.draw, 2, 3, 15, 255)
+            self.features.add("chip: count of spikes")
         return made
 
     def weights(self, *shape: int) -> np.ndarray:
@@ -169,6 +174,8 @@ def chip_cases(draw, steps: int, samples: int) -> Case:
             mant = rng.integers(-4096, 4096, (samples, *network.populations[name].shape))
             encoded.bias[name] = (mant.astype(np.int16), rng.integers(0, 8, mant.shape).astype(np.int16))
             builder.features.add("chip: bias a sample")
-        mode = _pick(draw, "membrane", "count")
-        network.outputs[f"y{index}"] = ChipOutput(f"y{index}", name, mode)
+        mode = _pick(draw, "membrane", "count", "membrane_before_reset")
+        over_time = _pick(draw, None, "sum", "max", "last")
+        network.outputs[f"y{index}"] = ChipOutput(f"y{index}", name, mode, over_time)
+        builder.features |= {f"chip: {mode} {over_time}"} if over_time else set()
     return Case(network, encoded, frozenset(builder.features))

@@ -32,7 +32,7 @@ FEATURES = {
         "two inputs",
         "two outputs",
     ),
-    *("lower bound", "start", "refractory"),
+    *("lower bound", "start", "refractory", "count of spikes"),
     *("soft reset", "nonzero reset", "nonzero leak", "one value a channel", "one value a neuron", "one scalar"),
     *("padding same", "padding valid", "dilation", "groups", "stride", "spikes", "graded", "bias", "loihi1", "loihi2"),
     *("calibrated", "one scale a channel", "data beyond the range", *(f"{bits} bits" for bits in range(1, 9))),
@@ -185,15 +185,18 @@ class _Builder:
         node = getattr(nir, kind)(**parameters)
         node.metadata = {"reset": "subtract"} if soft else {}
         if self.chip == "loihi2" and kind != "Threshold":
-            node.metadata |= self.options(shape, reset, size, fires=kind not in ANALOG)
+            positive = bool((threshold > reset).all())
+            node.metadata |= self.options(shape, reset, size, fires=kind not in ANALOG, positive=positive)
         self.features |= {kind, "soft reset"} if soft else {kind}
         return node
 
-    def options(self, shape: tuple[int, ...], reset: np.ndarray, size: float, *, fires: bool) -> dict:
+    def options(self, shape: tuple[int, ...], reset: np.ndarray, size: float, *, fires: bool, positive: bool) -> dict:
         """What NIR has no word for, in metadata."""
         made = {}
         if _often(self.draw, 4):
-            made["v_min"] = _pick(self.draw, 0, float(reset.min()) - 0.3 * size, reset - self.parameter(shape, 0.0, 1.0) * size)
+            made["v_min"] = _pick(
+                self.draw, 0, float(reset.min()) - 0.3 * size, reset - self.parameter(shape, 0.0, 1.0) * size
+            )
             if np.any(made["v_min"] > reset):
                 made["v_min"] = reset.copy()
             self.features.add("lower bound")
@@ -203,6 +206,9 @@ class _Builder:
         if fires and _often(self.draw, 4):
             made["refractory"] = _pick(self.draw, 1, 3)
             self.features.add("refractory")
+        if fires and positive and _often(self.draw, 4):
+            made["max_spikes"] = _pick(self.draw, 2, 7)
+            self.features.add("count of spikes")
         return made
 
     # structure

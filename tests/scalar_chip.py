@@ -100,8 +100,11 @@ def run(network, encoded):
                         waits[name][index] -= 1
                         value = 0
                     if value > register["vth"] << 6:
-                        spikes[name][sample, t][index] = 1
-                        value = 0 if p.reset == "zero" else value - (register["vth"] << 6)
+                        times = 1
+                        while times < p.max_spikes and value > (times + 1) * (register["vth"] << 6):
+                            times += 1
+                        spikes[name][sample, t][index] = times
+                        value = 0 if p.reset == "zero" else value - times * (register["vth"] << 6)
                         waits[name][index] = p.refractory
                     v[name][index] = value
                     membranes[name][sample, t][index] = value

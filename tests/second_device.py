@@ -57,6 +57,8 @@ class CopiesData(TorchFunctionMode):
         if func in (torch.tensor, torch.as_tensor) and kwargs.get("device") is not None:
             device = torch.device(kwargs.pop("device"))
             return func(*args, **kwargs).to(device)
+        if func is torch.Tensor.new_tensor and isinstance(args[0], Far):
+            return torch.tensor(*args[1:], dtype=args[0].dtype, **kwargs).to(DEVICE)
         return func(*args, **kwargs)
 
 

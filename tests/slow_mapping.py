@@ -58,12 +58,17 @@ def taps_inside(source, core, geometry, kernel):
 
 
 def enumerate_use(mapping):
-    """[[neurons, synapse bits, input axons, output axons] of each core], independent of the mapper's formulas."""
+    """[[neurons, synapse bits, axons in, axons out, decays] of each core], independent of the mapper's formulas."""
     network, e = mapping.network, mapping.chip.synapse_encoding
     home = owner(mapping)
-    use = [[0, 0, 0, 0] for _ in mapping.cores]
-    for number in home.values():
+    use = [[0, 0, 0, 0, 0] for _ in mapping.cores]
+    pairs = defaultdict(set)
+    for (name, neuron), number in home.items():
         use[number][0] += 1
+        p = network.populations[name]
+        pairs[number].add(tuple(int(np.broadcast_to(each, p.shape)[neuron]) for each in (p.du, p.dv)))
+    for number, different in pairs.items():
+        use[number][4] = len(different)
     depths = network.depths()
     for p in network.projections.values():
         shape = network.source_shape(p.source)

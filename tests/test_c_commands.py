@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -110,14 +111,55 @@ def test_what_was_built_is_kept(own_cache, monkeypatch):
         CNetwork(network, flags=SMALL)
 
 
-def test_only_so_many_are_kept(own_cache, monkeypatch):
-    monkeypatch.setattr(library, "MOST_KEPT", 2)
+def test_only_so_many_are_kept_and_nothing_else_is_touched(own_cache, monkeypatch):
+    monkeypatch.setattr(library, "MOST_KEPT", 3)
+    monkeypatch.setattr(library, "MOST_BYTES", 1 << 20)
     own_cache.mkdir(parents=True, mode=0o700)
-    for number in range(3):
-        (own_cache / f"{number}.so").write_bytes(b"old")
-        os.utime(own_cache / f"{number}.so", (number, number))
+    names = [f"{number:064x}-{number:064x}.so" for number in range(4)]
+    for number, size in enumerate((10, 10, 10, 1 << 20)):
+        (own_cache / names[number]).write_bytes(b"." * size)
+        os.utime(own_cache / names[number], (100 - number, 100 - number))
+    others = {"mine.so", "notes.txt"}
+    abandoned, being_written = f".{names[0]}.abc.so", f".{names[1]}.def.so"
+    for name in (*others, abandoned, being_written):
+        (own_cache / name).write_bytes(b"x")
+    os.utime(own_cache / abandoned, (1, 1))
     CNetwork(nets.dense_network()[0], flags=SMALL)
-    assert len(list(own_cache.iterdir())) == 2 and (own_cache / "2.so").exists()
+    left = {path.name for path in own_cache.iterdir()}
+    (new,) = left - {*names, *others, abandoned, being_written}
+    assert left == {new, names[0], names[1], *others, being_written}  # the third is one too many
+    monkeypatch.setattr(library, "MOST_BYTES", 1)
+    CNetwork(nets.conv1d_network()[0], flags=SMALL)
+    left = {path.name for path in own_cache.iterdir()} - {*others, being_written}
+    assert len(left) == 1 and new not in left
+
+
+def test_two_processes_build_the_same_network_at_once(own_cache, tmp_path):
+    program = tmp_path / "build.py"
+    program.write_text(
+        "from dalif_deploy.converters.c.run import CNetwork\n"
+        "from tests import lava_networks as nets\n"
+        "network, encoded = nets.dense_network()\n"
+        "built = CNetwork(network, flags=('-O1',))\n"
+        "print(built.run(encoded).spikes['hidden'].tobytes().hex())\n"
+    )
+    call = [sys.executable, str(program)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    both = [subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(2)]
+    said = [process.communicate(timeout=240)[0].strip() for process in both]
+    network, encoded = nets.dense_network()
+    assert said == [simulate(network, encoded).spikes["hidden"].tobytes().hex()] * 2
+    assert all(library.NAME.fullmatch(path.name) for path in own_cache.iterdir())
+
+
+def test_where_nothing_can_be_kept_it_is_built_each_time(monkeypatch, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(file))
+    network, encoded = nets.dense_network()
+    got = CNetwork(network, flags=SMALL).run(encoded)
+    np.testing.assert_array_equal(got.spikes["hidden"], simulate(network, encoded).spikes["hidden"])
+    assert file.read_text() == "no folder"
 
 
 def test_a_folder_that_others_can_write_to_is_not_loaded_from(own_cache):

@@ -146,18 +146,42 @@ def test_sinabs(squeezed, options):
     assert (fired(source, x) != own).float().mean() < 0.01
 
 
-def test_sinabs_several_spikes_a_step_are_refused():
-    with pytest.raises(UserError, match=r"^1: fires up to \d+ spikes in one step; a neuron on the chip fires once"):
-        source_of_module(scaled(sinabs_net(False, norm_input=False), 4), moving(), time_axis=1)
+@pytest.mark.parametrize("limit", [None, 3])
+def test_sinabs_several_spikes_a_step_are_counted(limit):
+    activation = pytest.importorskip("sinabs.activation")
+    options = {} if limit is None else {"spike_fn": activation.MaxSpike(limit)}
+    model, x = scaled(sinabs_net(False, norm_input=False, **options), 4), moving()
+    source = source_of_module(model, x, time_axis=1)
+    with torch.no_grad():
+        own = model(x)
+    assert own.max() > 1 and (fired(source, x) != own).float().mean() < 0.01
+    (note,) = [note for note in source.verification.notes if note.startswith("1:")]
+    assert note.endswith("the chip sends up to 3") if limit else "fired up to" in note
+
+
+def test_sinabs_more_spikes_than_a_message_holds_are_refused():
+    with pytest.raises(UserError, match=r"^1: fires \d+ spikes in one step; a neuron of the chip sends 255 at most"):
+        source_of_module(scaled(sinabs_net(False, norm_input=False), 400), moving(), time_axis=1)
+
+
+def test_sinabs_lower_bound_acts():
+    activation = pytest.importorskip("sinabs.activation")
+    model, x = sinabs_net(False, min_v_mem=-0.1, spike_fn=activation.SingleSpike, norm_input=False), moving()
+    source = source_of_module(model, x, time_axis=1)
+    with torch.no_grad():
+        own = model(x)
+    assert (fired(source, x) != own).float().mean() < 0.01
+    (node,) = [n for n in source.graph.nodes.values() if "v_min" in (n.metadata or {})]
+    node.metadata.pop("v_min")
+    assert (fired(source, x) != own).any()  # and so it did act
 
 
 def test_sinabs_options_that_did_not_act_are_told(tmp_path):
     """They would change a bit on other samples, so the export says that nobody has seen them."""
     activation = pytest.importorskip("sinabs.activation")
-    bounded = sinabs_net(False, min_v_mem=-50.0, spike_fn=activation.SingleSpike)
+    bounded = sinabs_net(False, spike_fn=activation.SingleSpike)
     artefact = dalif_deploy.export(bounded, moving(), out=tmp_path / "out", target="nir", time_axis=1)
     wanted = [
-        "1: min_v_mem=-50 never acted on these samples; the chip has no such bound",
         "3: may fire several times a step and never did on these samples; the chip fires once",
     ]
     assert artefact.export["verification"]["notes"] == wanted

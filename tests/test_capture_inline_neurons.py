@@ -6,7 +6,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from dalif_deploy.converters.capture.source import source_of_module
-from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.reference import run_reference
 
 STEPS = 8
@@ -97,6 +96,7 @@ def test_graph_fires_as_the_forward_does(build):
     assert (found - own).abs().gt(1e-6).float().mean() < 0.01
 
 
-def test_a_spike_that_wipes_the_input_is_refused():
-    with pytest.raises(UserError, match="a spike wipes the input of a step; the chip's reset keeps it"):
-        source_of_module(WipesInput(False), images())
+def test_a_spike_that_wipes_the_next_input_is_a_refractory_step():
+    source = source_of_module(WipesInput(False), images())
+    assert source.verification.layers[0].spikes > 5
+    assert any((node.metadata or {}).get("refractory") == 1 for node in source.graph.nodes.values())

@@ -162,7 +162,7 @@ def test_a_difference_is_found_and_ends_with_1(trained, tmp_path):
     graph.nodes["block2.conv"].weight[3] += 0.5
     nir.write(out / "model.nir", graph)
     command = ("simulate", out, "--data", "digits:test", "--engine", "torch", "--check", "--limit", 20)
-    fails(run(*command), "model.nir: was changed since it was exported", "export it again")
+    fails(run(*command), "model.nir: has changed since the export", "export it again")
     export = json.loads((out / "export.json").read_text())
     export["files"]["model.nir"] = hashlib.sha256((out / "model.nir").read_bytes()).hexdigest()
     (out / "export.json").write_text(json.dumps(export))

@@ -52,6 +52,6 @@ def test_the_graph_says_how_it_was_trained():
 def test_a_decay_that_is_no_number_is_refused_by_layer():
     network, neurons = small(activation="clamp", v_threshold=0.3)
     neurons[0].tau_b.fill_(float("nan"))
-    with pytest.raises(UserError, match="is no decay") as refusal:
+    with pytest.raises(UserError, match="is not a valid decay") as refusal:
         network_to_nir(network)
     assert refusal.value.where == next(iter(network.layers))

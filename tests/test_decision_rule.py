@@ -127,7 +127,7 @@ def test_a_wrong_rule_is_seen(tmp_path):
 
 def test_what_neither_the_chip_nor_the_graph_can_say_is_refused(tmp_path):
     x = samples()
-    with pytest.raises(UserError, match=r"^out: the membrane before a reset to zero decides"):
+    with pytest.raises(UserError, match=r"^out: the class is read from the membrane before a reset to zero"):
         dalif_deploy.export(
             Net("membrane before zero", "sum"), x, out=tmp_path / "out", target="lava", input_mode="graded"
         )

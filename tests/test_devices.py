@@ -7,17 +7,24 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import dalif_deploy
+from dalif_deploy.converters.file_digest import file_digest
 from dalif_deploy.data import load_data
+from dalif_deploy.exploration.point import PointWork
+from dalif_deploy.exploration.sweep_source import sweep_source
 from dalif_deploy.hardware_aware import ChipForward, ChipTarget
 from dalif_deploy.hw_models.arithmetic.observation import Observation
 from dalif_deploy.hw_models.devices import chosen_device
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.simulator import simulate
+from dalif_deploy.hw_models.simulator import batched, simulate
 from dalif_deploy.networks import NetworkSpec, build_network
-from dalif_deploy.networks.checkpoint import load_checkpoint
+from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
+from dalif_deploy.simulation.energy_session import report_on_samples
+from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
 from dalif_deploy.training import TrainConfig, train
 from dalif_deploy.training.fit import keep_betas_decays
 from dalif_deploy.training.losses import loss_and_logits
+from dalif_deploy.training.memory_format import use_channels_last
 from dalif_deploy.training.optimization import make_optimizer
 from dalif_deploy.training.processes import OneProcess, this_process
 from tests.chip_networks import random_network
@@ -28,6 +35,7 @@ RECIPES = [
     {"shift": 1, "flip": True, "crop_padding": 1, "cutout": 2},
     {"loss": "tet", "tet_lambda": 0.1, "optimizer": "sgd", "nesterov": True, "neuron": {"reset": "subtract"}},
     {"arch": "resnet", "quantize": "loihi2", "weight_bits": 4, "scale_group": "channel"},
+    {"recurrent": True, "neuron": {"decays_per": "channel", "learn_threshold": True}},
     {"quantize": "loihi2", "neuron": {"learn": "none"}, "epochs": 3, "quantize_epochs": 2},
 ]
 
@@ -96,6 +104,19 @@ def test_a_checkpoint_of_one_device_goes_on_on_another(tmp_path, monkeypatch):
         ]
 
 
+def test_channels_last_is_for_networks_that_torch_takes_so():
+    def laid_out(**arch):
+        network = build_network(NetworkSpec(input_shape=(3, 32, 32), classes=5, **arch))
+        used = use_channels_last(network)
+        convs = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
+        last = [c.weight.stride(1) == 1 and c.kernel_size != (1, 1) for c in convs]
+        assert any(last) == used and not last[0]
+        return used
+
+    assert laid_out(channels=[16, 32], strides=[1, 2]) and laid_out(arch="vgg11", width=0.25)
+    assert not laid_out(channels=[16, 24], strides=[1, 2]) and not laid_out(arch="resnet19", width=0.25)
+
+
 @pytest.mark.parametrize("arch", [{"arch": "resnet", "channels": [4, 5], "strides": [1, 2]},
                                   {"arch": "vgg11", "width": 1 / 16}, {"arch": "sew-resnet18", "width": 1 / 16},
                                   {"arch": "resnet19", "width": 1 / 32}])  # fmt: skip
@@ -105,8 +126,8 @@ def test_torchs_own_meta_device_takes_a_whole_step(arch):
     optimizer = make_optimizer(network, config(optimizer="sgd"))
     for shape in ((4, 3, 32, 32), (3, 4, 3, 32, 32)):
         for loss in ({}, {"loss": "tet"}):
-            value, _ = loss_and_logits(network, torch.empty(shape, device="meta"), torch.ones(4, dtype=int, device="meta"),
-                                       config(**loss))  # fmt: skip
+            x, y = torch.empty(shape, device="meta"), torch.ones(4, dtype=int, device="meta")
+            value, _ = loss_and_logits(network, x, y, config(**loss))
             value.backward()
             optimizer.step()
             keep_betas_decays(network)
@@ -139,6 +160,38 @@ def test_autocast_does_not_reach_the_integers(seed):
         found = simulate(network, encoded)
     for name, values in exact.membrane.items():
         np.testing.assert_array_equal(found.membrane[name], values)
+
+
+def test_commands_count_on_the_device_that_they_are_told(tmp_path, monkeypatch):
+    spec = NetworkSpec(channels=[4, 6], strides=[1, 2], input_shape=(1, 8, 8), classes=10, steps=3)
+    save_checkpoint(tmp_path / "model.pt", lively(spec).float(), {"dataset": "digits", "input_step": 1 / 16})
+    artefact = dalif_deploy.export(tmp_path / "model.pt", out=tmp_path / "exported", chip="loihi2")
+    data = load_data("digits:test")
+    inputs, devices = data.inputs[:20], []
+
+    def figures(device):
+        request = SimulationRequest(options={"device": device})
+        found = simulate_samples(artefact, inputs, data.labels[:20], request)
+        report, _ = report_on_samples(artefact, inputs, device=device)
+        asked = {"data": "digits:test", "limit": 20, "batch_size": None, "data_root": None, "threads": 1}
+        digest = file_digest(tmp_path / "model.pt")
+        work = PointWork(sweep_source(tmp_path / "model.pt"), digest, device=device, folder=tmp_path, **asked)
+        return found.predicted, found.firing_rate, report.counts.model_dump(), work({"weight-bits": 4})
+
+    near = figures("cpu")
+    assert near[3]["status"] == "done" and sum(near[1].values()) > 0
+    true_simulate = batched.Session.__init__
+    monkeypatch.setattr(
+        batched.Session, "__init__", lambda self, *a: (devices.append(a[-1]), true_simulate(self, *a))[1]
+    )
+    true = chosen_device
+    for module in ("dalif_deploy.hw_models.devices", "dalif_deploy.simulation.energy_session"):
+        monkeypatch.setattr(sys.modules[module], "chosen_device", lambda name: DEVICE if name == "far" else true(name))
+    with SecondDevice():
+        assert figures("far") == near
+    assert devices.count(DEVICE) == 4  # the engine, the report's counts, and both of a sweep's point
+    with pytest.raises(UserError, match="unknown device 'gpu'"):
+        figures("gpu")
 
 
 def test_autocast_does_not_reach_the_chips_forward_pass():
@@ -201,9 +254,9 @@ def test_auto_takes_what_there_is(monkeypatch):
 
 
 def test_half_floats_need_a_gpu_and_several_processes_no_number(monkeypatch):
-    with pytest.raises(UserError, match="--precision 16-mixed: a CPU trains in no 16-bit floats"):
+    with pytest.raises(UserError, match="--precision 16-mixed: a CPU can't train in 16-bit floats"):
         this_process(torch.device("cpu"), "16-mixed")
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    with pytest.raises(UserError, match="--device cuda:1: one GPU for several processes"):
+    with pytest.raises(UserError, match="--device cuda:1: several processes can't share one GPU"):
         this_process(torch.device("cuda:1"))

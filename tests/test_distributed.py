@@ -52,12 +52,39 @@ def test_two_processes_give_the_losses_of_one(tmp_path, recipe):
     assert evaluate(network, load_data("digits:test")) == double["test_accuracy"]
 
 
+@pytest.mark.slow
+def test_an_error_is_said_once(tmp_path):
+    result, metrics = run(TORCHRUN, tmp_path / "out", ["--batch-size", "65"])
+    told = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert result.returncode != 0 and metrics is None
+    assert len(told) == 1, result.stderr
+
+
+def test_what_one_process_alone_finds_is_said_later(monkeypatch, capsys):
+    from dalif_deploy.cli import command, one_error
+
+    waited = []
+    monkeypatch.setattr(one_error.time, "sleep", waited.append)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "7")
+
+    def fails():
+        raise UserError("this machine has no such file")
+
+    for rank, local in ((0, 0), (2, 0), (3, 1)):
+        monkeypatch.setenv("RANK", str(rank))
+        monkeypatch.setenv("LOCAL_RANK", str(local))
+        with pytest.raises(SystemExit):
+            command.run_command(fails, [])
+        assert capsys.readouterr().err == "error: this machine has no such file\n"
+    assert waited == [one_error.SECONDS, 2 * one_error.SECONDS]
+
+
 def test_a_batch_that_cannot_be_shared_equally_is_refused(tmp_path, monkeypatch):
     processes = OneProcess()
     processes.count = 2
     monkeypatch.setattr(sys.modules["dalif_deploy.training.training_run"], "this_process", lambda: processes)
     config = TrainConfig(dataset="digits", channels=[4], strides=[2], epochs=1, batch_size=65, lr=1e-3)
-    with pytest.raises(UserError, match="--batch-size: 65 images are no equal parts for 2 processes"):
+    with pytest.raises(UserError, match="--batch-size: 65 images can't be shared equally by 2 processes"):
         train(config, tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
 

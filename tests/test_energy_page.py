@@ -132,7 +132,7 @@ def test_a_ratio_only_where_the_chip_s_figures_are_not_assumed(report):
     text = energy_page(report)
     shown = " ".join(" ".join(Page(text).text).split())
     if report.chip == "loihi2":
-        assert "No ratio to other hardware is given: no energy an event is published" in shown
+        assert "No ratio to other hardware is given: no energy per event is published" in shown
         assert "Energy ratio" not in shown and '<span class="badge assumed">assumed</span>' in text
     else:
         (row, *_) = report.comparisons

@@ -146,7 +146,7 @@ EDITS = {
     deep: "groups deep",
     lambda group: group.__setitem__("more", h5py.ExternalLink("/etc/hostname", "/")): "is a link elsewhere",
     lambda group: group.__setitem__("more", h5py.SoftLink("/")): "is a link elsewhere",
-    lambda group: group.__setitem__("more", group.file["/"]): "under another name",
+    lambda group: group.__setitem__("more", group.file["/"]): "appears under two names",
     lambda group: group.create_dataset("more", data=group.ref, dtype=h5py.ref_dtype): "neither numbers nor text",
 }
 
@@ -234,8 +234,8 @@ def chip_record(kind, **changes):
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (header(lambda h: h.update(steps=10**12)), "steps a sample"),
-        (header(lambda h: h.update(steps=0)), "steps a sample"),
+        (header(lambda h: h.update(steps=10**12)), "steps per sample"),
+        (header(lambda h: h.update(steps=0)), "steps per sample"),
         (header(lambda h: h.update(dt=float("nan"))), "a time step of nan"),
         (header(lambda h: h.update(format="[" * 10**5)), "not a compiled network"),
         (chip_record("weight_exp", weight_exp=10**6), "weight exponent"),
@@ -415,7 +415,7 @@ def test_a_batch_of_cifar_claims_nothing(tmp_path, content):
     from dalif_deploy.data.cifar import read_batch
 
     (tmp_path / "batch").write_bytes(content)
-    assert "no batch of CIFAR" in refused(read_batch, tmp_path / "batch")
+    assert "not a batch of CIFAR" in refused(read_batch, tmp_path / "batch")
 
 
 def test_lists_of_labels_within_each_other(tmp_path):

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -47,14 +49,23 @@ def test_bring_your_own_network(tmp_path, capfd):
     assert (tmp_path / "seen.npz").exists() and (tmp_path / "out-net" / "network.nir").exists()
 
 
-def test_readme_s_python(capfd):
+def test_the_first_network_and_readme_s_lines_on_it(tmp_path, monkeypatch, capfd):
     pytest.importorskip("snntorch")
-    (block,) = [step for step in steps("../README.md") if isinstance(step, str)]
+    (block,) = [step for step in steps("first-network.md") if isinstance(step, str)]
     names = {}
-    exec(compile(block, "README.md", "exec"), names)
+    exec(compile(block.replace("limit=20", "limit=2"), "first-network.md", "exec"), names)
     printed = capfd.readouterr().out.splitlines()  # SANA-FE's own lines among them
     assert float(printed[0]) > 0.8 and "True" in printed and printed[-1].startswith("mean=")
     assert names["net"].steps == 25 and len(names["net"].export["verification"]["layers"]) == 2
+
+    test = names["test"]
+    mine = SimpleNamespace(model=names["model"], images=test.inputs, labels=test.labels)
+    monkeypatch.setitem(sys.modules, "mynetwork", mine)
+    (tmp_path / "readme").mkdir()
+    monkeypatch.chdir(tmp_path / "readme")
+    (block,) = [step for step in steps("../README.md") if isinstance(step, str)]
+    exec(compile(block.replace("limit=20", "limit=2"), "README.md", "exec"), {})
+    assert capfd.readouterr().out.splitlines()[0] == printed[0]
 
 
 def test_a_relu_network(capfd):

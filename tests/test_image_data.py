@@ -272,7 +272,7 @@ def test_imagenet_reads_an_image_when_it_is_asked_for_and_names_a_damaged_one(im
 
 def test_imagenet_folders_that_do_not_fit_are_refused(imagenet):
     shutil.move(imagenet / "val" / "n01", imagenet / "val" / "n09")
-    with pytest.raises(UserError, match="other classes than train"):
+    with pytest.raises(UserError, match="its classes differ from those of train"):
         load_data("imagenet:val", str(imagenet))
     (imagenet / "val" / "n10").mkdir()
     with pytest.raises(UserError, match="n10"):
@@ -315,7 +315,7 @@ def test_every_command_takes_samples_that_are_read_when_asked_for(tmp_path, caps
     read = []
     monkeypatch.setattr(LazySamples, "__getitem__", counting(LazySamples.__getitem__, read))
     simulate.simulate(out, "cifar10:test", limit=3, data_root=root, options={})
-    energy.energy(out, "cifar10:test", limit=2, data_root=tmp_path)
+    energy.energy(out, data="cifar10:test", limit=2, data_root=tmp_path)
     assert read == [3, 2]
     assert "3 samples" in capsys.readouterr().out
 

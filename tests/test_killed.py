@@ -31,3 +31,9 @@ def test_nothing_half_written_and_nothing_in_the_way(killed, kind):
     assert seen.get("old", 0) + seen.get("absent", 0) >= 3
     if kind == "export over another":
         assert seen["new"] >= 1 and seen["absent"] >= 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_copy_in_place_of_a_rename_is_noticed(killed):
+    _, faults = killed["copied"]
+    assert any("writes into what is to appear whole" in fault for fault in faults)

@@ -170,9 +170,8 @@ def test_what_can_not_be_said_is_refused(x):
     with pytest.raises(UserError, match=r"^[15]: at step \d+ of sample \d+, neuron \[.*\] (has|fires|stays)"):
         source_of_module(loud, x)
     # Norse's first membrane is v_leak, NIR's the reset value
-    with pytest.raises(UserError, match="starts at v_leak and resets to v_reset, which differ"):
-        source_of_module(norse_net(v_reset=-0.5), x)
-    with pytest.raises(UserError, match="no neurons of a framework"):
+    assert source_of_module(norse_net(v_reset=-0.5), x).verification.layers[0].spikes
+    with pytest.raises(UserError, match="no neurons of a known framework"):
         source_of_module(nn.Sequential(nn.Linear(8, 2)), x)
     with pytest.raises(UserError, match="give example_input"):
         dalif_deploy.export(snntorch_net(), out="nowhere")

@@ -20,13 +20,19 @@ from tests.chip_networks import chip, population, random_network
 from tests.random_chip_networks import chip_cases
 from tests.slow_mapping import enumerate_traffic, enumerate_use
 
-LIMITS = ("neurons_per_core", "synapse_memory_bits_per_core", "input_axons_per_core", "output_axons_per_core")
+LIMITS = (
+    "neurons_per_core",
+    "synapse_memory_bits_per_core",
+    "input_axons_per_core",
+    "output_axons_per_core",
+    "decay_profiles_per_core",
+)
 
 
-def small_chip(neurons=6, memory=None, inputs=None, outputs=None, chips=None, **encoding):
+def small_chip(neurons=6, memory=None, inputs=None, outputs=None, decays=None, chips=None, **encoding):
     """Loihi 1 with two tiles of two cores, and smaller fields."""
     base = load_chip("loihi1")
-    values = dict(zip((*LIMITS, "chips"), (neurons, memory, inputs, outputs, chips), strict=True), cores=4)
+    values = dict(zip((*LIMITS, "chips"), (neurons, memory, inputs, outputs, decays, chips), strict=True), cores=4)
     limits = base.limits.model_copy(
         update={k: v and base.limits.cores.model_copy(update={"value": v}) for k, v in values.items()}
     )
@@ -82,7 +88,8 @@ def test_use_and_traffic_equal_the_enumeration(seed):
 
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
-    case=chip_cases(2, 2), limits=st.tuples(*[st.integers(a, b) for a, b in ((1, 20), (400, 20_000), (4, 60), (4, 60))])
+    case=chip_cases(2, 2),
+    limits=st.tuples(*[st.integers(a, b) for a, b in ((1, 20), (400, 20_000), (4, 60), (4, 60), (1, 9))]),
 )
 def test_any_network_on_any_small_chip(case, limits):
     try:
@@ -169,6 +176,19 @@ def fan(sources, targets):
             Projection("b", "first", "second", np.full((targets, sources), 255)),
         ],
     )
+
+
+@pytest.mark.parametrize(
+    ("decays", "cores"),
+    [([5] * 8, 1), ([5, 6, 7] * 2 + [5, 5], 1), (list(range(8)), 3), ([1, 1, 1, 1, 2, 3, 4, 4], 2)],
+)
+def test_neurons_with_decays_of_their_own_split(decays, cores):
+    network = fan(20, 8)
+    name = list(network.populations)[-1]
+    network.populations[name].dv = np.array(decays)
+    found = mapped(network, small_chip(neurons=100, block_synapses=64, decays=3))
+    assert len(found.cores_of(name)) == cores
+    assert max(core.use.decay_profiles_per_core for core in found.cores_of(name)) == min(3, len(set(decays)))
 
 
 @pytest.mark.parametrize(

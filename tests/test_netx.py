@@ -63,7 +63,7 @@ def test_delays_of_each_neuron_and_synapse_are_written(tmp_path):
         np.testing.assert_array_equal(one.spikes[first], two.spikes[second])
         np.testing.assert_array_equal(one.membrane[first], two.membrane[second])
     network.populations["first"].bias_mant = np.array(2)
-    assert refusal(network, tmp_path).startswith("second: delays behind a layer with biases")
+    assert refusal(network, tmp_path).startswith("second: delays after a layer with biases")
 
 
 def test_export_with_delays_says_one_sample_a_run(tmp_path):
@@ -192,7 +192,7 @@ def test_what_the_format_can_not_say_is_refused_by_name(tmp_path):
     assert refusal(network, tmp_path).startswith("second: never fires")
     network = small_chain()
     network.populations["first"].bias_exp = np.array(3)
-    assert refusal(network, tmp_path).startswith("first: a bias that is no multiple of 64")
+    assert refusal(network, tmp_path).startswith("first: a bias that is not a multiple of 64")
     network = small_chain()
     network.projections["d"] = Projection("d", "readout", "readout", np.eye(3, dtype=np.int16), delay=1)
     assert "is a chain" in refusal(network, tmp_path)

@@ -4,6 +4,8 @@ What the authors mean: sinabs's network steps of 1 (its `sinabs.py`); all others
 """
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import h5py
@@ -11,12 +13,16 @@ import nir
 import numpy as np
 import pytest
 
+from dalif_deploy.converters.advice.writer import likely_writer
 from dalif_deploy.converters.export_network import export_network
 from dalif_deploy.converters.export_request import ExportRequest
+from dalif_deploy.converters.nir_edges import require_edges_between_nodes
 from dalif_deploy.converters.nir_file import read_nir
 from dalif_deploy.converters.sources import ReadRequest, load_source
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph import flatten_graph
+from dalif_deploy.hw_models.samples.encode import encode_input
+from dalif_deploy.hw_models.simulator import simulate
 from tests.docs_pages import run
 
 PAPER = Path(__file__).parent / "data" / "nir_paper"
@@ -57,6 +63,64 @@ def test_several_conventions_that_fit_are_all_told(tmp_path, capfd):
     """Norse writes no step and no gain: 1e-4 and 1e-3 both make a network that can fire."""
     _, printed = exported(tmp_path, "lif_norse", capfd=capfd)
     assert "taken  --dt 0.0001" in printed and "--dt 0.001   (Norse): fits" in printed and "WARNING" not in printed
+    # its author showed it data of 0.1 ms a step, which no file tells
+    assert "dt is how long a step of your data is, 100 µs or 1.00 ms" in " ".join(printed.split())
+    _, printed = exported(tmp_path, "cnn_sinabs", "--dt", "1", "--force", capfd=capfd)
+    assert "how long a step" not in printed
+
+
+@pytest.mark.parametrize(
+    ("name", "writer"),
+    [
+        ("lif_rockpool", "Rockpool"),
+        ("braille_noDelay_bias_zero", "snnTorch"),
+        ("lif_norse", None),
+        ("cnn_sinabs", None),
+    ],
+)
+def test_names_that_only_one_writer_gives_say_who_it_was(name, writer):
+    found = likely_writer(flatten_graph(read_nir(PAPER / f"{name}.nir")))
+    assert found is None if writer is None else found.startswith(writer)
+
+
+def test_layers_that_need_a_longer_sample_say_how_long(tmp_path, capfd):
+    """Its first neuron leaks to above its threshold, in 10 ms; its second has 20 for a threshold and weights of 1."""
+    _, printed = exported(tmp_path, "two_lif_neurons", capfd=capfd)
+    (steps,) = re.findall(r"--steps (\d+) would let lif1 fire", printed)
+    assert "no longer sample that was tried makes lif2 fire" in printed
+    made = export_network(
+        PAPER / "two_lif_neurons.nir", "lava", tmp_path / "longer", request=ExportRequest(steps=int(steps))
+    )
+    assert [layer["can_fire"] for layer in made.export["layers"]] == [1, 0]
+    spikes = simulate(made.network, encode_input(made.network, np.ones((1, int(steps), 1)))).spikes
+    assert spikes["lif1"].any() and not spikes["lif2"].any()
+
+
+@pytest.mark.parametrize("name", ["braille_noDelay_bias_zero", "braille_noDelay_noBias_subtract"])
+def test_a_file_whose_edges_name_no_node_says_how_to_repair_it(name, tmp_path, capfd):
+    """As published: the recurrent layer's neuron is called lif1, and its edges say lif."""
+    broken = tmp_path / "broken.nir"
+    shutil.copyfile(PAPER / f"{name}_subgraph.nir", broken)
+    code, printed = run(
+        ["dalif-export", str(broken), "--target", "lava", "--steps", "30", "-o", str(tmp_path / "o")], capfd
+    )
+    assert code == 2
+    assert "an edge of subgraph lif1, input -> lif, names a node that is not there: lif; lif1, a CubaLIF" in printed
+    (code,) = re.findall(r'python -c "(.*)"', printed)
+    exec(code, {})
+    made = export_network(broken, "lava", tmp_path / "out", request=ExportRequest(steps=30)).export
+    (said,) = [step for step in made["time_steps"] if step["states"] and step["fits"]]
+    assert said["dt"] == made["dt"] == 1e-4 and not made["warnings"]
+
+
+def test_an_edge_to_nowhere_in_an_outer_graph_names_what_is_there(tmp_path):
+    entry = {
+        "nodes": {"input": {"type": "Input"}, "a": {"type": "LIF"}, "b": {"type": "LIF"}},
+        "edges": [("input", "c")],
+    }
+    with pytest.raises(UserError, match=r"an edge of the graph, input -> c.*not there: c; write it again.*input, a, b"):
+        require_edges_between_nodes(entry, "x.nir")
+    require_edges_between_nodes({**entry, "edges": [("input", "a"), (b"a", b"b")]}, "x.nir")
 
 
 def test_a_step_beyond_the_time_constants_names_those_that_fit(tmp_path, capfd):
@@ -67,7 +131,8 @@ def test_a_step_beyond_the_time_constants_names_those_that_fit(tmp_path, capfd):
 def test_the_reset_that_no_file_states_is_told_and_can_be_said(tmp_path, capfd):
     name = "braille_noDelay_noBias_subtract"
     _, printed = exported(tmp_path, name, capfd=capfd)
-    assert "reset to zero, assumed" in printed and "--reset zero|subtract" in printed
+    said = " ".join(printed.split())  # lines wrap
+    assert "reset to zero, assumed" in said and "--reset zero or --reset subtract" in said
     _, printed = exported(tmp_path, name, "--chip", "loihi1", "--force", capfd=capfd)
     assert "loihi1 can't subtract" in printed and "WARNING" in printed
     code, printed = exported(tmp_path, name, "--chip", "loihi1", "--reset", "subtract", "--force", capfd=capfd)
@@ -110,3 +175,30 @@ def test_a_convolution_without_an_input_shape_is_read(tmp_path):
     made = export_network(path, "lava", tmp_path / "out", request=ExportRequest(steps=4), dt=1.0)
     assert made.network.populations["if"].shape == (4, 4, 4)
     assert flatten_graph(made.reference).shapes == flat.shapes
+
+
+@pytest.mark.parametrize("target", ["nir", "norse"])
+def test_targets_that_compile_nothing_warn_of_the_time_step_too(target, tmp_path, capfd):
+    if target == "norse":
+        pytest.importorskip("norse")
+    command = ["dalif-export", str(PAPER / "two_lif_neurons.nir"), "--target", target, "--steps", "30", "-o"]
+    code, printed = run([*command, str(tmp_path / "out")], capfd)
+    assert code == 0, printed
+    assert "WARNING: no input can make layers lif1, lif2 fire within 30 steps" in printed
+    assert "taken  --dt 0.0001" in printed and "reset to zero, assumed" in printed
+    assert json.loads((tmp_path / "out" / "export.json").read_text())["warnings"]
+
+
+def test_what_stops_an_export_can_be_looked_into(tmp_path, capfd):
+    """The first remedy of an error about a network in a file."""
+    path = PAPER / "braille_noDelay_noBias_subtract.nir"
+    code, printed = exported(tmp_path, path.stem, "--chip", "loihi1", "--reset", "subtract", capfd=capfd)
+    assert code == 2 and f"; dalif-inspect {path} shows every layer; " in printed
+    code, printed = run(["dalif-inspect", str(path)], capfd)
+    assert code == 0 and "lif1.lif" in printed
+    export_network(path, "lava", tmp_path / "folder", request=ExportRequest(steps=4))
+    code, printed = run(
+        ["dalif-export", str(tmp_path / "folder"), "--target", "lava", "-o", str(tmp_path / "x")], capfd
+    )
+    assert code == 2 and f"is a folder; dalif-inspect {tmp_path / 'folder'} says what it is" in printed
+    assert run(["dalif-inspect", str(tmp_path / "folder")], capfd)[0] == 0

@@ -274,7 +274,7 @@ def test_what_can_not_be_said_is_refused_by_name(trained, exported, tmp_path):
     huge = [ChipInput("x", (1 << 12,), "graded", 1.0, 0, 1 << 40)]
     with pytest.raises(UserError, match=r"^p: synaptic sums beyond 2\^53"):
         chip_model(chip(huge, [neuron], [Projection("in", "x", "p", np.full((2, 1 << 12), 255), 7)]))
-    beyond = {"onnx": "6 steps a sample, but the network was exported for 4", "onnx-float": "export with --steps 6"}
+    beyond = {"onnx": "6 steps per sample, but the network was exported for 4", "onnx-float": "export with --steps 6"}
     for engine, message in beyond.items():
         with pytest.raises(UserError, match=message):
             make_engine(engine, exported, np.zeros((1, 1, 8, 8)), steps=6)

@@ -25,6 +25,7 @@ WRITES = [
     ("train", (*TINY, "--out", "ELSEWHERE"), "--json", "f.json"),
     ("simulate", ("EXPORTED", *DATA), "--json", "f.json"),
     ("simulate", ("EXPORTED", *DATA), "--record", "f.npz"),
+    ("simulate", ("EXPORTED", *DATA), "--record", "f.h5"),
     ("energy", ("EXPORTED", *DATA), "--json", "f.json"),
     ("energy", ("EXPORTED", *DATA), "--html", "f.html"),
     ("inspect", ("MODEL",), "--json", "f.json"),
@@ -128,5 +129,5 @@ def test_a_training_keeps_what_else_lies_in_its_working_folder(tmp_path, run_ins
 
 def test_resume_of_nothing_is_an_error(tmp_path, run_inside):
     done = run_inside("train", "--out", tmp_path / "x", "--resume")
-    assert done.returncode == 2 and "no training to resume" in done.stderr and "leave --resume away" in done.stderr
+    assert done.returncode == 2 and "no training to resume" in done.stderr and "leave out --resume" in done.stderr
     assert not list(tmp_path.iterdir())

@@ -49,9 +49,9 @@ def test_more_steps_than_exported_is_an_error_with_its_remedy(exported, model, r
         assert "60 steps" in done.stderr and "exported for 4" in done.stderr and "--steps 60" in done.stderr
         assert done.stderr.count("\n") == 1
     moving = np.repeat(IMAGES[:, None], 5, axis=1)
-    with pytest.raises(UserError, match=r"5 steps a sample.*exported for 4.*--steps 5"):
+    with pytest.raises(UserError, match=r"5 steps per sample.*exported for 4.*--steps 5"):
         dd.energy_report(exported["graded"], moving)
-    with pytest.raises(UserError, match=r"5 steps a sample"):
+    with pytest.raises(UserError, match=r"5 steps per sample"):
         dd.check(exported["graded"], moving)
     # fewer are covered, as is the float graph, of which nothing was proved
     assert dd.simulate(exported["bias"], IMAGES, steps=2).samples == 6
@@ -80,7 +80,7 @@ def test_a_file_that_was_changed_since_is_said_to_be_so(exported, tmp_path, run_
     engine = {"network.nir": "fast", "model.nir": "nir", "model.pt": "torch"}[name]
     done = run_inside("simulate", tmp_path / "out", "--data", "digits:test", "--limit", 2, "--engine", engine)
     assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
-    assert f"{name}: was changed since it was exported" in done.stderr and "export it again" in done.stderr
+    assert f"{name}: has changed since the export" in done.stderr and "export it again" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["bias", "graded", "float"])
@@ -131,9 +131,9 @@ def test_labels_beyond_the_classes(exported, shift, seen):
 
 
 def test_a_recording_of_another_sensor(tmp_path):
-    with pytest.raises(UserError, match=r"sensor of 16 x 16, but the network takes 34 x 34"):
+    with pytest.raises(UserError, match=r"sensor has 16 x 16 pixels, but the network takes 34 x 34"):
         compare_sensors(tmp_path, (16, 16), (34, 34), (16, 16))
-    with pytest.warns(FitWarning, match=r"640 x 480, .* 32 x 32: its middle 480 x 480 is looked at, 15 p"):
+    with pytest.warns(FitWarning, match=r"640 x 480 pixels, .* 32 x 32: its middle 480 x 480 is used, 15 p"):
         compare_sensors(tmp_path, (640, 480), (32, 32), (480, 480))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -210,8 +210,8 @@ def test_a_configuration_reads_the_same_from_each_kind_of_file(tmp_path):
         ("c.yaml", "a: [", "not readable as yaml"),
         ("c.yaml", "!!python/object/apply:os.getcwd []", "not readable as yaml"),
         ("c.json", "{", "not readable as json"),
-        ("c.json", "[1]", "no table"),
-        ("c.ini", "", "is no .toml, .yaml or .json"),
+        ("c.json", "[1]", "not a table"),
+        ("c.ini", "", "is not a .toml, .yaml or .json file"),
         (None, None, "cannot be read"),
     ],
 )

@@ -189,12 +189,12 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
     content = torch.load(path, weights_only=True)
     del content["training"]["optimizer"]
     torch.save(content, path)
-    with pytest.raises(UserError, match="no whole state"):
+    with pytest.raises(UserError, match="not a complete training state"):
         train(config(), tmp_path / "x", resume=True)
     # a finished model in its place
     train(config(), tmp_path / "y")
     shutil.copy(tmp_path / "y" / "model.pt", path)
-    with pytest.raises(UserError, match="no whole state"):
+    with pytest.raises(UserError, match="not a complete training state"):
         train(config(), tmp_path / "x", resume=True)
 
 

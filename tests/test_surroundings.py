@@ -116,5 +116,5 @@ def test_a_working_folder_that_is_gone(place, tmp_path):
     code = "import os; os.rmdir(os.getcwd()); from dalif_deploy.cli.export import main; main()"
     (tmp_path / "gone").mkdir()
     done = run("-c", code, place / "model.pt", "--target", "nir", "-o", tmp_path / "out", cwd=tmp_path / "gone")
-    assert (done.returncode, done.stderr) == (2, b"error: the working folder is gone; go to one that exists (cd)\n")
+    assert (done.returncode, done.stderr) == (2, b"error: the working folder is gone; change to a folder that exists\n")
     assert os.listdir(tmp_path) == []

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 STEPS = 6
-EPOCHS, RATE = 6, 5e-3
+EPOCHS, RATE = 3, 5e-3
 
 
 class Net(nn.Sequential):

@@ -13,7 +13,7 @@ from snntorch import surrogate
 from torch import nn
 
 STEPS = 5
-EPOCHS, RATE = 5, 2e-3
+EPOCHS, RATE = 4, 2e-3
 
 
 class Net(nn.Module):

@@ -28,11 +28,13 @@ class ZooNetwork:
         run: module, example -> what the tutorial's own script looks at, called for inference as that script does it:
             with its loop over time, resets and so on.
         layout: of the example: "static" ([N, *shape], shown at each step), "time_first" ([T, N, *shape]),
-            "time_second" ([N, T, *shape]) or "squeezed" ([N * T, *shape], as sinabs has it).
+            "time_second" ([N, T, *shape]), "time_last" ([N, *shape, T]) or "squeezed" (sinabs: [N * T, *shape]).
         loop: "module" where one call of the module goes through all steps, "caller" where a call is one step, "none"
             for a ReLU network, which has no steps until it is converted.
         refused_for: what the chip cannot compute of it, or None.
+        not_followed: what the capture does not follow of it though the chip could compute it, or None.
         large: takes more than a few seconds.
+        lava_minutes: that Lava may take for one sample, of a network that is too large for it otherwise; 0: not run.
         silent: names of neuron modules that are not meant to fire, or to fire always.
     """
 
@@ -43,10 +45,12 @@ class ZooNetwork:
     example: Callable[[], torch.Tensor]
     steps: int
     run: Run
-    layout: Literal["static", "time_first", "time_second", "squeezed"] = "static"
+    layout: Literal["static", "time_first", "time_second", "time_last", "squeezed"] = "static"
     loop: Literal["module", "caller", "none"] = "module"
     refused_for: str | None = None
+    not_followed: str | None = None
     large: bool = False
+    lava_minutes: float = 0
     silent: tuple[str, ...] = ()
 
     def build(self) -> nn.Module:
@@ -62,7 +66,7 @@ class ZooNetwork:
         example = self.example()
         if self.layout == "squeezed":
             return example.unflatten(0, (-1, self.steps)), 1
-        return example, {"static": None, "time_first": 0, "time_second": 1}[self.layout]
+        return example, {"static": None, "time_first": 0, "time_second": 1, "time_last": -1}[self.layout]
 
 
 def called_once(model: nn.Module, x: torch.Tensor) -> Any:

@@ -19,7 +19,9 @@ from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
 from .entry import ZooNetwork
 
 CHIP = "loihi2"
+C_SAMPLES = 2
 LAVA_NEURONS, LAVA_SAMPLES = 2000, 1  # Lava takes milliseconds a step for each layer
+LAVA_SECONDS = 90.0
 
 
 def measure(network: ZooNetwork, folder: Path) -> dict[str, Any]:
@@ -27,8 +29,8 @@ def measure(network: ZooNetwork, folder: Path) -> dict[str, Any]:
 
     Returns:
         `outcome`: "exported", "refused" (one line for users) or "failed" (anything else); then `neurons`, `synapses`,
-        `verification` (of the module with the graph, see `Verification`), `lava` (`compared`, `mismatches`, or `why`
-        it did not run), or the `line` of the refusal or failure.
+        `verification` (of the module with the graph, see `Verification`), `c` and `lava` (`compared`, `mismatches`,
+        or `why` it did not run), or the `line` of the refusal or failure.
     """
     began = time.perf_counter()
     try:
@@ -47,7 +49,10 @@ def measure(network: ZooNetwork, folder: Path) -> dict[str, Any]:
         "neurons": neurons,
         "synapses": synapses(artefact.network),
         "verification": artefact.export.get("verification"),
-        "lava": in_lava(artefact, samples) if neurons <= LAVA_NEURONS else {"why": f"over {LAVA_NEURONS:,} neurons"},
+        "c": in_c(artefact, samples),
+        "lava": in_lava(artefact, samples, 60 * network.lava_minutes or LAVA_SECONDS)
+        if neurons <= LAVA_NEURONS or network.lava_minutes
+        else {"why": f"over {LAVA_NEURONS:,} neurons"},
     }
 
 
@@ -70,7 +75,7 @@ def exported(network: ZooNetwork, out: Path) -> tuple[Any, torch.Tensor]:
             raise
         options["input_mode"] = "graded"
         artefact = dalif_deploy.export(model, example, out=out, chip=CHIP, **options)
-    return artefact, example.transpose(0, 1) if time_axis == 0 else example
+    return artefact, example if time_axis is None else example.movedim(time_axis, 1)
 
 
 def synapses(network: Any) -> int:
@@ -81,12 +86,21 @@ def synapses(network: Any) -> int:
     )
 
 
-def in_lava(artefact: Any, samples: torch.Tensor) -> dict[str, Any]:
-    """Spikes and membranes of Lava against the simulator's."""
-    request = SimulationRequest("lava", check="counterpart", options={"total_limit": 90.0})
-    inputs = samples[:LAVA_SAMPLES].contiguous().numpy()
+def in_lava(artefact: Any, samples: torch.Tensor, limit: float) -> dict[str, Any]:
+    """Spikes and membranes of Lava against the simulator's; `limit` in seconds."""
+    request = SimulationRequest("lava", check="counterpart", options={"total_limit": limit})
+    return checked(artefact, samples[:LAVA_SAMPLES], request)
+
+
+def in_c(artefact: Any, samples: torch.Tensor) -> dict[str, Any]:
+    """Spikes and membranes of the C code against the simulator's."""
+    return checked(artefact, samples[:C_SAMPLES], SimulationRequest("c", check="counterpart"))
+
+
+def checked(artefact: Any, samples: torch.Tensor, request: SimulationRequest) -> dict[str, Any]:
+    """Values compared, and how many differ; or why nothing ran."""
     try:
-        found = simulate_samples(artefact, inputs, None, request)
+        found = simulate_samples(artefact, samples.contiguous().numpy(), None, request)
     except UserError as error:
         return {"why": str(error)}
     assert isinstance(found, SimulationResult) and found.check is not None

@@ -11,6 +11,8 @@ from __future__ import annotations
 import norse.torch as norse
 import torch
 import torch.nn.functional as F
+from norse.torch.functional.lif_refrac import LIFRefracParameters
+from norse.torch.module.lif_refrac import LIFRefracCell
 from torch import nn
 
 from .entry import ZooNetwork, called_once
@@ -214,6 +216,14 @@ class LearnedTimeConstants(nn.Module):
         return torch.stack(voltages).mean(0)
 
 
+def refractory() -> nn.Module:
+    """Neurons that stay silent for three steps after each spike."""
+    neurons = LIFRefracParameters(lif=norse.LIFParameters(v_th=torch.as_tensor(0.3)), rho_reset=torch.as_tensor(3.0))
+    return norse.SequentialState(
+        nn.Flatten(), nn.Linear(64, 40), LIFRefracCell(neurons), nn.Linear(40, 10), norse.LICell()
+    )
+
+
 T = 32
 NETWORKS = [
     ZooNetwork("norse-readme", "Norse", "README", readme, lambda: digits(size=28), T, hand_state_on(T), loop="caller"),
@@ -237,6 +247,7 @@ NETWORKS = [
                lambda: spike_trains(12, size=8).unflatten(-1, (1, 8, 8)), 12, hand_state_on_over_time, "time_first",
                "caller"),
     ZooNetwork("norse-time-constants", "Norse", "notebook parameter-learning", LearnedTimeConstants,
-               lambda: spike_trains(T, size=8), T, called_once, "time_first",
-               refused_for="a membrane that starts elsewhere than where a spike resets it to"),
+               lambda: spike_trains(T, size=8), T, called_once, "time_first"),
+    ZooNetwork("norse-refractory", "Norse", "documentation of LIFRefracCell", refractory, digits, T, hand_state_on(T),
+               loop="caller"),
 ]  # fmt: skip

@@ -165,6 +165,77 @@ class HandWrittenNet(nn.Module):
         return torch.stack(outs).mean(0)
 
 
+class NeuronsOverTime(nn.Module):
+    """Neurons that take [N, ..., T] and write each step's spikes where they read the last one's."""
+
+    def forward(self, x):
+        membrane, spikes = torch.zeros(x.shape[:-1]), torch.zeros(x.shape)
+        for t in range(x.shape[-1]):
+            membrane = 0.25 * membrane * (1 - spikes[..., max(t - 1, 0)]) + x[..., t]
+            spikes[..., t] = SurrogateSpike.apply(membrane - 0.2)
+        return spikes
+
+
+class EachStep(nn.Module):
+    """A layer for images or vectors, applied at every step of [N, ..., T]."""
+
+    def __init__(self, layer: nn.Module):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        outs = torch.zeros((*self.layer(x[..., 0]).shape, x.shape[-1]))
+        for t in range(x.shape[-1]):
+            outs[..., t] = self.layer(x[..., t])
+        return outs
+
+
+class TimeLast(nn.Module):
+    """As code after the batch norm through time (STBP-tdBN) has it: time is the last axis of everything."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.pool = EachStep(nn.Conv2d(2, 6, 3, padding=1)), EachStep(nn.AvgPool2d(3))
+        self.conv2, self.fc = EachStep(nn.Conv2d(6, 6, 3, padding=1)), EachStep(nn.Linear(6 * 6 * 6, 10))
+        self.spike = NeuronsOverTime()
+
+    def forward(self, x):
+        x = self.pool(self.spike(self.conv1(x)))
+        x = self.spike(self.conv2(x)).flatten(1, 3)
+        return self.fc(x).sum(-1) / x.shape[-1]
+
+
+class SpikingLayer(nn.Module):
+    """Weights and neurons in one: a threshold and a decay a neuron are parameters."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.fc = nn.Linear(inputs, outputs)
+        self.threshold = nn.Parameter(0.5 + torch.rand(outputs))
+        self.decay = nn.Parameter(0.4 + 0.5 * torch.rand(outputs))
+        self.v: torch.Tensor | None = None
+
+    def forward(self, x):
+        before = torch.zeros(x.shape[0], self.fc.out_features) if self.v is None else self.v
+        charged = before * self.decay + 4 * self.fc(x)
+        spikes = (charged >= self.threshold).to(x.dtype)
+        self.v = charged * (1 - spikes)
+        return spikes
+
+
+class OwnWeights(nn.Module):
+    """Two of them; which class fired most, as probabilities."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.out = SpikingLayer(64, 30), SpikingLayer(30, 10)
+
+    def forward(self, x):
+        self.hidden.v = self.out.v = None
+        counts = sum(self.out(self.hidden(x[:, t])) for t in range(x.shape[1]))
+        return torch.softmax(counts, dim=-1)
+
+
 NETWORKS = [
     ZooNetwork("plain-relu-mlp", "PyTorch", "PyTorch's quickstart, to be converted", MultilayerPerceptron,
                lambda: digits(samples=128, size=28), 32, called_once, loop="none"),
@@ -174,7 +245,11 @@ NETWORKS = [
                lambda: digits(samples=128, size=16, channels=3), 32, called_once, loop="none"),
     ZooNetwork("plain-spytorch", "PyTorch", "SpyTorch tutorials", SpyTorch,
                lambda: spike_trains(30).transpose(0, 1), 30, called_once, "time_second",
-               refused_for="a spike that wipes the input of its step: the chip's reset keeps it"),
+               not_followed="a synapse and a readout as lines of a loop, whose states begin two steps before the data"),
+    ZooNetwork("plain-time-last", "PyTorch", "layers that take time as their last axis", TimeLast,
+               lambda: events(8, size=18).movedim(0, -1), 8, called_once, "time_last"),
+    ZooNetwork("plain-own-weights", "PyTorch", "layers with weights, thresholds and decays of their own", OwnWeights,
+               lambda: spike_trains(20, size=8).transpose(0, 1), 20, called_once, "time_second"),
     ZooNetwork("plain-neuron-module", "PyTorch", "a neuron written as a module", HandWrittenNet,
                lambda: events(8), 8, called_once, "time_first"),
 ]  # fmt: skip

@@ -18,8 +18,6 @@ from torch import nn
 from .entry import ZooNetwork
 from .samples import digits, events, spectrum, spike_trains
 
-BOUND = "a bound of membranes from below that acts (min_v_mem)"
-
 SAMPLES = 4  # the squeezed layers have to know
 
 
@@ -173,9 +171,9 @@ NETWORKS = [
     ZooNetwork("sinabs-quickstart-conv", "sinabs", "quickstart, squeezed", quickstart_conv, squeezed_events, 10,
                reset_and_sum, "squeezed"),
     ZooNetwork("sinabs-from-model", "sinabs", "tutorial on weight transfer", weight_transfer, squeezed_images, 20,
-               reset_and_sum, "squeezed", refused_for=BOUND),
+               reset_and_sum, "squeezed"),
     ZooNetwork("sinabs-n-mnist", "sinabs", "tutorial on N-MNIST", n_mnist, squeezed_events, 10, reset_and_sum,
-               "squeezed", refused_for=BOUND),
+               "squeezed"),
     ZooNetwork("sinabs-recurrent", "sinabs", "documentation of LIFRecurrent", recurrent,
                lambda: spectrum(20)[:, :, 0].transpose(0, 1), 20, reset_each_and_call, "time_second"),
     ZooNetwork("sinabs-leaky-readout", "sinabs", "tutorial on training through time, with ExpLeak", leaky_readout,

@@ -17,8 +17,6 @@ from .entry import ZooNetwork, called_once
 from .samples import digits, pixels, spectrum, spike_trains
 from .snntorch_tutorials import loop_events, static
 
-BLIND = "a late reset to zero, which wipes the next step's input as well: blind for a step, as a refractory neuron is"
-
 
 class SecondOrder(nn.Module):
     """Two layers of `Synaptic`, states by hand; `options` go to the neurons."""
@@ -280,12 +278,12 @@ NETWORKS = [
     ZooNetwork("snntorch-synaptic", "snnTorch", "tutorial 4 and Synaptic's documentation", SecondOrder,
                small_pixels, 20, called_once),
     ZooNetwork("snntorch-synaptic-zero", "snnTorch", "the same, reset to zero",
-               lambda: SecondOrder(reset_mechanism="zero"), small_pixels, 20, called_once, refused_for=BLIND),
+               lambda: SecondOrder(reset_mechanism="zero"), small_pixels, 20, called_once),
     ZooNetwork("snntorch-rleaky", "snnTorch", "RLeaky's documentation, on spikes", Recurrent,
                lambda: spike_trains(20, size=8), 20, called_once, "time_first"),
     ZooNetwork("snntorch-rleaky-zero", "snnTorch", "the same, reset to zero",
                lambda: Recurrent(reset_mechanism="zero"), lambda: spike_trains(20, size=8), 20, called_once,
-               "time_first", refused_for=BLIND),
+               "time_first"),
     ZooNetwork("snntorch-rleaky-conv", "snnTorch", "RLeaky's documentation, conv2d_channels", RecurrentConvolution,
                digits, 10, called_once),
     ZooNetwork("snntorch-rsynaptic", "snnTorch", "regression tutorial, part 2", RecurrentSecondOrder,

@@ -180,6 +180,37 @@ class Concatenated(nn.Module):
         return self.head(torch.cat([x, self.grow(x)], dim=1))
 
 
+class TokenAttention(nn.Module):
+    """Spikes that let other spikes of their place pass, as spiking transformers' linear attention has it."""
+
+    def __init__(self, channels: int = 8, steps: int = 4):
+        super().__init__()
+        self.steps = steps
+        node = {"surrogate_function": surrogate.ATan(), "detach_reset": True, "step_mode": "m"}
+        self.embed, self.embed_norm = nn.Conv2d(1, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
+        self.embed_lif = neuron.LIFNode(tau=2.0, **node)
+        self.q_conv, self.q_norm = nn.Conv1d(channels, channels, 1, bias=False), nn.BatchNorm1d(channels)
+        self.k_conv, self.k_norm = nn.Conv1d(channels, channels, 1, bias=False), nn.BatchNorm1d(channels)
+        self.q_lif, self.k_lif = neuron.LIFNode(tau=2.0, **node), neuron.LIFNode(tau=2.0, **node)
+        self.token_lif = neuron.LIFNode(tau=2.0, v_threshold=0.5, **node)
+        self.head = nn.Linear(channels, 10)
+
+    def spikes(self, x, conv, norm, lif):
+        out = norm(conv(x.flatten(0, 1)))
+        return lif(out.reshape(*x.shape[:2], *out.shape[1:]))
+
+    def forward(self, image):
+        x = image.unsqueeze(0).repeat(self.steps, 1, 1, 1, 1)
+        x = self.spikes(x, self.embed, self.embed_norm, self.embed_lif).flatten(3)
+        q, k = (
+            self.spikes(x, self.q_conv, self.q_norm, self.q_lif),
+            self.spikes(x, self.k_conv, self.k_norm, self.k_lif),
+        )
+        tokens = self.token_lif(q.sum(dim=2, keepdim=True))
+        x = x + tokens * k
+        return self.head(x.mean(3)).mean(0)
+
+
 class Segmentation(nn.Module):
     """Down and up again with a skip, as networks for segmentation and depth are: nearest upsampling, one map out."""
 
@@ -312,6 +343,8 @@ NETWORKS = [
                undecayed_input, digits, 8, mean_over_repeated(8)),
     ZooNetwork("spikingjelly-concatenated", "SpikingJelly", "dense connections in single-step mode", Concatenated,
                digits, 8, mean_over_static(8), loop="caller"),
+    ZooNetwork("spikingjelly-token-attention", "SpikingJelly", "spiking transformers' linear attention", TokenAttention,
+               digits, 4, once_and_reset),
     ZooNetwork("spikingjelly-segmentation", "SpikingJelly", "networks for segmentation, single-step", Segmentation,
                lambda: events(8), 8, mean_over_spikes, "time_first", "caller"),
     ZooNetwork("spikingjelly-opponent", "SpikingJelly", "branches subtracted, single-step", Opponent,
@@ -332,14 +365,16 @@ NETWORKS = [
                lambda: parametric(parametric_lif_net.MNISTNet, 8), lambda: digits(samples=4, size=28), 4,
                mean_over_repeated(4)),
     ZooNetwork("spikingjelly-plif-cifar10", "SpikingJelly", "zoo parametric_lif_net.CIFAR10Net",
-               lambda: parametric(parametric_lif_net.CIFAR10Net, 16), colour, 4, mean_over_repeated(4), large=True),
+               lambda: parametric(parametric_lif_net.CIFAR10Net, 16), colour, 4, mean_over_repeated(4), large=True,
+               lava_minutes=15),
     ZooNetwork("spikingjelly-dvs-gesture", "SpikingJelly", "zoo parametric_lif_net.DVSGestureNet",
                lambda: parametric(parametric_lif_net.DVSGestureNet, 16), lambda: events(4, samples=2, size=128), 4,
                mean_over_frames, "time_first", large=True),
     ZooNetwork("spikingjelly-sew-resnet18", "SpikingJelly", "zoo sew_resnet18, ADD",
                lambda: zoo_model(sew_resnet.sew_resnet18, cnf="ADD"), colour, 4, mean_over_repeated(4), large=True),
     ZooNetwork("spikingjelly-resnet18", "SpikingJelly", "zoo spiking_resnet18",
-               lambda: zoo_model(spiking_resnet.spiking_resnet18), colour, 4, mean_over_repeated(4), large=True),
+               lambda: zoo_model(spiking_resnet.spiking_resnet18), colour, 4, mean_over_repeated(4), large=True,
+               lava_minutes=15),
     ZooNetwork("spikingjelly-vgg11-bn", "SpikingJelly", "zoo spiking_vgg11_bn",
                lambda: zoo_model(spiking_vgg.spiking_vgg11_bn), colour, 4, mean_over_repeated(4), large=True),
 ]  # fmt: skip

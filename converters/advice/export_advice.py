@@ -12,8 +12,10 @@ from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph import flatten_graph
 
 from ..source import Source
-from .export_warnings import export_warnings, least_sqnr
+from .export_warnings import export_warnings, least_sqnr, profile_warnings, silent_layers
+from .more_steps import steps_in_words, steps_to_fire
 from .time_steps import TimeStep, time_steps
+from .writer import likely_writer
 
 RESET_HABITS = "snnTorch's default and sinabs subtract; Norse, SpikingJelly and NIR's own equation reset to v_reset"
 
@@ -23,10 +25,11 @@ class Advice:
 
     Args:
         compile_at: dt -> compiled network.
+        input_range: lowest and highest value of the data.
     """
 
-    def __init__(self, source: Source, compile_at: Callable[[float], Compiled]):
-        self._source, self._compile_at = source, compile_at
+    def __init__(self, source: Source, compile_at: Callable[[float], Compiled], input_range: tuple[float, float]):
+        self._source, self._compile_at, self._input_range = source, compile_at, input_range
 
     def compiled(self) -> Compiled:
         """At the source's own step.
@@ -48,8 +51,11 @@ class Advice:
             raise UserError(error.what, where=error.where, remedy=remedy) from error
 
     def figures(self, compiled: Compiled, chip: str) -> dict[str, Any]:
-        """`reset`, `reset_from`, `time_steps` (what was tried; empty where the source states its step and nothing
-        looks wrong), and `warnings`, a line each."""
+        """What export.json says of conventions.
+
+        `reset`, `reset_from`, `writer` (the framework that seems to have written the graph), `time_steps` (what was
+        tried; empty where the source states its step and nothing looks wrong), and `warnings`, a line each.
+        """
         source = self._source
         lines = export_warnings(compiled.layers, compiled.network.steps)
         unsure = not source.checkpoint and (source.dt_from == "assumed" or bool(lines))
@@ -57,16 +63,18 @@ class Advice:
         warnings = [f"{line}{self._remedy(compiled, tried)}" for line in lines]
         better = [step for step in tried if step.states and step.fits and not _is(step, source.dt)]
         if not lines and better and source.dt_from == "assumed":
-            warnings.append(f"the gains of the neurons speak for another time step: {_option(better[0])}")
+            warnings.append(f"the neurons' gains suggest another time step: {_option(better[0])}")
         resets = {population.reset for population in compiled.network.populations.values() if population.fires}
         if source.reset_from == "assumed" and "subtract" not in load_chip(chip).formats.resets:
             warnings.append(
                 f"the graph states no reset, and {chip} can't subtract: {RESET_HABITS}; if it was trained to subtract, "
-                "choose another chip with --reset subtract, else say --reset zero"
+                "choose another chip with --reset subtract, else pass --reset zero"
             )
+        warnings += profile_warnings(compiled.network, load_chip(chip))
         return {
             "reset": sorted(resets),
             "reset_from": source.reset_from,
+            "writer": likely_writer(flatten_graph(source.graph)) if unsure else None,
             "time_steps": [asdict(step) | {"fits": step.fits} for step in tried],
             "warnings": warnings,
         }
@@ -81,7 +89,10 @@ class Advice:
         if others:
             best = max(others, key=lambda s: (s.states, float("inf") if s.least_sqnr_db is None else s.least_sqnr_db))
             return f"; with {_option(best)}"
-        return "; check thresholds, --steps and --weight-bits; dalif-train --quantize trains for few bits"
+        silent = silent_layers(compiled.layers)
+        if silent:
+            return f"; {steps_in_words(steps_to_fire(compiled.network, silent, self._input_range))}"
+        return "; check thresholds, --steps and --weight-bits; dalif-train --quantize trains with few bits"
 
 
 def _is(step: TimeStep, dt: float) -> bool:
@@ -90,5 +101,5 @@ def _is(step: TimeStep, dt: float) -> bool:
 
 def _option(step: TimeStep) -> str:
     ratio = "weights are exact" if step.least_sqnr_db is None else f"weights keep {step.least_sqnr_db:.1f} dB or more"
-    said = "; what the neurons' gains say" if step.states else ""
+    said = "; suggested by the neurons' gains" if step.states else ""
     return f"--dt {step.dt:g} ({step.writers}{said}) every layer can fire and {ratio}"

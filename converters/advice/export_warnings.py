@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork
+from dalif_deploy.hw_models.chips.description import ChipDescription
+from dalif_deploy.hw_models.mapping.core_box import image_shape, whole_box
+from dalif_deploy.hw_models.mapping.decay_profiles import DecayProfiles
+
 LOW_SQNR_DB = 20.0  # weights whose rounding error is above a tenth of them
 
 
@@ -17,7 +22,7 @@ def export_warnings(layers: list[dict[str, Any]], steps: int) -> list[str]:
         lines.append(f"no input can make {_named(silent)} fire within {steps} steps{reach}")
     always = [layer["layer"] for layer in layers if layer["always_fires"] and layer["always_fires"] == layer["neurons"]]
     if always:
-        lines.append(f"whatever comes, {_named(always)} will fire at every step")
+        lines.append(f"{_named(always)} will fire at every step, whatever the input")
     low = [layer for layer in layers if layer["weight_sqnr_db"] is not None and layer["weight_sqnr_db"] < LOW_SQNR_DB]
     if low:
         least = min(layer["weight_sqnr_db"] for layer in low)
@@ -26,6 +31,21 @@ def export_warnings(layers: list[dict[str, Any]], steps: int) -> list[str]:
             f"{LOW_SQNR_DB:.0f} dB ({least:.1f} dB at worst)"
         )
     return lines
+
+
+def profile_warnings(network: ChipNetwork, chip: ChipDescription) -> list[str]:
+    """Layers with more different decays than a core of the chip has profiles for: they cost cores."""
+    limit = chip.limits.decay_profiles_per_core
+    if limit is None:
+        return []
+    found = {name: DecayProfiles(p).count(whole_box(image_shape(p.shape))) for name, p in network.populations.items()}
+    return [
+        f"layer {name} has {count:,} different decays and a core of {chip.title} profiles for {limit.value}: it takes "
+        f"{-(-count // limit.value)} cores or more; dalif-train --quantize {chip.name} shares them, or train with "
+        "--decays-per layer"
+        for name, count in found.items()
+        if count > limit.value
+    ]
 
 
 def silent_layers(layers: list[dict[str, Any]]) -> list[str]:

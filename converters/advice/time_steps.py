@@ -15,6 +15,7 @@ import numpy as np
 from dalif_deploy.hw_models.compiler import Compiled
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph.flat_graph import FlatGraph
+from dalif_deploy.hw_models.progress import tracked
 
 from .export_warnings import least_sqnr, silent_layers
 
@@ -58,7 +59,10 @@ def time_steps(flat: FlatGraph, compile_at: Callable[[float], Compiled]) -> list
     found = {dt: writers for dt, writers in HABITS.items()}
     if own is not None and not any(_same(own, dt) for dt in HABITS):
         found[own] = "by the gains of its neurons"
-    return [_tried(dt, writers, own is not None and _same(own, dt), compile_at) for dt, writers in found.items()]
+    return [
+        _tried(dt, writers, own is not None and _same(own, dt), compile_at)
+        for dt, writers in tracked(list(found.items()), "trying time steps")
+    ]
 
 
 def step_of_gains(flat: FlatGraph) -> float | None:

@@ -1,4 +1,4 @@
-"""What the code needs of a processor: memory to the byte where C determines it, and operations a step."""
+"""What the code needs of a processor: memory to the byte where C determines it, and operations per step."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def memory_lines(needs: Footprint) -> list[str]:
     """For people."""
     return [
         f"flash: {needs.constants:,} bytes of constants, at most {needs.code:,} of code (gcc -Os)",
-        f"RAM: {needs.state:,} bytes a state (32-bit processor), at most {needs.stack:,} of stack",
+        f"RAM: {needs.state:,} bytes per state (32-bit processor), at most {needs.stack:,} of stack",
         f"a step: {needs.neurons:,} neurons updated; {needs.additions:,} weights added if every neuron fires",
     ]
 
@@ -70,8 +70,8 @@ def check_footprint(needs: Footprint, *, ram: int | None = None, flash: int | No
     ):
         if given is not None and wanted > given:
             raise CheckFailed(
-                f"does not fit: {wanted:,} bytes of {what}, {given:,} are there",
-                remedy=f"train a network of {remedy}, or take a larger processor",
+                f"does not fit: it needs {wanted:,} bytes of {what}, and {given:,} are available",
+                remedy=f"train a network with {remedy}, or use a larger processor",
             )
 
 

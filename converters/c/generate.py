@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dalif_deploy.hw_models.chip_network.form import ChipNetwork
+from dalif_deploy.hw_models.chips.description import load_chip
 
 from . import wording
 from .footprint import footprint, memory_lines
+from .host import host_layers
 from .make_plan import plan_c
 from .plan import Plan
 from .registers import Register
@@ -79,6 +81,9 @@ def _environment() -> jinja2.Environment:
         wording.current_expression,
         wording.membrane_expression,
         wording.waits_type,
+        wording.gathered_value,
+        wording.output_description,
+        wording.output_value,
     ):
         environment.globals[function.__name__] = function
     return environment
@@ -87,10 +92,15 @@ def _environment() -> jinja2.Environment:
 def _context(plan: Plan) -> dict[str, Any]:
     layers = plan.layers
     registers = [r for layer in layers for r in (layer.current_keep, layer.membrane_keep)]
+    hosts = host_layers(plan)
+    bias_registers = load_chip(plan.network.chip).registers if hosts else None
     # inputs' `fires` is not asked for
     return {
         "plan": plan,
         "network": plan.network,
+        "hosts": hosts,
+        "hosted": bool(hosts),
+        "bias_registers": bias_registers,
         "sample_words": _sample_words(plan),
         "steps": plan.steps,
         "address_type": plan.address_type,
@@ -110,7 +120,7 @@ def _context(plan: Plan) -> dict[str, Any]:
         "any_wraps": any(layer.wraps for layer in layers),
         "any_wraps24": any(part.wraps24 for part in plan.parts),
         "any_clips": any(layer.clips for layer in layers),
-        "any_padded": any(window.padded_x for part in plan.parts if (window := wording.part_window(part))),
+        "any_within": any(wording.calls_within(part) for part in plan.parts),
     }
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import re
 import stat
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +20,9 @@ from .generate import SOURCES, write_sources
 from .plan import Plan
 
 ENGINE_SOURCES = (*SOURCES, "engine.c")
-MOST_KEPT = 64  # libraries
+MOST_KEPT, MOST_BYTES = 64, 1 << 28  # libraries, those that were used last
+ABANDONED = 3600  # seconds after which a file that is being written isn't any more
+NAME = re.compile(r"[0-9a-f]{64}-[0-9a-f]{64}\.so")
 
 
 def load_library(plan: Plan, flags: tuple[str, ...] | None = None, *, cache: bool = True) -> ctypes.CDLL:
@@ -63,11 +67,24 @@ def _kept_library(folder: Path, digest: str) -> ctypes.CDLL | None:
 
 
 def _keep(built: Path, folder: Path, digest: str) -> None:
-    with atomic_file(folder / f"{digest}-{_sha256(built)}.so", force=True) as temporary:
+    # another process may be at the same: each renames a whole file of its own to a name that says what is in it
+    with atomic_file(folder / f"{digest}-{_sha256(built)}.so", own_place=True) as temporary:
         temporary.write_bytes(built.read_bytes())
-    by_age = sorted(folder.glob("*.so"), key=lambda path: path.stat().st_mtime)
-    for path in by_age[:-MOST_KEPT]:
-        path.unlink(missing_ok=True)
+    _make_room(folder)
+
+
+def _make_room(folder: Path) -> None:
+    """Removes what was used longest ago beyond the bounds, and what a process that was killed left; nothing else."""
+    kept, size = 0, 0
+    ours = [(path.stat(), path) for path in folder.iterdir() if NAME.fullmatch(path.name)]
+    for found, path in sorted(ours, key=lambda each: -each[0].st_mtime):
+        kept, size = kept + 1, size + found.st_size
+        # the last one may be as large as it likes
+        if kept > 1 and (kept > MOST_KEPT or size > MOST_BYTES):
+            path.unlink(missing_ok=True)
+    for path in folder.iterdir():
+        if path.name.startswith(".") and NAME.match(path.name, 1) and path.stat().st_mtime < time.time() - ABANDONED:
+            path.unlink(missing_ok=True)
 
 
 def _sha256(path: Path) -> str:

@@ -25,7 +25,7 @@ from .registers import Register, register
 from .space import Space, space_of
 from .synapses import synapses
 
-INT16_MAX = (1 << 15) - 1
+INT16_MAX, INT32_MAX = (1 << 15) - 1, (1 << 31) - 1
 UINT8_MAX, UINT16_MAX = (1 << 8) - 1, (1 << 16) - 1
 # the lists of events begin with the index of each place's first one, from 0 to the number of neurons
 MOST_NEURONS_16 = UINT16_MAX
@@ -66,24 +66,16 @@ def plan_c(
         "uint16_t" if largest <= MOST_NEURONS_16 else "uint32_t",
         [sources[name] for name in network.inputs if name in messages],
         layers,
-        [Output(output_names[o.name], o.name, by_name[o.population], _counts(o)) for o in network.outputs.values()],
+        [_output(o, output_names[o.name], by_name[o.population], steps) for o in network.outputs.values()],
     )
 
 
-def _counts(output: ChipOutput) -> bool:
-    """True for spikes that are counted, False for the membrane of the last step: what the code gives out.
-
-    Raises:
-        UserError: another reading of the network's author.
-    """
-    how = (output.mode, output.kept)
-    if how not in (("count", "sum"), ("membrane", "last")):
-        raise UserError(
-            f"the output is {output.mode.replace('_', ' ')}, {output.over_time} over time, which the C code can't give",
-            where=output.name,
-            remedy="let spikes be counted, or the membrane of the last step decide",
-        )
-    return how == ("count", "sum")
+def _output(output: ChipOutput, identifier: str, layer: Layer, steps: int) -> Output:
+    mode = output.mode if layer.fires or output.mode == "count" else "membrane"  # what never fires is never reset
+    membrane = STATE_LIMIT if layer.clips else layer.bounds.membrane
+    largest = max(membrane, int(layer.threshold.values.max()))
+    wide = mode != "count" and output.kept == "sum" and largest * steps > INT32_MAX
+    return Output(identifier, output.name, layer, mode, output.kept, "int64_t" if wide else "int32_t")
 
 
 def _space(network: ChipNetwork, name: str) -> Space:
@@ -122,6 +114,12 @@ def _source(network: ChipNetwork, name: str, identifier: str, space: Space, fast
 
 def _layer(network: ChipNetwork, name: str, sources: dict[str, Source], steps: int, outside: bool, fast: bool) -> Layer:
     population, source = network.populations[name], sources[name]
+    if population.max_spikes > 1:
+        raise UserError(
+            "several spikes a step, which the C code has no messages for",
+            where=name,
+            remedy="train with one spike a step (sinabs: spike_fn=SingleSpike), or use --target lava or onnx",
+        )
     bounds = population_bounds(network, population, steps)
     # a bias from outside that no host projection makes may be anything that registers hold
     unknown_bias = outside and not any(h.target == name for h in network.host_projections.values())
@@ -175,7 +173,7 @@ def _layer(network: ChipNetwork, name: str, sources: dict[str, Source], steps: i
         bounds.clips or unknown_bias,
         # a readout that reaches its threshold, the highest there is, fires on the chip too
         population.fires or bounds.membrane > lowest_threshold or unknown_bias,
-        any(o.population == name and _counts(o) for o in network.outputs.values()),
+        any(o.population == name and o.mode == "count" and o.kept != "last" for o in network.outputs.values()),
         _scale(population),
         fast,
         bounds,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from dalif_deploy.hw_models.arithmetic.lava.exactness import Bounds
-from dalif_deploy.hw_models.chip_network.form import ChipNetwork
+from dalif_deploy.hw_models.chip_network.form import ChipNetwork, OutputMode
 
 from .kernels import Kernel
 from .registers import Register
@@ -63,7 +64,7 @@ class Layer:
         bias: None where it comes from outside, a neuron.
         clips: True if the membrane can reach the ends of its register.
         fires: False if no neuron of it can ever spike.
-        counted: True if an output counts its spikes.
+        counted: True if an output is made of the number of its spikes.
         scale: integer units a unit of the source graph's membrane, for people.
         lowest: the bound of the membrane; None without one.
         start: the membrane before a sample; None for 0.
@@ -122,12 +123,25 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Output:
-    """What is read."""
+    """What is read of a layer, see `ChipOutput`.
+
+    Attributes:
+        mode: "count", "membrane", or "membrane_before_reset" of a layer that fires.
+        kept: "sum" or "max" over the steps of a sample, or the "last" of them.
+        ctype: C type of its values.
+    """
 
     id: str
     name: str
     layer: Layer
-    counts: bool
+    mode: OutputMode
+    kept: Literal["sum", "max", "last"]
+    ctype: str
+
+    @property
+    def gathers(self) -> bool:
+        """True if each step adds to an array of its own; otherwise the layer's state holds all that is read."""
+        return self.mode != "count" and (self.mode, self.kept) != ("membrane", "last")
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +165,10 @@ class Plan:
     def parts(self) -> list[Part]:
         """Of all layers."""
         return [part for layer in self.layers for part in layer.parts]
+
+    def gathered(self, layer: Layer) -> list[Output]:
+        """Outputs that the steps of a layer add to."""
+        return [output for output in self.outputs if output.layer is layer and output.gathers]
 
     @property
     def registers(self) -> list[Register]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .plan import Layer, Plan, Source
-from .wording import waits_type
+from .wording import gathered_description, waits_type
 
-BYTES = {"uint8_t": 1, "int8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4}
+BYTES = {"uint8_t": 1, "int8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4, "int64_t": 8}
 SMALL_POINTER = 4  # bytes, of a 32-bit processor
 
 
@@ -31,7 +31,7 @@ class Field:
 def state_fields(plan: Plan) -> list[Field]:
     """All fields; one that does nothing where there are none, which C does not know."""
     fields = [field for source in plan.inputs for field in _input_fields(source)]
-    fields += [field for layer in plan.layers for field in _layer_fields(layer)]
+    fields += [field for layer in plan.layers for field in _layer_fields(plan, layer)]
     return fields or [Field("uint8_t", "nothing", "", 1, "a network without neurons")]
 
 
@@ -62,7 +62,7 @@ def _input_fields(source: Source) -> Iterator[Field]:
         yield Field(ctype, f"{source.id}_level", _slots(source) + size, count, "the message of each event")
 
 
-def _layer_fields(layer: Layer) -> Iterator[Field]:
+def _layer_fields(plan: Plan, layer: Layer) -> Iterator[Field]:
     size, count = f"[SNN_{layer.id.upper()}_SIZE]", layer.space.size
     yield Field("int32_t", f"{layer.id}_membrane", size, count, "after the reset of the last step")
     if layer.current_keep:
@@ -77,6 +77,8 @@ def _layer_fields(layer: Layer) -> Iterator[Field]:
         yield Field("const int32_t *", f"{layer.id}_bias", "", 1, "constant input, yours; channels first")
     if layer.fires:
         yield from _event_fields(layer.source)
+    for output in plan.gathered(layer):
+        yield Field(output.ctype, f"{output.id}_{output.kept}", size, count, gathered_description(output))
     if layer.counted:
         yield Field("int32_t", f"{layer.id}_spikes", size, count, "since the reset")
 

@@ -68,13 +68,13 @@ def synapses(
         rows = weight[target.order][:, source.order].T
         row_size, kernel, geometry = target.size, (1, 1), None
     else:
-        geometry = _planar(projection.geometry)
-        planar = weight if weight.ndim == 4 else weight[:, :, None, :]
-        kernel = (planar.shape[2], planar.shape[3])
+        geometry = planar(projection.geometry)
+        four = weight if weight.ndim == 4 else weight[:, :, None, :]
+        kernel = (four.shape[2], four.shape[3])
         groups = geometry.groups
-        row_size = len(planar) // groups
+        row_size = len(four) // groups
         # [group, out, in, y, x] -> [y, x, group, in, out]
-        rows = planar.reshape(groups, row_size, *planar.shape[1:]).transpose(3, 4, 0, 2, 1)
+        rows = four.reshape(groups, row_size, *four.shape[1:]).transpose(3, 4, 0, 2, 1)
     return Synapses(
         name,
         *ends,
@@ -89,7 +89,8 @@ def synapses(
     )
 
 
-def _planar(geometry: Geometry) -> Geometry:
+def planar(geometry: Geometry) -> Geometry:
+    """With an entry for y and one for x, whatever the number of axes."""
     if len(geometry.stride) == 2:
         return geometry
     return Geometry((1, *geometry.stride), (0, *geometry.padding), (1, *geometry.dilation), geometry.groups)

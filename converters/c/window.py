@@ -17,7 +17,7 @@ class Window:
         row: the row of `tap_y`.
         column: the column of `tap_x`.
         rows: True if there is more than one row to look at.
-        padded_x, padded_y: True if the window may reach beyond the source.
+        row_outside, column_outside: when the row or column lies outside the source; empty if it never does.
         side_by_side: True if the events of a row of the window lie in one run, from column `begin` to before `end`.
         row_size: weights of a row.
         constants: name -> value of what the expressions use.
@@ -27,8 +27,8 @@ class Window:
     row: str
     column: str
     rows: bool
-    padded_x: bool
-    padded_y: bool
+    row_outside: str
+    column_outside: str
     side_by_side: bool
     begin: str
     end: str
@@ -77,16 +77,34 @@ def window_of(synapses: Synapses, source: Space, target: Space) -> Window:
     if rows or synapses.grouped or not (apart_x == 1 or wide == 1):
         constants("TAP_WEIGHTS", f"({into} * {channels})")
     top = constants.start("y" if target.height > 1 else "0", "Y", geometry.stride[0], pad_y)
+    lefts = [place * geometry.stride[1] - pad_x for place in range(target.width)]
+    tops = [place * geometry.stride[0] - pad_y for place in range(target.height)]
     return Window(
         constants.start("x" if target.width > 1 else "0", "X", geometry.stride[1], pad_x),
         f"{top} + {constants.tap('tap_y', 'Y', apart_y)}",
         f"left + {constants.tap('tap_x', 'X', apart_x)}",
         rows,
-        pad_x > 0,
-        pad_y > 0,
+        _outside("row", tops, (high - 1) * apart_y, source.height, f"SNN_{synapses.source.upper()}_HEIGHT"),
+        _outside("column", lefts, (wide - 1) * apart_x, source.width, width),
         (apart_x == 1 or wide == 1) and not synapses.grouped,
-        f"within(left, {width})" if pad_x else "left",
-        f"within({end}, {width})" if pad_x else end,
+        _held("left", lefts, source.width, width),
+        _held(end, [left + wide for left in lefts], source.width, width),
         channels,
         constants.found,
     )
+
+
+def _outside(name: str, starts: list[int], reach: int, size: int, size_name: str) -> str:
+    """Condition for a row or column outside the source, of windows that begin at `starts` and reach `reach` further."""
+    below, beyond = min(starts, default=0) < 0, max(starts, default=0) + reach >= size
+    return " || ".join([f"{name} < 0"] * below + [f"{name} >= {size_name}"] * beyond)
+
+
+def _held(expression: str, values: list[int], size: int, size_name: str) -> str:
+    """The nearest of 0..size, of an expression that takes these values."""
+    below, beyond = min(values, default=0) < 0, max(values, default=0) > size
+    if below and beyond:
+        return f"within({expression}, {size_name})"
+    if below:
+        return f"{expression} < 0 ? 0 : {expression}"
+    return f"{expression} > {size_name} ? {size_name} : {expression}" if beyond else expression

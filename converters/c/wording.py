@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .plan import Layer, Part
+from .plan import Layer, Output, Part
 from .window import Window, window_of
 
 UINT8_MAX = (1 << 8) - 1
@@ -126,3 +126,43 @@ def _bias_index(layer: Layer) -> str:
     if layer.space.places == 1:
         return "channel"
     return "neurons + channel" if layer.fast else f"channel * SNN_{layer.id.upper()}_PLACES + place"
+
+
+def gathered_value(output: Output) -> str:
+    """What a step adds to an output."""
+    if output.mode == "membrane":
+        return "membrane[channel]"
+    # a reset to zero leaves nothing of the membrane but that it met the threshold
+    return "v" if output.layer.subtracts else f"(fires ? {output.layer.threshold.expression} : v)"
+
+
+def gathered_description(output: Output) -> str:
+    """For the comment of its field."""
+    what = "membrane" if output.mode == "membrane" else "membrane before a spike"
+    words = {"sum": f"{what}, summed since the reset", "max": f"highest {what} since the reset", "last": what}
+    return words[output.kept]
+
+
+def output_description(output: Output) -> str:
+    """For the comment of its function."""
+    if output.mode != "count":
+        words = gathered_description(output)
+        return words[0].upper() + words[1:]
+    of_spikes = {"sum": "Spikes since the reset", "max": "1 where there was a spike since the reset"}
+    return of_spikes.get(output.kept, "1 where there was a spike in the last step")
+
+
+def output_value(output: Output) -> str:
+    """An output of the neuron `neuron`."""
+    if output.gathers:
+        return f"state->{output.id}_{output.kept}[neuron]"
+    if output.mode == "membrane":
+        return f"state->{output.layer.id}_membrane[neuron]"
+    spikes = f"state->{output.layer.id}_spikes[neuron]"
+    return f"{spikes} > 0" if output.kept == "max" else spikes
+
+
+def calls_within(part: Part) -> bool:
+    """True if a row of its window may begin or end on either side of the source."""
+    window = part_window(part)
+    return window is not None and window.side_by_side and "within(" in window.begin + window.end

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from .layout import LayoutError, Tracked, aligned, reshaped_value
-from .values import Operation, Value, is_binary
+from .probing import stretched
+from .values import Operation, Value, is_binary, is_not_negative
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -60,7 +61,7 @@ def negated(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Te
 
 
 def _sum(where: str, one: Tracked, two: Tracked, factors: tuple[float, float], out: torch.Tensor) -> Tracked:
-    a, b = aligned([one, two])
+    a, b = aligned([stretched(each, tuple(out.shape), where) for each in (one, two)])
     values = np.empty(a.values.shape, dtype=object)
     for place in np.ndindex(values.shape):
         terms = []
@@ -74,14 +75,26 @@ def _sum(where: str, one: Tracked, two: Tracked, factors: tuple[float, float], o
 
 
 def _both(recorder: Recorder, where: str, one: Tracked, two: Tracked, out: torch.Tensor) -> Any:
-    a, b = aligned([one, two])
+    a, b = aligned([stretched(each, tuple(out.shape), where) for each in (one, two)])
     # a membrane times (1 - spike) is a reset, which only the neuron's own step can say
     kind = "both" if all(map(_is_binary_or_not, [*a.all(), *b.all()])) else "product"
     values = np.empty(a.values.shape, dtype=object)
     for place in np.ndindex(values.shape):
         pair = tuple(reshaped_value(v, a.features, where) for v in (a.values[place], b.values[place]))
-        values[place] = Operation(a.features, kind, where, pair)
+        values[place] = _signed(*pair) or Operation(a.features, kind, where, pair)
     return Tracked(a.dims, values, a.lists)
+
+
+def _signed(one: Value, two: Value) -> Value | None:
+    """x of sign(x) * |x|."""
+    for sign, size in ((one, two), (two, one)):
+        if isinstance(sign, Operation) and sign.kind in ("sign", "sgn"):
+            (x,) = sign.inputs
+            if size is x and is_not_negative(x):
+                return x
+            if isinstance(size, Operation) and size.kind == "abs" and size.inputs[0] is x:
+                return x
+    return None
 
 
 def _is_binary_or_not(value: Value) -> bool:

@@ -107,7 +107,7 @@ class GraphBuilder:
             return [self._from_neuron(value, step, target)], self._flat.get(id(value.population), False)
         if not isinstance(value, Operation):
             raise UserError(
-                "what neurons gave out over several steps goes into another layer",
+                "another layer reads the output of neurons over several steps at once",
                 where=target.name if target else None,
                 remedy="take sums and means over time at the end only",
             )
@@ -120,7 +120,7 @@ class GraphBuilder:
         p = value.population
         if value.what != ("spikes" if p.fires else "membrane"):
             raise UserError(
-                f"the {value.what} of this neuron goes into another layer; only spikes travel on the chip",
+                f"the {value.what} of this neuron goes into another layer, but only spikes travel on the chip",
                 where=p.name,
                 remedy="feed the next layer with spikes",
             )

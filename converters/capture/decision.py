@@ -27,12 +27,14 @@ class Decision:
         over_time: "sum", "mean", "last", "max", or "steps" where the network returns every step and leaves it open.
         what: "spikes", "membrane" (of neurons), "membrane_before_reset" (where the framework shows that one), or
             "current" (of a layer without neurons behind it).
+        seen_through: a function of it that the network returns and that keeps its order, such as a softmax; or None.
     """
 
     base: Value
     step: int
     over_time: str
     what: str
+    seen_through: str | None = None
 
     @property
     def reads_membrane(self) -> bool:
@@ -57,7 +59,10 @@ def decide(results: list[Tracked], steps: int, signatures: Signatures) -> Decisi
     for value in values:
         if isinstance(value, Untold):
             raise UserError(value.what, where=value.name, remedy=value.remedy)
-    values = [value.of if isinstance(value, Ranked) else value for value in values]
+    seen_through = None
+    while all(isinstance(value, Ranked) for value in values):
+        seen_through = seen_through or cast(Ranked, values[0]).how
+        values = [cast(Ranked, value).of for value in values]
     if len(values) == 1 and steps > 1:
         how, terms = _over_time(values[0], signatures)
     else:
@@ -72,8 +77,8 @@ def decide(results: list[Tracked], steps: int, signatures: Signatures) -> Decisi
     first = signatures(base, last)
     for step, term in enumerate(terms[:-1]):
         if step and signatures(term, step) != first:
-            raise UserError(f"the result is made otherwise at step {step}", remedy="treat each step alike")
-    return Decision(base, last, how, _what(base))
+            raise UserError(f"the result is computed differently at step {step}", remedy="treat every step alike")
+    return Decision(base, last, how, _what(base), seen_through)
 
 
 def _what(base: Value) -> str:
@@ -97,10 +102,20 @@ def _over_time(value: Value, signatures: Signatures) -> tuple[str, list[Value]]:
     if isinstance(value, OverTime):
         if all(isinstance(v, OverTime) for v in value.values):
             raise UserError("a result over time of results over time", remedy="take one of them")
+        if any(isinstance(v, Ranked) for v in value.values):
+            raise UserError(
+                "a softmax, or another such function, of each step, and then a result over time of these",
+                remedy="sum over time first, and take the function of the sum",
+            )
         return value.how, list(value.values)
     if isinstance(value, Operation) and value.kind == "add":
         terms = _terms(value)
         parts = [t for t in terms if not isinstance(t, OverTime)]
+        if any(isinstance(t, Ranked) for t in terms):
+            raise UserError(
+                "a sum over functions, such as a softmax, of each step",
+                remedy="sum over time first, and take the function of the sum",
+            )
         if len(parts) == len(terms) and len({_step_of(t) for t in terms}) == len(terms) > 1:
             return "sum", sorted(terms, key=_step_of)
     if isinstance(value, Operation) and len(value.inputs) == 1 and value.kind in LINEAR_KINDS:

@@ -10,7 +10,7 @@ import numpy as np
 from dalif_deploy.hw_models.errors import UserError
 
 from .population import Population
-from .values import InputValue, NeuronValue, Operation, OverTime, Untold, Value
+from .values import InputValue, NeuronValue, Operation, OverTime, Ranked, Untold, Value
 
 
 class Signatures:
@@ -43,6 +43,8 @@ class Signatures:
             return (value.kind, value.shape, parameters, tuple(self(v, step) for v in value.inputs))
         if isinstance(value, OverTime):
             return ("over time", value.how, tuple(self(v, step) for v in value.values))
+        if isinstance(value, Ranked):
+            return (value.how, self(value.of, step))
         if isinstance(value, Untold):
             raise UserError(value.what, where=value.name, remedy=value.remedy)
         raise TypeError(type(value))
@@ -77,26 +79,36 @@ def fold(populations: list[Population], signatures: Signatures) -> int:
         for step in range(1, last):
             if signatures(p.inputs[step], step) != template:
                 raise UserError(
-                    f"step {step} computes something else than step {last}: {difference(p, step, last)}",
+                    f"step {step} computes something different from step {last}: {difference(p, step, last)}",
                     where=p.name,
-                    remedy="let each time step do the same",
+                    remedy="do the same in every time step",
                 )
         if signatures(p.inputs[0], 0) != template and not _looks_back(p.inputs[last], last):
             raise UserError(
-                f"step 0 computes something else than step {last}: {difference(p, 0, last)}",
+                f"step 0 computes something different from step {last}: {difference(p, 0, last)}",
                 where=p.name,
-                remedy="let each time step do the same",
+                remedy="do the same in every time step",
             )
     return last
 
 
 def _refuse_products(value: Value) -> None:
+    if isinstance(value, Ranked):
+        raise UserError(
+            f"a {value.how} between layers; neurons on the chip add", remedy="take it of the network's result alone"
+        )
     if isinstance(value, Operation):
         if value.kind == "product":
             raise UserError(
                 "a product of two signals; neurons on the chip add",
                 where=value.name,
                 remedy="multiply by constants only",
+            )
+        if value.kind in ("sign", "sgn", "abs"):
+            raise UserError(
+                "the sign or the absolute value of a signal; neurons on the chip add",
+                where=value.name,
+                remedy="leave it out",
             )
         for v in value.inputs:
             _refuse_products(v)

@@ -68,20 +68,22 @@ class InlineNeurons:
         self._of_base: dict[int, Comparison] = {}
 
     def compared(self, recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Tracked:
-        """gt and ge of a signal and a constant.
+        """gt and ge of a signal and a constant, and the same the other way round.
 
         Raises:
             LayoutError: of anything else.
         """
-        known = recorder.of(args[0])
-        if known is None or recorder.of(args[1]) is not None:
+        kind = func.overloadpacket.__name__.rstrip("_")
+        left, right = args[:2] if kind in ("gt", "ge") else args[1::-1]  # a parameter turns v >= p into p <= v
+        known = recorder.of(left)
+        if known is None or recorder.of(right) is not None:
             raise LayoutError
         name = recorder.where or "neurons"
         tidy = with_features(known, 1, name)
         if tidy.lists or any(a.kind == "list" for a in tidy.dims[0]):
             raise LayoutError  # over time at once: no neuron remembers then
         signal: Value = tidy.values[()]
-        constant = np.asarray(torch.as_tensor(args[1]).detach().double().numpy())
+        constant = np.asarray(torch.as_tensor(right).detach().double().numpy())
         base = signal
         if isinstance(signal, Operation) and signal.kind == "affine":
             if (np.asarray(signal.parameters["scale"]) <= 0).any():
@@ -89,7 +91,7 @@ class InlineNeurons:
             base = signal.inputs[0]
         one = self._of(recorder, name, base)
         step = len(one.signals)
-        strict = func.overloadpacket.__name__.startswith("gt")
+        strict = kind in ("gt", "lt")
         if step and not (np.array_equal(one.constant, constant) and one.strict == strict):
             raise LayoutError
         one.constant, one.strict, one.latest = constant, strict, base
@@ -211,7 +213,12 @@ def _wiped(terms: Polynomial, spikes: Any = 0.0) -> bool:
     added = {atom: factor for atom, factor in terms.items() if atom[0] == "value"}
     gated = {("value", key): factor for (kind, key), factor in terms.items() if kind == "gated value"}
     constant = terms.get(("one", 0), 0.0) + terms.get(("s", 0), 0.0) + spikes
-    return bool(added) and added.keys() == gated.keys() and all(_zero(added[a] + gated[a]) for a in added) and _zero(constant)
+    return (
+        bool(added)
+        and added.keys() == gated.keys()
+        and all(_zero(added[a] + gated[a]) for a in added)
+        and _zero(constant)
+    )
 
 
 def _reset(a: Any, b: Any, c: Any, threshold: Any) -> str | None:

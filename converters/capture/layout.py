@@ -75,13 +75,13 @@ def single(value: Value, batch: int) -> Tracked:
 
 
 def listed(values: list[Value], batch: int, axis: int) -> Tracked:
-    """A tensor of values of several steps; time is its dimension `axis` (0 or 1, beside the batch)."""
+    """A tensor of values of several steps; time is its dimension `axis`."""
     held = np.empty(len(values), dtype=object)
     held[:] = values
     time = Axis("list", len(values), next(_keys))
-    lead = [(Axis("batch", batch),)]
-    lead.insert(axis, (time,))
-    return Tracked((*lead, *((Axis("feature", n),) for n in values[0].shape)), held, (time.key,))
+    dims = [(Axis("batch", batch),), *((Axis("feature", n),) for n in values[0].shape)]
+    dims.insert(axis, (time,))
+    return Tracked(tuple(dims), held, (time.key,))
 
 
 def new_list_axis(size: int) -> Axis:

@@ -63,6 +63,7 @@ class NeuronCalls:
         population.inputs += each
         population.shows_before_reset, population.notes = done.shows_before_reset, done.notes
         population.spikes += spikes
+        population.several |= neuron.fires and any(bool((each > 1).any()) for each in spikes)
         population.membranes += membranes if membranes is not None else [None] * len(each)
         self._track(population, start, after, done, steps)
         if postponed is not None:

@@ -44,6 +44,7 @@ def leaky(
     lowest: Any = None,
     start: Any = None,
     refractory: int = 0,
+    max_spikes: int = 1,
     dt: float = DT,
 ) -> nir.NIRNode:
     """v = beta v + gain i + (1 - beta) rest, which fires above `threshold`; without one it never does.
@@ -54,12 +55,14 @@ def leaky(
         lowest: the membrane's bound from below, None for none.
         start: the membrane before the first step; None where it resets to.
         refractory: steps after a spike in which it stays there.
+        max_spikes: most spikes of a step.
     """
     node = _plain_leaky(shape, beta, gain, threshold, reset, v_reset, rest, synapse, dt)
     options = {"v_min": lowest, "v_start": start}
     said = {key: _metadata(value, shape) for key, value in options.items() if value is not None}
-    if refractory and threshold is not None:
-        said["refractory"] = refractory
+    if threshold is not None:
+        said |= {"refractory": refractory} if refractory else {}
+        said |= {"max_spikes": max_spikes} if max_spikes > 1 else {}
     if said:
         node.metadata = {**(node.metadata or {}), **said}
     return node

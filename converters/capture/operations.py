@@ -23,7 +23,7 @@ from .linear_layers import LAYERS
 from .lists import LISTS
 from .max_pool import max_pool
 from .probing import probed
-from .values import Ranked
+from .values import Operation, Ranked, is_binary, is_not_negative
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -182,7 +182,7 @@ def linear_in_features(recorder: Recorder, func: Any, args: Any, kwargs: Any, ou
 def rectified(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> Any:
     """A ReLU changes nothing of spikes."""
     known = _of(recorder, args[0])
-    if torch.equal(out, args[0]) and all(_not_negative(value) for value in known.all()):
+    if torch.equal(out, args[0]) and all(map(is_not_negative, known.all())):
         return known
     recorder.untold(
         out,
@@ -192,24 +192,58 @@ def rectified(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -
     return None
 
 
+def to_the_power(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> Tracked:
+    """Of 1, and of spikes, the same."""
+    known = _of(recorder, args[0])
+    power = float(args[1])
+    if power != 1 and not (power > 0 and all(map(is_binary, known.all()))):
+        raise LayoutError
+    return known
+
+
+def sign_or_size(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> Tracked:
+    """Half of sign(x) * |x|, as sum pools of the form of a norm have it; of what is never negative, |x| is x."""
+    known = _of(recorder, args[0])
+    kind = func.overloadpacket.__name__.rstrip("_")
+    if kind == "abs" and all(map(is_not_negative, known.all())):
+        return known
+    return known.mapped(lambda value: Operation(value.shape, kind, recorder.where or kind, (value,)))
+
+
+def squashed(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> Tracked:
+    """A sigmoid or tanh rises with what it is of; so does the logarithm of one, or of a softmax."""
+    known, name = _of(recorder, args[0]), func.overloadpacket.__name__.rstrip("_")
+    positive = all(isinstance(v, Ranked) and v.how in ("softmax", "sigmoid") for v in known.all())
+    if name == "log" and not positive:
+        raise LayoutError
+    return known.mapped(lambda value: Ranked(value.shape, value, name))
+
+
 def ranked(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> Tracked:
     """A softmax over everything that a value holds keeps its order."""
     known = _of(recorder, args[0])
     dim = int(args[1]) % len(known.dims)
     if len(known.features) != 1 or not any(a.kind == "feature" for a in known.dims[dim]):
         raise LayoutError
-    return known.mapped(lambda value: Ranked(value.shape, value))
+    name = func.overloadpacket.__name__.strip("_")
+    return known.mapped(lambda value: Ranked(value.shape, value, name))
+
+
+def largest(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> Tracked:
+    """Which of a value's numbers is the largest."""
+    known = _of(recorder, args[0])
+    dim = args[1] if len(args) > 1 else kwargs.get("dim")
+    if dim is None or len(known.features) != 1 or (len(args) > 2 and args[2]):
+        raise LayoutError
+    dim = int(dim) % len(known.dims)
+    if not any(a.kind == "feature" for a in known.dims[dim]):
+        raise LayoutError
+    return known.mapped(lambda value: Ranked((), value, "argmax"), known.dims[:dim] + known.dims[dim + 1 :])
 
 
 def compared(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -> Tracked:
     """A threshold that a forward holds itself."""
     return recorder.inline.compared(recorder, func, args, kwargs, out)
-
-
-def _not_negative(value: object) -> bool:
-    from .values import Value, is_binary
-
-    return isinstance(value, Value) and is_binary(value)
 
 
 def _of(recorder: Recorder, tensor: Any) -> Tracked:
@@ -237,7 +271,11 @@ HANDLERS: dict[str, Handler] = {
     **_table(parted, "split split_with_sizes chunk"),
     **_table(max_pool, "max_pool2d_with_indices max_pool2d max_pool1d mkldnn_max_pool2d"),
     **_table(ranked, "_softmax _log_softmax softmax log_softmax"),
-    **_table(compared, "gt ge"),
+    **_table(squashed, "sigmoid tanh log_sigmoid_forward log"),
+    **_table(largest, "argmax"),
+    **_table(to_the_power, "pow"),
+    **_table(sign_or_size, "sign abs sgn"),
+    **_table(compared, "gt ge lt le"),
     **_table(rectified, "relu clamp clamp_min hardtanh"),
     **_table(
         linear_in_features,

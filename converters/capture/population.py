@@ -95,6 +95,7 @@ class Population:
         membranes: [N, *shape] a step, None where the module hides it.
         reads_membrane: True if it is lowered to neurons that never fire.
         shows_before_reset, notes: see `NeuronCall`.
+        several: True if a neuron fired more than once in a step.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Population:
     reads_membrane: bool = False
     shows_before_reset: bool = False
     notes: tuple[str, ...] = ()
+    several: bool = False
 
     @property
     def fires(self) -> bool:

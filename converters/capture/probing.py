@@ -48,6 +48,28 @@ def probed(recorder: Recorder, known: Tracked, func: Any, args: Any, kwargs: Any
     return known.mapped(applied, (*dims, *((Axis("feature", n),) for n in shape)))
 
 
+def stretched(known: Tracked, shape: tuple[int, ...], name: str) -> Tracked:
+    """Features that a tensor of `shape` repeats, repeated; everything else is left as it is."""
+    if len(shape) != len(known.dims) or known.shape == shape:
+        return known
+    lead = next((i for i, dim in enumerate(known.dims) if any(a.kind == "feature" for a in dim)), len(known.dims))
+    while lead > 1 and not known.dims[lead - 1] and shape[lead - 1] > 1:
+        lead -= 1
+    given, wanted = known.shape[lead:], shape[lead:]
+    features_only = all(a.kind == "feature" for dim in known.dims[lead:] for a in dim)
+    if not features_only or known.shape[:lead] != shape[:lead] or math.prod(given) * math.prod(wanted) > LARGEST:
+        return known
+    taken = np.broadcast_to(np.arange(math.prod(given)).reshape(given), wanted).ravel()
+    matrix = np.zeros((taken.size, math.prod(given)))
+    matrix[np.arange(taken.size), taken] = 1
+    parameters = {"of": "expand", "weight": matrix, "picks": True}
+
+    def applied(value: Value) -> Value:
+        return Operation(wanted, "matrix", name, (reshaped_value(value, given, name),), parameters)
+
+    return known.mapped(applied, (*known.dims[:lead], *((Axis("feature", n),) for n in wanted)))
+
+
 def _matrix(
     func: Any, args: Any, kwargs: Any, given: tuple[int, ...], shape: tuple[int, ...], lead: int, name: str
 ) -> np.ndarray:

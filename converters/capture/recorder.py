@@ -142,8 +142,10 @@ class Recorder(TorchDispatchMode):
             known = self.of(tensor)
             if known is None:
                 continue
-            hidden = next((v for v in known.all() if isinstance(v, Untold)), None)
-            if hidden is not None and name != "copy_":
+            untold = [v for v in known.all() if isinstance(v, Untold)]
+            hidden = untold[0] if untold else None
+            passed_by = name == "select" and len(untold) < len(known.all())  # another entry of a buffer
+            if hidden is not None and name != "copy_" and not passed_by:
                 for result in results:
                     self.track(result, single(hidden, self.batch))
                 return

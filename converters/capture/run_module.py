@@ -59,7 +59,7 @@ def run_module(
     """Runs `model` on `example`, trying the ways in which modules take time.
 
     Args:
-        example: [N, *shape], shown at each step; with `time_axis` (0 or 1) the axis of it that is time.
+        example: [N, *shape], shown at each step; with `time_axis` the axis of it that is time.
 
     Raises:
         UserError: none of the ways works; the error is that of the one that came furthest.
@@ -167,14 +167,18 @@ class _Attempt:
                 data = InputValue(tuple(x.shape[1:]), None)
                 outputs = [self._call(x.clone(), single(data, len(x)))]
                 if _one_step_each(recorder.populations) and count > 1:
+                    first = list(recorder.populations)
                     outputs += self._by_calls(x, [data] * (count - 1), outputs[-1])
+                    if len(recorder.populations) == count * len(first) > len(first):
+                        # nothing is handed from call to call: a network of one step
+                        recorder.populations[:], outputs = first, outputs[:1]
             else:
                 outputs = [self._whole(way, x, moving, count)]
         if not recorder.populations:
             for known, _ in (_first(recorder, out) for out in outputs):
                 fail_if_untold(known)
             raise UserError(
-                "the module has no neurons of a framework that is known here",
+                "the module has no neurons of a known framework",
                 where=type(self.model).__name__,
                 remedy="build it with neurons of snnTorch, SpikingJelly, Norse, sinabs or dalif_deploy; a trained ReLU "
                 "network is converted by dalif_deploy.convert",
@@ -204,7 +208,7 @@ class _Attempt:
         if way.kind == "squeezed":
             known = Tracked((known.dims[0] + known.dims[1], *known.dims[2:]), known.values, known.lists)
             return self._call(x.flatten(0, 1), known)
-        return self._call(x.transpose(0, 1).clone() if way.axis == 0 else x.clone(), known)
+        return self._call(x.movedim(1, way.axis).clone(), known)
 
     def _call(self, x: torch.Tensor, known: Tracked, *states: Any) -> Any:
         assert self.recorder is not None
@@ -260,6 +264,9 @@ def names_of(model: nn.Module) -> dict[int, str]:
     """Each module's name, without what wrappers add."""
     names: dict[int, str] = {}
     for name, module in model.named_modules():
-        plain = ".".join(part for part in name.split(".") if part != "_orig_mod")
+        parts = [part for part in name.split(".") if part != "_orig_mod"]
+        if isinstance(model, nn.DataParallel) and parts[0] == "module":
+            parts = parts[1:]
+        plain = ".".join(parts)
         names.setdefault(id(module), plain)
     return names

@@ -48,7 +48,7 @@ def source_of_module(
     The graph is stepped over the example and must fire as the module does. States of the module go back to rest.
 
     Args:
-        example: real samples, [N, *shape]: shown at each step; with time in it, `time_axis` is that axis (0 or 1).
+        example: real samples, [N, *shape]: shown at each step; with time in it, `time_axis` is that axis.
         steps: steps of a sample, where the module does not say.
         rewrite: {"max-pool": "after-spikes" or "average"}, for max pools over currents; what it costs is measured on
             all of `example`.
@@ -61,11 +61,9 @@ def source_of_module(
         if how not in REWRITES.get(operation, ()):
             raise UserError(f"unknown rewrite {operation}={how}", remedy="choose max-pool=after-spikes or =average")
     if time_axis is not None:
-        time_axis %= max(example.dim(), 1)
-        if time_axis > 1:
-            raise UserError(
-                f"axis {time_axis} of the example as time", remedy="give [N, T, ...] (time_axis=1) or [T, N, ...] (0)"
-            )
+        if not -example.dim() <= time_axis < example.dim():
+            raise UserError(f"the example has no axis {time_axis}", remedy="give the axis that is time (time_axis)")
+        time_axis %= example.dim()
     else:
         squeezed = table.with_time(model, example)
         if squeezed is not None:
@@ -78,9 +76,9 @@ def source_of_module(
     run = run_module(model, example, steps=steps, time_axis=time_axis, rewrite=rewrite)
     if run.own_loop and steps is not None and run.steps != steps:
         raise UserError(
-            f"the module runs {run.steps} steps itself, {steps} were asked for",
+            f"the module runs {run.steps} steps itself, but {steps} were asked for",
             where=type(model).__name__,
-            remedy=f"leave the steps away, or build the module with {steps}",
+            remedy=f"leave out steps, or build the module with {steps}",
         )
     dt = _dt(run.populations)
     graph, decision, builder = graph_of_run(run, dt)
@@ -95,6 +93,11 @@ def source_of_module(
     )
     verification = verify(run.populations, builder.node_of, flat.nodes, reference, dt=dt, exact=run.exact)
     _check_result(run, decision, reader, reference, verification)
+    if decision.seen_through is not None:
+        verification.notes.append(
+            f"the result: {decision.seen_through} is left to the reader; "
+            "the chip gives what it is taken of, in the same order"
+        )
     cost = None
     if rewrite:
         cost = rewrite_cost(model, given, labels, rewrite, flat=flat, dt=dt, steps=run.steps, time_axis=time_axis)
@@ -163,13 +166,29 @@ def _check_result(
         return  # spikes differ then; each step's were compared
     (folded,) = reader(reference.outputs, reference.spikes, reference.membrane, reference.current).values()
     how = decision.over_time
-    own = run.outputs[0].double().numpy().reshape(folded.shape)
-    if own.ndim > 1 and own.max() < 0 and np.allclose(np.exp(own).sum(-1), 1, atol=1e-4):
-        # the logarithm of a softmax: up to a number a sample it is what it was taken of
-        own, folded = (each - each.max(-1, keepdims=True) for each in (own, folded))
+    own = run.outputs[0].double().numpy()
+    own = own if decision.seen_through == "argmax" else own.reshape(folded.shape)
+    if decision.seen_through is not None:
+        if not _same_order(own, folded, decision.seen_through):
+            raise UserError(
+                f"the {decision.seen_through} that the module returns orders its values otherwise than the graph",
+                remedy="report it with the network",
+            )
+        return
     scale = float((own * folded).sum()) / max(float((folded * folded).sum()), 1e-30)
     if np.abs(own - scale * folded).max(initial=0.0) > 1e-4 * max(float(np.abs(own).max(initial=0.0)), 1e-9):
         raise UserError(
             f"the result is not the {how} over time of the layer that it was taken for",
             remedy="report it with the network",
         )
+
+
+def _same_order(own: np.ndarray, folded: np.ndarray, how: str) -> bool:
+    """Whether `own`, a function of `folded` that rises, does: [N, *shape], a sample at a time; of an argmax, [N]."""
+    flat = folded.reshape(len(folded), -1)
+    near = 1e-6 * max(float(np.abs(flat).max(initial=0.0)), 1e-9)
+    if how == "argmax":
+        taken = np.take_along_axis(flat, own.reshape(-1, 1).astype(np.int64), 1)[:, 0]
+        return bool((taken >= flat.max(1) - near).all())
+    rising = np.take_along_axis(own.reshape(flat.shape), np.argsort(flat, axis=1, kind="stable"), 1)
+    return bool((np.diff(rising, axis=1) >= -1e-6 * max(float(np.abs(own).max(initial=0.0)), 1e-9)).all())

@@ -48,7 +48,7 @@ def load_user_module(model: str, weights: str | Path | None = None) -> nn.Module
         except Exception as error:
             raise UserError(f"{name}() failed: {_one_line(error)}", where=place, remedy=FORM) from error
     if not isinstance(found, nn.Module):
-        raise UserError(f"{name}() gives a {type(found).__name__}, no torch module", where=place, remedy=FORM)
+        raise UserError(f"{name}() gives a {type(found).__name__}, not a torch module", where=place, remedy=FORM)
     if weights is not None:
         _load_weights(found, Path(weights))
     return found.eval()
@@ -60,7 +60,7 @@ def _from_file(path: Path, model: str) -> ModuleType:
     name = f"dalif_user_code_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise UserError("is no Python file", where=str(path), remedy=FORM)
+        raise UserError("is not a Python file", where=str(path), remedy=FORM)
     code = importlib.util.module_from_spec(spec)
     sys.modules[name] = code  # dataclasses and pickles look their module up
     folder = str(path.resolve().parent)

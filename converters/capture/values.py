@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from .population import Population
 
 Shape = tuple[int, ...]
@@ -59,9 +61,14 @@ class OverTime(Value):
 
 @dataclass(eq=False)
 class Ranked(Value):
-    """A softmax or its logarithm over all of `of`: another scale, the same order. Only a result may be one."""
+    """A function of `of` that keeps its order, as a softmax does: another scale. Only a result may be one.
+
+    Attributes:
+        how: what it is called. "argmax" gives the place of the largest alone.
+    """
 
     of: Value
+    how: str
 
 
 @dataclass(eq=False)
@@ -73,10 +80,24 @@ class Untold(Value):
     remedy: str
 
 
+def is_not_negative(value: Value) -> bool:
+    """True if no number of the value is ever below 0."""
+    if isinstance(value, NeuronValue):
+        return value.what == "spikes" and value.population.fires
+    if not isinstance(value, Operation):
+        return False
+    if value.kind in ("max_pool", "both", "abs"):
+        return True
+    if value.kind == "affine" and any(np.any(value.parameters[key] < 0) for key in ("scale", "shift")):
+        return False
+    passes = value.kind in ("affine", "add", "avg_pool", "reshape", "permute", "cat") or value.parameters.get("picks")
+    return bool(passes) and all(map(is_not_negative, value.inputs))
+
+
 def is_binary(value: Value) -> bool:
     """True if the value is 0 or 1 whatever comes."""
     if isinstance(value, NeuronValue):
-        return value.what == "spikes" and value.population.fires
+        return value.what == "spikes" and value.population.fires and not value.population.several
     if isinstance(value, InputValue):
         return False
     if isinstance(value, Operation):

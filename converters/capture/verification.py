@@ -145,7 +145,13 @@ def _described(
     threshold = np.broadcast_to(_like(dynamics.threshold, p.shape), p.shape)
     fired, got = own[sample, step][place], found[sample, step][place]
     membrane = None
-    if fired:  # the graph did not fire: its membrane was not reset
+    if dynamics.max_spikes > 1:
+        graded = np.broadcast_to(_like(dynamics.reset_value, p.shape), p.shape)[place]
+        membrane = float(run.membrane[name].reshape(*own.shape)[sample, step][place])
+        membrane += float(got) * float(threshold[place])
+        times = max(1.0, round((membrane - graded) / (threshold[place] - graded)))
+        threshold = graded + (threshold - graded) * times  # the one that it is nearest to
+    elif fired:  # the graph did not fire: its membrane was not reset
         membrane = float(run.membrane[name].reshape(*own.shape)[sample, step][place])
     elif p.membranes[step] is not None:
         membrane = float(p.membranes[step][sample].reshape(p.shape)[place])  # type: ignore[index]

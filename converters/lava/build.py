@@ -82,7 +82,7 @@ def _population(component: LavaComponent, job: Job, population: Population, dept
 
     def option(name: str) -> np.ndarray | None:
         value = getattr(population, name)
-        return None if value is None or not np.any(value) and name == "v_start" else register(name)
+        return None if value is None or (not np.any(value) and name == "v_start") else register(name)
 
     du, dv, vth = register("du"), register("dv"), register("vth")
     if not population.fires:
@@ -112,6 +112,7 @@ def _population(component: LavaComponent, job: Job, population: Population, dept
                 v_min=option("v_min"),
                 v_start=option("v_start"),
                 refractory=population.refractory,
+                max_spikes=population.max_spikes,
             ),
             RegisterLifResetModel,
         )
@@ -178,7 +179,7 @@ def _connect_dense(
 
 def message_bits(job: Job, projection: Projection) -> int:
     """Lava's num_message_bits: 0 makes any message a binary spike, graded messages need their width."""
-    source = job.network.inputs.get(projection.source)
-    if source is None or source.mode != "graded":
+    if not job.network.sends_numbers(projection.source):
         return 0
-    return max(abs(source.min_level), abs(source.max_level), 1).bit_length() + (source.min_level < 0)
+    low, high = job.network.message_range(projection.source)
+    return max(abs(low), abs(high), 1).bit_length() + (low < 0)

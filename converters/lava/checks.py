@@ -130,7 +130,7 @@ def _check_shapes(network: ChipNetwork, projection: Projection) -> None:
         return
     axes = len(source) - 1
     if axes not in (1, 2) or weight.ndim != axes + 2 or len(geometry.stride) != axes:
-        raise UserError(f"a convolution over shape {list(source)} is not known here", where=projection.name)
+        raise UserError(f"a convolution over shape {list(source)} is not supported", where=projection.name)
     spatial = tuple(
         (size + 2 * pad - dilation * (kernel - 1) - 1) // stride + 1
         for size, pad, dilation, kernel, stride in zip(

@@ -92,7 +92,8 @@ def write_job(job: Job) -> None:
             for i in network.inputs.values()
         ],
         "populations": [
-            {"name": p.name, "shape": p.shape, "reset": p.reset, "fires": p.fires, "refractory": p.refractory}
+            {"name": p.name, "shape": p.shape, "reset": p.reset, "fires": p.fires}
+            | {"refractory": p.refractory, "max_spikes": p.max_spikes}
             | {
                 register: put(np.asarray(value, dtype=np.int64))
                 for register in REGISTERS
@@ -174,6 +175,7 @@ def read_job(folder: Path) -> Job:
             reset=p["reset"],
             fires=p["fires"],
             refractory=p["refractory"],
+            max_spikes=p["max_spikes"],
             **registers(p),
         )
         for p in text["populations"]

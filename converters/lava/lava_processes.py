@@ -51,6 +51,7 @@ class RegisterLifReset(LIFReset):
         v_min: int array of `shape`, the lowest membrane; None for no bound.
         v_start: int array of `shape`, the membrane after the reset between samples.
         refractory: steps after a spike in which the membrane stays at 0.
+        max_spikes: most spikes of a step; above 1 their number is sent.
     """
 
     def __init__(
@@ -65,12 +66,13 @@ class RegisterLifReset(LIFReset):
         v_min: np.ndarray | None = None,
         v_start: np.ndarray | None = None,
         refractory: int = 0,
+        max_spikes: int = 1,
         **kwargs: Any,
     ):
         super().__init__(shape=shape, **kwargs)
         self.proc_params["sample_bias"] = sample_bias
         self.proc_params["subtract_reset"] = subtract_reset
-        self.proc_params["options"] = (v_min, v_start, refractory)
+        self.proc_params["options"] = (v_min, v_start, refractory, max_spikes)
         self.du = Var(shape=shape, init=du)
         self.dv = Var(shape=shape, init=dv)
         self.vth = Var(shape=shape, init=vth)
@@ -85,7 +87,7 @@ class RegisterLifResetModel(RecordedLifResetModel):
 
     def __init__(self, proc_params: Any):
         super().__init__(proc_params)
-        self._v_min, self._v_start, self._refractory = proc_params["options"]
+        self._v_min, self._v_start, self._refractory, self._max_spikes = proc_params["options"]
         self._waits: np.ndarray | int = 0  # steps that each membrane is still refractory
 
     def subthr_dynamics(self, activation_in: np.ndarray) -> None:
@@ -110,14 +112,23 @@ class RegisterLifResetModel(RecordedLifResetModel):
             self.bias_exp[:] = to_lava(exp[moment[0]])
         super().run_spk()
         if self._refractory:
-            self._waits = np.where(self.fired, self._refractory, np.maximum(np.asarray(self._waits) - 1, 0))
+            self._waits = np.where(self.fired > 0, self._refractory, np.maximum(np.asarray(self._waits) - 1, 0))
+
+    def spiking_activation(self) -> np.ndarray:
+        """Lava's own, or how many spikes there are."""
+        fired = super().spiking_activation()
+        if self._max_spikes > 1:
+            over = (self.v.astype(np.int64) - 1) // self.effective_vth
+            fired = self.fired = np.clip(over, 0, self._max_spikes).astype(np.int32)
+        return fired
 
     def reset_voltage(self, spike_vector: np.ndarray) -> None:
         """Hard reset as Lava has it, or soft."""
+        fired = spike_vector > 0
         if self.proc_params["subtract_reset"]:
-            self.v[spike_vector] -= self.effective_vth[spike_vector]
+            self.v[fired] -= (spike_vector * self.effective_vth)[fired]
         else:
-            super().reset_voltage(spike_vector)
+            super().reset_voltage(fired)
 
 
 class MessageSource(AbstractProcess):

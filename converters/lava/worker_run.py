@@ -79,7 +79,7 @@ class WorkerRun:
             return True
         if self.process.poll() is not None:
             raise UserError(
-                f"Lava's interpreter ended by itself (exit code {self.process.returncode})",
+                f"Lava's interpreter exited on its own (exit code {self.process.returncode})",
                 remedy="see what it wrote with --debug",
             ) from LavaProcessError((job.folder / "worker.log").read_text(errors="replace"))
         where = f"(step {int(self._counters.min()) + 1} of {self.total})"

@@ -19,7 +19,7 @@ def check_weights(name: str, weight: np.ndarray) -> None:
         UserError: naming the layer.
     """
     if not weight.any():
-        raise UserError("only weights of 0, which netx can't scale", where=name, remedy="leave the layer out")
+        raise UserError("all weights are 0, which netx can't scale", where=name, remedy="leave the layer out")
     run = _as_netx_runs(weight.astype(np.int64))
     changed = weight != run
     if changed.any():
@@ -74,7 +74,9 @@ def split_by_delay(name: str, weight: np.ndarray, delays: np.ndarray) -> list[tu
         delays = delays[None]
     elif delays.shape != weight.shape:
         raise UserError(
-            f"{delays.size} delays for {targets} neurons", where=name, remedy="give one, one a neuron or one a synapse"
+            f"{delays.size} delays for {targets} neurons",
+            where=name,
+            remedy="give one delay, one per neuron, or one per synapse",
         )
     if delays.min() < 0:
         raise UserError(f"a delay of {delays.min()} steps", where=name, remedy="delays are 0 to 62")

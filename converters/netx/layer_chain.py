@@ -74,7 +74,7 @@ def chain_of(network: ChipNetwork) -> list[NetLayer]:
     for layer in layers:
         if layer.delays is not None and biased:
             raise UserError(
-                "delays behind a layer with biases: what that fires while netx's pipeline fills would come too late",
+                "delays after a layer with biases: its spikes while netx's pipeline fills would arrive too late",
                 where=layer.population.name,
                 remedy="use --target lava",
             )
@@ -82,7 +82,7 @@ def chain_of(network: ChipNetwork) -> list[NetLayer]:
         fires, last = layer.population.fires, layer is layers[-1]
         if not fires and not (last and (layer.population.vth == VTH_MAX).all()):
             raise UserError(
-                "never fires, which a .net file says by the highest threshold of its last layer",
+                "never fires; a .net file can say that only of its last layer, by the highest threshold",
                 where=layer.population.name,
                 remedy="use --target lava",
             )
@@ -94,9 +94,11 @@ def _layer(population: Population, projections: list[Projection], *, vector: boo
     for register in ("du", "dv", "vth"):
         if np.unique(getattr(population, register)).size > 1:
             raise UserError(
-                f"several values of {register}, netx's neurons are declared with one a layer",
+                f"several values of {register}, but netx's neurons have one per layer",
                 where=population.name,
-                remedy="export with --scale-group layer",
+                remedy="export with --scale-group layer"
+                if register == "vth"
+                else "use --target lava, or train with --decays-per layer",
             )
     if population.reset != "zero":
         raise UserError("a reset by subtraction", where=population.name, remedy='train with reset "zero"')

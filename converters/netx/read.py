@@ -77,7 +77,9 @@ class _Reader:
                 break  # means over groups of outputs, which netx leaves to whoever reads them
             elif kind != "flatten":
                 raise UserError(
-                    f"unknown type of layer {kind!r}", where=name, remedy="known are input, dense, conv, pool, flatten"
+                    f"unknown type of layer {kind!r}",
+                    where=name,
+                    remedy="supported are input, dense, conv, pool and flatten",
                 )
         if not self.projections:
             raise ValueError("no layer of neurons after the input")
@@ -120,7 +122,7 @@ class _Reader:
 
     def _dense(self, name: str, layer: h5py.Group) -> None:
         if isinstance(layer["weight"], h5py.Group):
-            raise UserError("complex weights", where=name, remedy="known are real ones")
+            raise UserError("complex weights", where=name, remedy="only real ones are supported")
         size = int(np.prod(_shape(layer)))
         weight = _integers(name, np.asarray(layer["weight"]).reshape(size, -1))
         if self.shape is None:

@@ -22,11 +22,13 @@ def read_neuron(name: str, neuron: h5py.Group, shape: tuple[int, ...]) -> dict[s
     """
     kind = text_of(neuron["type"])
     if kind not in ("LOIHI", "CUBA"):
-        raise UserError(f"neurons of type {kind}", where=name, remedy="known are LOIHI and CUBA")
+        raise UserError(f"neurons of type {kind}", where=name, remedy="LOIHI and CUBA are supported")
     if "gradedSpike" in neuron and bool(np.any(neuron["gradedSpike"])):
-        raise UserError("graded spikes", where=name, remedy="known are binary ones")
+        raise UserError("graded spikes", where=name, remedy="only binary ones are supported")
     if "refDelay" in neuron and int(np.max(neuron["refDelay"])) > 1:
-        raise UserError("a refractory delay, which Lava's neurons have not either", where=name, remedy="train without")
+        raise UserError(
+            "a refractory delay, which Lava's neurons do not have either", where=name, remedy="train without"
+        )
     registers = {}
     for key, (low, high) in RANGES.items():
         value = np.ravel(neuron[key][()]).astype(np.int64)

@@ -73,7 +73,7 @@ def _neuron(group: h5py.Group, layer: NetLayer) -> None:
     neuron["refDelay"] = 1
     bias = np.broadcast_to(population.bias, population.shape)
     if (bias % BIAS_STEP).any():
-        raise UserError("a bias that is no multiple of 64", where=population.name, remedy="round it first")
+        raise UserError("a bias that is not a multiple of 64", where=population.name, remedy="round it first")
     bias = bias // BIAS_STEP
     if not bias.any():
         return

@@ -34,10 +34,8 @@ class NorseCell(nn.Module):
         self.dt = dt
         dynamics = neuron_dynamics(name, node, dt)  # for its checks, and for the way it reads resets
         self.spikes = dynamics.threshold is not None
-        if dynamics.v_min is not None or dynamics.refractory:
-            raise UserError(
-                "Norse's box neurons have no lower bound and no refractory time", where=name, remedy="use --engine nir"
-            )
+        if lacking := [o for o in dynamics.options if o != "start"]:
+            raise UserError(f"Norse's box neurons have no {lacking[0]}", where=name, remedy="use --engine nir")
         if isinstance(node, nir.Threshold):
             raise UserError("Norse has no neuron without a state (Threshold)", where=name, remedy="use --engine nir")
 

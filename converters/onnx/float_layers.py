@@ -89,6 +89,11 @@ class FloatNeuron:
         threshold = self._constant(d.threshold)
         fired = v > threshold
         spikes = graph.cast(fired, np.float32)
+        if d.max_spikes > 1:
+            height = v - self._constant(d.reset_value)
+            times = graph.op("Ceil", graph.op("Div", height, self._constant(d.threshold - d.reset_value)))
+            one, many = self._constant(np.array(1)), self._constant(np.array(d.max_spikes))
+            spikes = graph.op("Clip", times - one, self._constant(ZERO), many)
         if waits is not None:
             left = graph.op("Max", waits - self._constant(np.array(1)), self._constant(ZERO))
             waits = graph.op("Where", fired, self._constant(np.array(d.refractory)), left)

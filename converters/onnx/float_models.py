@@ -95,7 +95,7 @@ def _decisive_membranes(
     dynamics = neuron_dynamics(rule.of, flat.nodes[rule.of], dt)
     if dynamics.reset != "subtract":
         raise UserError(
-            "the membrane before a reset to zero decides; the ONNX model knows it after the reset",
+            "the class is read from the membrane before a reset to zero, which the ONNX model does not keep",
             where=rule.of,
             remedy="return the layer's spikes, or use --target nir",
         )

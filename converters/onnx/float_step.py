@@ -23,8 +23,9 @@ class FloatStep:
 
     Attributes:
         initial: name of each state -> its value before the first step, float32 [*shape]: `LAYER.membrane`,
-            `LAYER.current` of a synaptic filter, `LAYER.waits` (steps to come) of a refractory time, `DELAY.past1` (what entered a step ago), `.past2` … of a Delay node,
-            and `LAYER.last` (what it sent a step ago) of a layer whose output closes a loop.
+            `LAYER.current` of a synaptic filter, `LAYER.waits` (steps to come) of a refractory time, `DELAY.past1`
+            (what entered a step ago), `.past2` … of a Delay node, and `LAYER.last` (what it sent a step ago) of a layer
+            whose output closes a loop.
     """
 
     def __init__(self, flat: FlatGraph, dt: float, graph: GraphBuilder):
@@ -62,9 +63,7 @@ class FloatStep:
             if name in self._neurons:
                 kinds = ("membrane", "current", "waits")
                 sent, *after = self._neurons[name].step(x, *(state.get(f"{name}.{kind}") for kind in kinds))
-                following.update(
-                    {f"{name}.{kind}": v for kind, v in zip(kinds, after, strict=True) if v is not None}
-                )
+                following.update({f"{name}.{kind}": v for kind, v in zip(kinds, after, strict=True) if v is not None})
                 return sent
             return self._late(name, x, state, following) if name in self._delays else self._layers[name](x)
 

@@ -64,11 +64,19 @@ class IntegerPopulation:
             v = graph.op("Where", self._waits > self._constant(0), self._constant(0), v)
         fired = v > self._threshold
         self._wait(fired)
+        sent = self._spikes(v, fired)
         if self.population.reset == "zero":
             self.v = graph.op("Where", fired, self._constant(0), v)
         else:
-            self.v = v - graph.cast(fired, np.int64) * self._threshold
-        return graph.cast(fired, np.uint8)
+            self.v = v - sent * self._threshold
+        return graph.cast(sent, np.uint8)
+
+    def _spikes(self, v: Value, fired: Value) -> Value:
+        many, graph = self.population.max_spikes, self.graph
+        if many == 1:
+            return graph.cast(fired, np.int64)
+        times = graph.op("Div", v - self._constant(1), self._threshold)  # toward zero
+        return graph.op("Clip", times, self._constant(0), self._constant(many))
 
     def _wait(self, fired: Value) -> None:
         if not self.population.refractory:

@@ -112,10 +112,7 @@ class IntegerSynapses:
 
 def _as_bytes(network: ChipNetwork, projection: Projection) -> _Bytes | None:
     """None where bytes can't hold the weights or the messages, or int32 not their sum."""
-    low, high = 0, 1
-    if projection.source in network.inputs:
-        source = network.inputs[projection.source]
-        low, high = min(0, source.min_level), max(0, source.max_level)
+    low, high = network.message_range(projection.source)
     offset = -low
     weight = projection.weight.astype(np.int64)
     factor = 1

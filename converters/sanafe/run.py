@@ -20,6 +20,7 @@ import numpy as np
 from dalif_deploy.hw_models.chip_network.form import ChipNetwork, Population
 from dalif_deploy.hw_models.chip_network.read_output import add_step
 from dalif_deploy.hw_models.mapping import Mapping
+from dalif_deploy.hw_models.progress import tracked
 from dalif_deploy.hw_models.samples.recording import EncodedInput, Recording
 
 from .register_limits import CurrentLimits, clipped
@@ -79,7 +80,7 @@ def run_sanafe(
         chip = sanafe.SpikingChip(architecture)
         chip.load(made)
     run = _Run(network, encoded, chip)
-    samples = [run.sample(n) for n in range(encoded.samples)]
+    samples = [run.sample(n) for n in tracked(range(encoded.samples), "SANA-FE, samples")]
     for name, membranes in run.clipped.items():
         logging.getLogger(__name__).warning(
             "warning: %s: %d membranes grew beyond 24 bits in SANA-FE, which has no limit; set to the chip's",

@@ -47,7 +47,7 @@ def build_sanafe(
     simulated, named = sanafe_chip(network.chip)
     mapping = mapping or map_network(replace(network, chip=simulated.name))
     if mapping.chips > 1:
-        raise UserError(f"needs {mapping.chips} chips, SANA-FE's Loihi is one", remedy="take a smaller network")
+        raise UserError(f"needs {mapping.chips} chips, but SANA-FE's Loihi has one", remedy="take a smaller network")
     architecture = getattr(sanafe, f"load_{named.architecture}")()
     cores = architecture.cores()
     made = sanafe.Network()
@@ -167,7 +167,7 @@ def _check(network: ChipNetwork) -> None:
     for projection in network.projections.values():
         if network.pipeline_delay(projection, depths):
             raise UserError(
-                "a synaptic delay, which its Loihi has not (loops and branches of unequal length need one)",
+                "a synaptic delay, which its Loihi does not have (loops and branches of unequal length need one)",
                 where=projection.name,
                 remedy="use --engine fast or lava",
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dalif_deploy.hw_models.errors import UserError, listed
 
+from ..artefact import EXPORT_JSON
 from ..source import Source
 from .checkpoint_source import CheckpointSource
 from .live_module_source import LiveModuleSource
@@ -54,7 +55,8 @@ def load_source(given: object, asked: ReadRequest | None = None) -> Source:
     if isinstance(given, str | Path):
         given = Path(given)
         if given.is_dir():
-            raise UserError("is a folder", where=str(given), remedy=f"give {listed(file_sources())}")
+            look = f"dalif-inspect {given} says what it is; " if (given / EXPORT_JSON).is_file() else ""
+            raise UserError("is a folder", where=str(given), remedy=f"{look}give {listed(file_sources())}")
         if not given.exists():
             raise UserError("no such file", where=str(given), remedy="check the path")
     for reader in SOURCES.values():

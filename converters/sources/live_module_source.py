@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.progress import stage
 
 from ..source import Source
 from .source_reader import ReadRequest, SourceReader
@@ -30,15 +31,16 @@ class LiveModuleSource(SourceReader):
         from ..capture.source import source_of_module
 
         if asked.reset is not None:
-            raise UserError("a reset is given for a module, which says it itself", remedy="leave it away")
+            raise UserError("a module defines its own reset", remedy="leave out reset")
         if asked.example is None:
             raise UserError("a module needs an example of its input", remedy="give example_input, [N, *shape]")
         example = torch.as_tensor(asked.example, dtype=torch.float32)
-        return source_of_module(
-            given,
-            example,
-            steps=asked.steps,
-            time_axis=asked.time_axis,
-            rewrite=dict(asked.rewrite),
-            labels=None if asked.labels is None else np.asarray(asked.labels),
-        )
+        with stage("running the module, then its graph"):
+            return source_of_module(
+                given,
+                example,
+                steps=asked.steps,
+                time_axis=asked.time_axis,
+                rewrite=dict(asked.rewrite),
+                labels=None if asked.labels is None else np.asarray(asked.labels),
+            )

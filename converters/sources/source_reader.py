@@ -20,7 +20,7 @@ class ReadRequest:
         steps: steps of a sample, where the source does not say.
         example: real samples, for sources that have to be run to be read: [N, *shape], shown at each step, or with
             time in them.
-        time_axis: axis of `example` that is time, 0 or 1; None where each sample is shown at each step.
+        time_axis: axis of `example` that is time; None where each sample is shown at each step.
         reset: "zero" or "subtract", where a graph does not say what a spike does to the membrane.
         labels: of `example`, [N] classes, to measure what a rewrite costs.
         rewrite: what may be made of an operation that the chip can't do, by the operation's name.

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dalif_deploy.cli.one_error import let_others_speak_first
 from dalif_deploy.cli.standard_streams import flush_output, prepare_streams
 from dalif_deploy.hw_models.errors import FitWarning, UserError, is_out_of_memory
 
@@ -30,15 +31,23 @@ def _print_version(asked: bool) -> None:
 
 
 JsonOption = Annotated[
-    str | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON; - is standard output.")
+    str | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON; - means standard output.")
 ]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Replace what dalif-deploy wrote there; no other file.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback when something fails.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite output of dalif-deploy; never any other file.")]
 VersionOption = Annotated[
-    bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
+    bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
 ]
 DetailsOption = Annotated[bool, typer.Option("--details", help="Print every table, not one screen.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of every random choice.")]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS|local:N",
+        help="Share the work out to a Dask scheduler's processes, or to N on this machine (extra `cluster`).",
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Random seed.")]
 
 
 def run_command(function: Callable[..., None], arguments: list[str] | None = None) -> None:
@@ -60,6 +69,7 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
     except UserError as error:
         if debug:
             raise
+        let_others_speak_first()
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
@@ -68,6 +78,7 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
     except (MemoryError, RuntimeError) as error:
         if debug or not is_out_of_memory(error):
             raise
+        let_others_speak_first()
         print("error: out of memory; use a smaller --limit or --batch-size", file=sys.stderr)
         sys.exit(2)
     except OSError as error:  # of surroundings that no reader or writer of ours stands for
@@ -75,6 +86,7 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
             raise
         where = str(error.filename) if error.filename else None
         fault = UserError(error.strerror or str(error), where=where, remedy="--debug shows where it happened")
+        let_others_speak_first()
         print(f"error: {fault}", file=sys.stderr)
         sys.exit(2)
 
@@ -97,7 +109,7 @@ def _require_working_folder() -> None:
     try:
         os.getcwd()
     except OSError as error:
-        raise UserError("the working folder is gone", remedy="go to one that exists (cd)") from error
+        raise UserError("the working folder is gone", remedy="change to a folder that exists") from error
 
 
 def require_free_files(*files: str | Path | None, force: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dalif_deploy.cli.command import (
+    ClusterOption,
     DebugOption,
     DetailsOption,
     ForceOption,
@@ -17,6 +18,7 @@ from dalif_deploy.cli.command import (
     run_command,
     write_json,
 )
+from dalif_deploy.hw_models.devices import CHOICES
 
 
 def _print_schema(asked: bool) -> None:
@@ -31,19 +33,40 @@ def _print_schema(asked: bool) -> None:
 
 def energy(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="Folder of dalif-export --target lava; to sweep, or a checkpoint.")
-    ],
-    data: Annotated[str, typer.Option("--data", metavar="NAME:SPLIT|FILE.npz", help="Samples to count over.")],
-    more: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=V1,V2", help="After --sweep, its further settings.")
+        str | None,
+        typer.Argument(metavar="SOURCE", help="Folder written by dalif-export. For --sweep also a checkpoint."),
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N samples.")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Samples simulated at a time.")] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="MORE", help="Further settings of --sweep, or further reports of --compare."),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="NAME:SPLIT|FILE.npz", help="Samples to count events on.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Use only the first N samples.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", min=1, help="Samples to simulate at a time.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help=f"Where to simulate: {CHOICES}.")] = "cpu",
     data_root: Annotated[
-        Path | None, typer.Option("--data-root", metavar="DIR", help="Where data sets are kept.")
+        Path | None, typer.Option("--data-root", metavar="DIR", help="Folder with the data sets.")
     ] = None,
     sanafe: Annotated[
-        int | None, typer.Option("--sanafe", min=1, metavar="N", help="Count N samples in SANA-FE too, and compare.")
+        int | None, typer.Option("--sanafe", min=1, metavar="N", help="Also count N samples in SANA-FE, and compare.")
+    ] = None,
+    check_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--check", metavar="FILE", help="JSON of dalif-simulate --check on this folder, told in the report."
+        ),
+    ] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            "--compare", metavar="A.json B.json", help="Set reports that --json wrote side by side; nothing is run."
+        ),
     ] = None,
     measure_only: Annotated[
         bool,
@@ -57,7 +80,7 @@ def energy(
         typer.Option("--baseline", metavar="FILE", help="Compare with a ReLU network of dalif-train --neuron relu."),
     ] = None,
     html_file: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one page for a browser.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML page.")
     ] = None,
     json_file: JsonOption = None,
     details: DetailsOption = False,
@@ -66,17 +89,23 @@ def energy(
         typer.Option(
             "--sweep",
             metavar="KEY=V1,V2",
-            help="Export, run and price every combination of weight-bits, steps, chip, scale-group, input.",
+            help="Export, run and price every combination of weight-bits, steps, chip, scale-group and input.",
         ),
     ] = None,
     plot_file: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE", help="Of a sweep: draw the front (.png, .svg or .pdf).")
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="For --sweep: draw the Pareto front (.png, .svg or .pdf)."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, metavar="N", help="Of a sweep: processes; as many as cores.")
+        int | None,
+        typer.Option("--workers", min=1, metavar="N", help="For --sweep: processes; by default one per core."),
     ] = None,
+    cluster: ClusterOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Of a sweep with --json: keep the points that it has done already.")
+    ] = False,
     schema: Annotated[
-        bool, typer.Option("--schema", is_eager=True, callback=_print_schema, help="Print the JSON's schema and end.")
+        bool, typer.Option("--schema", is_eager=True, callback=_print_schema, help="Print the JSON schema and exit.")
     ] = False,
     force: ForceOption = False,
     debug: DebugOption = False,
@@ -90,68 +119,113 @@ def energy(
     its file joins the report elsewhere by --measured gpu.json
 
     Sweep: dalif-energy model.pt --data digits:test --sweep weight-bits=4,6,8 steps=1,2,4 chip=loihi1,loihi2
+
+    Side by side: dalif-energy --compare loihi1.json loihi2.json --html both.html
     """
     from dalif_deploy.cli.energy_measure import refuse_with_measuring, run_measurement
-    from dalif_deploy.cli.energy_sweep import refuse_unsuited, run_sweep, split_words
+    from dalif_deploy.cli.energy_sweep import refuse_unsuited, run_sweep, split_words, sweep_result
+    from dalif_deploy.hw_models.errors import UserError
 
-    folder, settings = split_words([source, *(more or [])], sweep)
-    for_one = {
+    _refuse_one_file_for_both(html_file, json_file)
+    words = [word for word in (source, *(more or [])) if word is not None]
+    if compare is not None:
+        from dalif_deploy.cli.energy_compare import run_comparison
+
+        unsuited = {"--data": data, "--sweep": sweep, "--sanafe": sanafe, "--check": check_file, "--limit": limit}
+        run_comparison([compare, *words], unsuited, html_file=html_file, json_file=json_file, force=force)
+        return
+    if data is None:
+        raise UserError("no samples are given", remedy="give --data NAME:SPLIT, for example --data digits:test")
+    folder, settings = split_words(words, sweep)
+    without = {
         "--baseline": baseline,
         "--html": html_file,
         "--sanafe": sanafe,
+        "--check": check_file,
         "--measure-only": measure_only or None,
         "--measured": measured_file,
     }
-    refuse_unsuited(settings, for_one, {"--plot": plot_file, "--workers": workers})
+    refuse_unsuited(settings, without, {"--plot": plot_file, "--workers": workers, "--resume": resume or None})
     if measure_only:
-        refuse_with_measuring({name: given for name, given in for_one.items() if name != "--measure-only"}, json_file)
-    _refuse_one_file_for_both(html_file, json_file)
+        refuse_with_measuring({name: value for name, value in without.items() if name != "--measure-only"}, json_file)
     require_free_files(json_file, html_file, plot_file, force=force)
 
     if settings:
         from dalif_deploy.exploration.explore import Exploration
         from dalif_deploy.exploration.grid import parse_sweep
 
-        asked = Exploration(folder, data, parse_sweep(settings), limit, batch_size, data_root, workers)
+        result = sweep_result(json_file, resume=resume)
+        if workers is not None and cluster is not None:
+            raise UserError("--workers and --cluster both say where points run", remedy="give one of them")
+        asked = Exploration(
+            source=folder,
+            data=data,
+            values=parse_sweep(settings),
+            limit=limit,
+            batch_size=batch_size,
+            data_root=data_root,
+            workers=workers,
+            cluster=cluster,
+            device=device,
+            result=result,
+            resume=resume,
+            force=force,
+        )
         run_sweep(asked, json_file=json_file, plot_file=plot_file, force=force, debug=debug)
         return
 
     from rich.console import Console
-    from rich.progress import Progress
 
     from dalif_deploy.converters.artefact import load_artefact
     from dalif_deploy.data import load_data
+    from dalif_deploy.data.nir_data_file import is_nir_data
     from dalif_deploy.hw_models.energy.opponents.elsewhere import read_measured
+    from dalif_deploy.hw_models.progress import told
+    from dalif_deploy.hw_models.progress_bars import shown_progress
     from dalif_deploy.hw_models.samples.input_data import take_samples
     from dalif_deploy.reports.energy_screen import print_energy_screen
     from dalif_deploy.reports.energy_table import print_energy_report
+    from dalif_deploy.simulation.check_record import read_check
     from dalif_deploy.simulation.energy_session import (
         compared_at_equal_accuracy,
         compared_with_sanafe,
         report_on_samples,
     )
+    from dalif_deploy.simulation.nir_samples import nir_file_samples
 
     artefact = load_artefact(folder)
-    samples = load_data(data, data_root, steps=artefact.network.steps)
+    check = None if check_file is None else read_check(check_file, artefact)
+    from_nir = is_nir_data(data)
+    samples = nir_file_samples(artefact, data) if from_nir else load_data(data, data_root, steps=artefact.network.steps)
     inputs = take_samples(samples.inputs, slice(limit))
     if measure_only:
         run_measurement(artefact, inputs, data=data, name=str(folder), json_file=json_file, force=force)
         return
     elsewhere = None if measured_file is None else read_measured(measured_file)
-    progress_console = Console(stderr=True)
-    with Progress(console=progress_console, transient=True, disable=not progress_console.is_terminal) as progress:
-        task = progress.add_task("counting", total=None)
+    done = 0
+
+    def counted(batch: int, total: int) -> None:
+        nonlocal done
+        done += batch
+        told("counting, samples", done, total)
+
+    with shown_progress():
         report, does_not_fit = report_on_samples(
             artefact,
             inputs,
             data=data,
             name=str(folder),
             batch_size=batch_size,
+            progress=counted,
+            device=device,
             elsewhere=elsewhere,
-            progress=lambda done, total: progress.update(task, advance=done, total=total),
+            cluster=cluster,
         )
+    if check is not None:
+        report = report.model_copy(update={"check": check})
     if sanafe:
-        compared = compared_with_sanafe(artefact, take_samples(inputs, slice(sanafe)))
+        with shown_progress():
+            compared = compared_with_sanafe(artefact, take_samples(inputs, slice(sanafe)))
         report = report.model_copy(update={"sanafe": compared})
     if baseline is not None:
         labels = None if samples.labels is None else samples.labels[slice(limit)]

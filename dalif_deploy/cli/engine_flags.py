@@ -37,7 +37,7 @@ def with_engine_flags(command: Callable[..., None]) -> Callable[..., None]:
     return told
 
 
-def _flag(name: str, default: int | float, about: str) -> inspect.Parameter:
+def _flag(name: str, default: int | float | str, about: str) -> inspect.Parameter:
     kind = type(default)
     option = typer.Option(
         f"--{name.replace('_', '-')}", min=1 if kind is int else None, help=f"{about}; {default} by default."

@@ -22,12 +22,14 @@ from dalif_deploy.cli.command import (
 def inspect(
     thing: Annotated[
         Path,
-        typer.Argument(help="A checkpoint of dalif-train, a NIR graph, a .net file, or a folder of dalif-export."),
+        typer.Argument(help="A checkpoint, a NIR graph, a .net file, or a folder written by dalif-export."),
     ],
-    dt: Annotated[float | None, typer.Option(help="Time step in seconds; overrides the graph's own.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps of a sample, where the network does not say.", min=1)] = None,
+    dt: Annotated[float | None, typer.Option(help="Time step in seconds; overrides the graph's.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Time steps per sample, if the network does not say.", min=1)
+    ] = None,
     html_file: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Draw the graph, on one page for a browser.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Draw the graph as one HTML page.")
     ] = None,
     json_file: JsonOption = None,
     force: ForceOption = False,
@@ -40,12 +42,14 @@ def inspect(
     """
     from rich.console import Console
 
+    from dalif_deploy.hw_models.progress_bars import shown_progress
     from dalif_deploy.inspection import inspect_thing
     from dalif_deploy.reports.inspect_page import write_inspect_page
     from dalif_deploy.reports.inspect_table import print_inspection
 
     require_free_files(html_file, json_file, force=force)
-    facts = inspect_thing(thing, dt=dt, steps=steps)
+    with shown_progress():
+        facts = inspect_thing(thing, dt=dt, steps=steps)
     if html_file is not None:
         write_inspect_page(facts, html_file, force=force)
     write_json(facts, json_file, force=force)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from dalif_deploy.cli.command import (
+    ClusterOption,
     DebugOption,
     DetailsOption,
     ForceOption,
@@ -37,37 +38,43 @@ class CheckKind(str, Enum):
 
 
 def simulate(
-    folder: Annotated[Path, typer.Argument(help="Folder that dalif-export wrote.")],
+    folder: Annotated[Path, typer.Argument(help="Folder written by dalif-export.")],
     data: Annotated[
         str,
         typer.Option(
             metavar="NAME:SPLIT|FILE",
-            help=f"Samples, for example digits:test; names: {NAMES}. Or a .npz, or an event camera's recording "
-            "(.aedat4, .es, .raw, .dat).",
+            help=f"Samples, for example digits:test. Names: {NAMES}. Or a file: .npz, NIR data (.h5), "
+            "or a recording of an event camera (.aedat4, .es, .raw, .dat).",
         ),
     ],
-    engine: Annotated[str, typer.Option(help=f"{listed(ENGINES)}.")] = "fast",
+    engine: Annotated[str, typer.Option(help=f"What runs the network: {listed(ENGINES)}.")] = "fast",
     check: Annotated[
         CheckKind | None,
         typer.Option(
-            help=f"Compare every layer with the engine's counterpart ({COUNTERPARTS}), or, with "
-            "--check all, run all engines at hand against each other.",
+            help=f"Compare every layer with the engine's counterpart ({COUNTERPARTS}). "
+            "--check all runs every engine at hand and compares them all.",
         ),
     ] = None,
     stress: Annotated[
         int,
         typer.Option(
             metavar="N",
-            help="Of a check: N more samples, searched to make silent neurons fire and to exercise thresholds, "
-            "limits and decays that the data leaves out.",
+            help="With --check: add N samples, searched for, that make silent neurons fire and reach thresholds, "
+            "limits and decays that the data does not reach.",
             min=0,
         ),
     ] = 0,
-    limit: Annotated[int | None, typer.Option(help="Use the first N samples.", min=1)] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps of a sample, if not the exported ones.", min=1)] = None,
-    record: Annotated[Path | None, typer.Option(help="Write spikes and membranes of every layer to this .npz.")] = None,
-    window_ms: Annotated[float, typer.Option(help="Of a recording: milliseconds that make a sample.")] = 300.0,
-    data_root: Annotated[str | None, typer.Option(help="Folder of the data sets.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Use only the first N samples.", min=1)] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Time steps per sample; by default those of the export.", min=1)
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="Write every layer's spikes and membranes: FILE.npz, or FILE.h5 for NIR data."),
+    ] = None,
+    window_ms: Annotated[float, typer.Option(help="For a recording: milliseconds per sample.")] = 300.0,
+    data_root: Annotated[str | None, typer.Option(help="Folder with the data sets.")] = None,
+    cluster: ClusterOption = None,
     json_file: JsonOption = None,
     details: DetailsOption = False,
     force: ForceOption = False,
@@ -80,6 +87,7 @@ def simulate(
 
     Example: dalif-simulate exported --data digits:test --engine lava --check --limit 100
     """
+    from dalif_deploy.converters.artefact import load_artefact
     from dalif_deploy.hw_models.errors import CheckFailed
     from dalif_deploy.reports.agreement_table import print_agreement
     from dalif_deploy.reports.simulation_screen import print_agreement_screen, print_simulation_screen
@@ -100,10 +108,11 @@ def simulate(
         window_ms=window_ms,
         options=options,
         force=force,
+        cluster=cluster,
     )
     require_free_files(json_file, record, force=force)
     name, result = run_simulation(folder, data, request)
-    figures = {"data": name, **result.to_dict()}
+    figures = {"data": name, "network_sha256": load_artefact(folder).network_sha256, **result.to_dict()}
     if isinstance(result, SimulationResult) and result.accuracy is not None:
         figures["predicted"] = None  # with labels the accuracy says it
     # the file first: it must not be lost when the tables' reader (head, less) goes away
@@ -126,7 +135,7 @@ def simulate(
         )
     if not result.checked:
         raise CheckFailed(
-            "nothing was checked: the engines that ran have none of their kind beside them",
+            "nothing was checked: no two engines of the same kind ran",
             where=str(folder),
             remedy="see above why the others did not run",
         )

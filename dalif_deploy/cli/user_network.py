@@ -40,7 +40,9 @@ def user_network(
 
     if example is None:
         raise UserError(
-            "a network in code needs samples to be run on", where=model, remedy="give --example NAME:SPLIT or FILE.npz"
+            "a network in your own code needs samples to run on",
+            where=model,
+            remedy="give --example NAME:SPLIT or FILE.npz",
         )
     print(f"running your own code: {model}", file=sys.stderr)
     module = load_user_module(model, weights)

@@ -80,7 +80,7 @@ def _download(cifar: type[CIFAR10], data_root: str | None, name: str, or_else: s
     # torchvision raises whatever its downloader meets: no network, HTTP faults, a wrong checksum
     except Exception as error:
         raise UserError(
-            f"{name} is not here and can't be downloaded ({type(error).__name__})",
+            f"{name} is missing and can't be downloaded ({type(error).__name__})",
             remedy=f"give --data-root or $DALIF_DATA with {cifar.base_folder} or {cifar.filename}{or_else}",
         ) from error
     folder: Path = root / cifar.base_folder
@@ -96,7 +96,7 @@ def _from_pickles(folder: Path, cifar: type[CIFAR10], split: str, name: str, cla
 def read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Bytes [n, 3072], red before green before blue, and labels [n]."""
     # not torchvision's own reading: that unpickles whatever code a file holds
-    with damage_in_one_line("no batch of CIFAR", where=path, remedy="fetch the data again"):
+    with damage_in_one_line("not a batch of CIFAR", where=path, remedy="fetch the data again"):
         batch = read_plain_pickle(path)
         images = plain_array(batch["data"])
         labels = batch["labels" if "labels" in batch else "fine_labels"]
@@ -118,7 +118,7 @@ def _from_pictures(folder: Path, split: str) -> LabelledData:
 
 def read_labels(path: Path) -> np.ndarray:
     """[n], as the JSON beside the pictures lists them; `labelled_images` judges them."""
-    with damage_in_one_line("no list of labels", where=path, remedy="fetch the data again"):
+    with damage_in_one_line("not a list of labels", where=path, remedy="fetch the data again"):
         return np.asarray(json.loads(path.read_text(encoding="utf-8")))
 
 
@@ -127,7 +127,7 @@ def read_picture(path: Path) -> np.ndarray:
     from PIL import Image
 
     with (
-        damage_in_one_line("no picture of CIFAR-10 images", where=path, remedy="fetch the data again"),
+        damage_in_one_line("not a picture of CIFAR-10 images", where=path, remedy="fetch the data again"),
         Image.open(path, formats=["PNG"]) as picture,
     ):
         if picture.mode != "RGB" or picture.width != 32 * 32 or picture.height > MOST_ROWS:

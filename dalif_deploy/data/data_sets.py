@@ -20,6 +20,7 @@ class DataSet:
     Attributes:
         loader: "module:function", the module in this package; called as function(split, data_root).
         splits: the names that the loader takes; "train" and "test" are what a training asks for.
+        licence: of the data, as those say who give it away.
         simulated: computed, not recorded.
         events: frames of events: the loader is called as function(split, data_root, steps).
         length: steps of each sample, where these are sequences whose length the data says.
@@ -29,6 +30,7 @@ class DataSet:
     splits: tuple[str, ...] = ("train", "test")
     events: bool = False
     simulated: bool = False
+    licence: str = "see where it comes from"
     length: int | None = None
 
     def load(self, split: str, data_root: str | None, steps: int | None = None) -> LabelledData:
@@ -52,8 +54,8 @@ class DataSet:
 
 
 DATA_SETS = {
-    "digits": DataSet("digits:load_digits"),
-    "fashion-mnist": DataSet("fashion_mnist:load_fashion_mnist"),
+    "digits": DataSet("digits:load_digits", licence="CC BY 4.0 (UCI, in scikit-learn)"),
+    "fashion-mnist": DataSet("fashion_mnist:load_fashion_mnist", licence="MIT (Zalando)"),
     # a row of pixels a step
     "digits-rows": DataSet("row_sets:load_digits_rows", length=8),
     "fashion-rows": DataSet("row_sets:load_fashion_rows", length=28),

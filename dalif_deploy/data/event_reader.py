@@ -12,7 +12,6 @@ were asked for, or SECONDS were over.
 
 from __future__ import annotations
 
-import resource
 import sys
 from pathlib import Path
 
@@ -24,6 +23,8 @@ UNREADABLE, TOO_LARGE = 3, 4
 
 def main(path: str, content: int, libraries: int, seconds: int) -> int:
     """Gives the exit code."""
+    import resource  # of Unix alone, and the class that starts this file is imported everywhere
+
     import faery
 
     _limit(resource.RLIMIT_CPU, seconds)  # of the processor: it ends this process also when its caller is gone
@@ -54,6 +55,8 @@ def main(path: str, content: int, libraries: int, seconds: int) -> int:
 
 
 def _limit(what: int, value: int) -> None:
+    import resource
+
     _, hard = resource.getrlimit(what)
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(what, (value, value))

@@ -52,7 +52,9 @@ def load_recording(path: str | Path, *, size: tuple[int, int], steps: int, windo
     sensor, events = _read(path)
     window = round(window_ms * 1000)
     if window < steps:
-        raise UserError(f"{window_ms} ms are no {steps} frames", where="--window-ms", remedy="give a longer window")
+        raise UserError(
+            f"{window_ms} ms are too short for {steps} frames", where="--window-ms", remedy="give a longer window"
+        )
     if len(events) == 0:
         raise UserError("no events", where=str(path), remedy="give a recording with events")
     start = int(events["t"][0])
@@ -60,7 +62,7 @@ def load_recording(path: str | Path, *, size: tuple[int, int], steps: int, windo
     if windows == 0:
         seconds = (int(events["t"][-1]) - start) / 1e6
         raise UserError(
-            f"a recording of {seconds:.3f} s has no window of {window_ms:g} ms",
+            f"the recording lasts {seconds:.3f} s, less than one window of {window_ms:g} ms",
             where=str(path),
             remedy="give a shorter --window-ms",
         )
@@ -96,7 +98,7 @@ def compare_sensors(path: Path, sensor: tuple[int, int], size: tuple[int, int], 
     Raises:
         UserError: the sensor is smaller.
     """
-    seen, wanted = f"a sensor of {sensor[0]} x {sensor[1]}", f"the network takes {size[0]} x {size[1]}"
+    seen, wanted = f"the sensor has {sensor[0]} x {sensor[1]} pixels", f"the network takes {size[0]} x {size[1]}"
     if sensor[0] < size[0] or sensor[1] < size[1]:
         raise UserError(
             f"{seen}, but {wanted}: pixels are missing",
@@ -106,7 +108,7 @@ def compare_sensors(path: Path, sensor: tuple[int, int], size: tuple[int, int], 
     if sensor != size:
         taken = "all of it" if part == sensor else f"its middle {part[0]} x {part[1]}"
         warnings.warn(
-            f"{path}: {seen}, {wanted}: {taken} is looked at, {part[0] / size[0]:.3g} pixels as one",
+            f"{path}: {seen}, {wanted}: {taken} is used, {part[0] / size[0]:.3g} pixels taken as one",
             FitWarning,
             stacklevel=3,
         )

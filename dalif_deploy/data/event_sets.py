@@ -67,14 +67,12 @@ def _tonic_set(name: str, data_root: str | None, **options: Any) -> Any:
     # tonic raises whatever its downloader meets: no network, HTTP faults, a wrong checksum, a broken archive
     except Exception as error:
         raise UserError(
-            f"{name} is not whole here and can't be downloaded ({type(error).__name__})",
+            f"{name} is incomplete and can't be downloaded ({type(error).__name__})",
             where=str(root / name),
             remedy="give --data-root or $DALIF_DATA with the folder as tonic leaves it, archive included",
         ) from error
     if not recordings.targets:
-        raise UserError(
-            "no recordings", where=str(root / name), remedy="remove the folder, so that it is fetched again"
-        )
+        raise UserError("no recordings", where=str(root / name), remedy="remove the folder to fetch it again")
     return recordings
 
 

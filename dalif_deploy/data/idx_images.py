@@ -39,7 +39,7 @@ def load_idx_images(
     images, labels = (read_idx_file(folder, file) for file in _FILES[split])
     if images.ndim != 3 or images.dtype != np.uint8 or len(images) != len(labels) or len(images) == 0:
         raise UserError(
-            "no bytes of images, or images and labels differ in number",
+            "the images are not bytes, or their number differs from that of the labels",
             where=str(folder),
             remedy="fetch the data again",
         )
@@ -59,7 +59,7 @@ def _download(data_root: str | None, name: str, torchvision_name: str, package: 
     # torchvision raises whatever its downloader meets: no network, HTTP faults, a wrong checksum
     except Exception as error:
         raise UserError(
-            f"{name} is not here and can't be downloaded ({type(error).__name__})",
+            f"{name} is missing and can't be downloaded ({type(error).__name__})",
             remedy=f"give --data-root or $DALIF_DATA with the idx files, or install {package}",
         ) from error
     return root / torchvision_name / "raw"

@@ -38,7 +38,9 @@ def load_imagenet(split: str, data_root: str | None) -> LabelledData:
     training = folder.with_name("train")
     if training.is_dir() and sorted(each.name for each in training.iterdir() if each.is_dir()) != images.classes:
         # labels are places in that list: they would mean other classes
-        raise UserError("has other classes than train", where=str(folder), remedy="give both the same folders")
+        raise UserError(
+            "its classes differ from those of train", where=str(folder), remedy="give both the same class folders"
+        )
     inputs = LazySamples((3, SIDE, SIDE), len(images), lambda index: read_image(images.samples[index][0]))
     return LabelledData(inputs, np.asarray(images.targets, dtype=np.int64), 1 / 255, "imagenet")
 
@@ -47,7 +49,7 @@ def _find(folder: str, data_root: str | None) -> Path:
     for root in data_folders(data_root, ("imagenet", "ImageNet", "ILSVRC2012")):
         if (root / folder).is_dir():
             return root / folder
-    raise UserError("imagenet is not here and can't be downloaded", remedy=_REMEDY)
+    raise UserError("imagenet is missing and can't be downloaded", remedy=_REMEDY)
 
 
 def read_image(path: str) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from dalif_deploy.data.data_sets import find_data_set
 from dalif_deploy.data.labelled_data import LabelledData
+from dalif_deploy.data.nir_data_file import is_nir_data
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.damage import damage_in_one_line
 from dalif_deploy.hw_models.files.zip_read import check_zip
@@ -25,10 +26,15 @@ def load_data(spec: str, data_root: str | None = None, *, steps: int | None = No
         steps: frames that events are counted in; nothing else needs it.
 
     Raises:
-        UserError: unknown name or split, missing data, a damaged file, events without `steps`.
+        UserError: unknown name or split, missing data, a damaged file, events without `steps`, NIR data (see
+            `dalif_deploy.simulation.nir_samples`).
     """
     if spec.endswith(".npz"):
         return _load_npz(Path(spec))
+    if is_nir_data(spec):
+        raise UserError(
+            "NIR data is read only together with an exported network", where=spec, remedy="give arrays in a .npz"
+        )
     data_set, split = find_data_set(spec)
     return data_set.load(split, data_root, steps)
 
@@ -53,9 +59,11 @@ def _load_npz(path: Path) -> LabelledData:
     checked = {name: _numbers(path, name, array) for name, array in arrays.items()}
     lengths = {len(array) for array in checked.values()}
     if len(lengths) > 1:
-        raise UserError(f"inputs of {sorted(lengths)} samples", where=str(path), remedy="give each the same number")
+        raise UserError(
+            f"the inputs have {sorted(lengths)} samples", where=str(path), remedy="give every input the same number"
+        )
     if labels is not None and (labels.shape != (lengths.pop(),) or labels.dtype.kind not in "iu"):
-        raise UserError("`label` is not one integer a sample", where=str(path), remedy="give shape [N]")
+        raise UserError("`label` is not one integer per sample", where=str(path), remedy="give shape [N]")
     labels = None if labels is None else labels.astype(np.int64)
     inputs = checked.get("input", {name.removeprefix("input."): array for name, array in checked.items()})
     return LabelledData(inputs, labels, None, path.stem)
@@ -84,6 +92,6 @@ def _numbers(path: Path, name: str, array: np.ndarray) -> np.ndarray:
         array = array.astype(np.float32)
     if not np.isfinite(array).all():
         raise UserError(
-            f"`{name}` holds NaN, infinity or what float32 can't hold", where=str(path), remedy="repair the data"
+            f"`{name}` holds NaN, infinity or values beyond float32", where=str(path), remedy="repair the data"
         )
     return array

@@ -16,9 +16,9 @@ from dalif_deploy.data.frame_cache import cached_frames, labelled_frames
 from dalif_deploy.data.labelled_data import LabelledData
 from dalif_deploy.data.simulated_events import NEARLY, Motion, simulated_frames
 
-MARGIN = 4  # 16 x 16 pixels see a digit of 8 x 8
+MARGIN = 4  # dark pixels around a digit of 8 x 8, on the sensor's 16 x 16
 DURATION_US = 100_000
-COPIES = 4  # of each training image, each with a motion of its own
+COPIES = 2  # of each training image, each with a motion of its own
 DIRECTIONS = [2 * math.pi * eighth / 8 for eighth in range(8)]
 PASSED = (2.0, 4.0, 6.0, 8.0)  # pixels from one end of a straight path, through the middle, to the other
 SWINGS = (1, 2, 3, 5)  # there or back; a swing is 4 pixels long
@@ -50,7 +50,7 @@ def load_digits_speed(split: str, data_root: str | None, steps: int) -> Labelled
 
 def _motion(ends: list[float], angle: float, contrast: float) -> Motion:
     corners = tuple((round(math.cos(angle) * end, 6), round(math.sin(angle) * end, 6)) for end in ends)
-    return Motion(corners, leg_us=DURATION_US // (len(ends) - 1), margin=MARGIN, contrast=contrast)
+    return Motion(corners, leg_us=DURATION_US // (len(ends) - 1), margin=0, contrast=contrast)
 
 
 def _moved(
@@ -61,10 +61,11 @@ def _moved(
 
     images = load_digits(split, data_root).inputs
     assert isinstance(images, np.ndarray)
-    images = np.tile(images[:, 0], (COPIES if split == "train" else 1, 1, 1))
+    # strokes that reach the image's border end there
+    images = np.pad(images[:, 0], ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)))
+    images = np.tile(images, (COPIES if split == "train" else 1, 1, 1))
     drawn = np.random.default_rng(len(images)).integers(0, len(motions), len(images))
-    height, width = (n + 2 * MARGIN for n in images.shape[1:])
-    shape = (len(images), steps, 1, height, width)
+    shape = (len(images), steps, 1, *images.shape[1:])
 
     def counted() -> np.ndarray:
         frames = np.zeros(shape, np.uint8)

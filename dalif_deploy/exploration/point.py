@@ -5,12 +5,15 @@ What that needs is imported in the functions: the process that only hands out po
 
 from __future__ import annotations
 
-import fcntl
-import shutil
+import platform
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dalif_deploy.converters.file_digest import file_digest
 from dalif_deploy.exploration.sweep_source import SweepSource
 from dalif_deploy.hw_models.errors import UserError
 
@@ -27,34 +30,50 @@ class PointWork:
     """What every point has in common; called with a point's settings in a worker process.
 
     Attributes:
+        device: of the simulator, see `chosen_device`.
         threads: of torch, a process.
         folder: where points are exported, each for as long as it is looked at.
+        digest: SHA-256 of the source's file, so that no other machine's file of that name is taken for it.
+        threads: of torch, a process; None leaves it to the machine.
+        folder: where points are exported, each for as long as it is looked at; None is the machine's own temporary
+            folder.
     """
 
     source: SweepSource
+    digest: str
     data: str
     limit: int | None
     batch_size: int | None
+    device: str
     data_root: Path | None
-    threads: int
-    folder: Path
+    threads: int | None
+    folder: Path | None
+    _checked: bool = field(default=False, repr=False)
     _loaded: tuple[int, LabelledData] | None = field(default=None, repr=False)
 
     def __call__(self, settings: dict[str, Any]) -> dict[str, Any]:
         """The point's figures, or why there are none: `status` "done", "does not fit" or "not possible"."""
         import torch
 
-        torch.set_num_threads(self.threads)
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
         name = "_".join(f"{key}-{value}" for key, value in settings.items()) or "point"
         try:
-            return {"settings": settings, **self._figures(self.folder / name, {**self.source.settings, **settings})}
+            self._require_source()
+            with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=self.folder, ignore_cleanup_errors=True) as folder:
+                figures = self._figures(Path(folder) / "exported", {**self.source.settings, **settings})
+                return {"settings": settings, **figures}
         except UserError as refusal:
             return {"settings": settings, "status": REFUSED, "why": str(refusal)}
-        finally:
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def _require_source(self) -> None:
+        if not self._checked and file_digest(self.source.file) != self.digest:
+            raise RuntimeError(f"{self.source.file} on {platform.node()} is another file than where the sweep began")
+        self._checked = True
 
     def _figures(self, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
         from dalif_deploy.converters.export_network import export_network
+        from dalif_deploy.hw_models.devices import chosen_device
         from dalif_deploy.hw_models.energy.counts import count_activity
         from dalif_deploy.hw_models.energy.latency import latency_figures
         from dalif_deploy.hw_models.energy.loihi_sanafe import sanafe_energy
@@ -71,11 +90,13 @@ class PointWork:
         samples = self._samples(artefact)
         labels = None if samples.labels is None else samples.labels[: self.limit]
         inputs = take_samples(samples.inputs, slice(self.limit))
-        simulated = run_engine(make_engine("fast", artefact, inputs), None, labels)
+        simulated = run_engine(make_engine("fast", artefact, inputs, options={"device": self.device}), None, labels)
         network = artefact.network
         encoded = encode_input(network, inputs)
         mapping, refusal = map_or_refusal(network, encoded)
-        counts = count_activity(network, encoded, mapping=mapping, batch_size=self.batch_size)
+        counts = count_activity(
+            network, encoded, mapping=mapping, batch_size=self.batch_size, device=chosen_device(self.device)
+        )
         energy, sanafe = loihi_energy(counts, network.chip), sanafe_energy(network, counts)
         latency, host = latency_figures(network, encoded, mapping), host_figures(counts)
         return {
@@ -102,11 +123,22 @@ class PointWork:
         steps = artefact.network.steps
         if self._loaded is None or self._loaded[0] != steps:
             root = None if self.data_root is None else str(self.data_root)
-            # one process at a time, as it may download; a file's lock goes with a process that dies
-            with open(self.folder / "loading", "w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with _alone(self.folder):
                 self._loaded = steps, load_data(self.data, root, steps=steps)
         return self._loaded[1]
+
+
+@contextmanager
+def _alone(folder: Path | None) -> Iterator[None]:
+    """One process at a time, as it may download; a file's lock goes with a process that dies."""
+    if folder is None:  # other machines: nothing that is certain to lock for all
+        yield
+        return
+    import fcntl
+
+    with open(folder / "loading", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def export_request(settings: dict[str, Any]) -> ExportRequest:

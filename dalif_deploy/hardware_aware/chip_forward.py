@@ -17,11 +17,13 @@ from torch import nn
 from dalif_deploy.converters.dalif_to_nir import network_to_nir
 from dalif_deploy.hardware_aware.chip_sequence import ChipSequence
 from dalif_deploy.hardware_aware.chip_step import ChipStep
+from dalif_deploy.hardware_aware.shared_decays import SharedDecays, shared_decays
 from dalif_deploy.hw_models.arithmetic.lava.exactness import Bounds, population_bounds
 from dalif_deploy.hw_models.arithmetic.lava.population_state import PopulationState
 from dalif_deploy.hw_models.arithmetic.lava.synaptic_input import SynapticInput
 from dalif_deploy.hw_models.arithmetic.memory_layout import laid_out
 from dalif_deploy.hw_models.chip_network.form import DECAY_UNITY, ChipNetwork, Population
+from dalif_deploy.hw_models.chips.description import load_chip
 from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
 from dalif_deploy.hw_models.compiler.scale_problem import GroupName
 from dalif_deploy.hw_models.neurons.recurrence import DT_DEFAULT
@@ -90,6 +92,14 @@ class ChipForward(nn.Module):
         """As forward, and the spikes [T, N, ...] of each layer."""
         logits, fired = self._run(x)
         return logits.mean(0), {name: spikes for name, spikes in fired.items() if name != INPUT}
+
+    def shared_decays(self) -> list[SharedDecays]:
+        """The groups of betas that a core of the chip has profiles for; to be brought together after each step.
+
+        A layer that has more is changed. Empty while not `active`, and for a chip that knows no such limit.
+        """
+        limit = load_chip(self.target.chip).limits.decay_profiles_per_core
+        return shared_decays(self.network, limit.value) if self.active and limit is not None else []
 
     def compiled(self, steps: int | None = None) -> ChipNetwork:
         """The chip's network of the present weights."""

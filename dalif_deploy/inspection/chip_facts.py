@@ -11,6 +11,7 @@ from dalif_deploy.hw_models.chip_network.form import ChipNetwork
 from dalif_deploy.hw_models.chips.names import chip_names
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.mapping import map_network
+from dalif_deploy.hw_models.progress import tracked
 
 
 def chip_facts(source: Source, steps: int) -> dict[str, dict[str, Any]]:
@@ -26,7 +27,7 @@ def chip_facts(source: Source, steps: int) -> dict[str, dict[str, Any]]:
     if source.network is not None:  # integers of one chip
         return {source.network.chip: mapped(source.network)}
     found = {}
-    for chip in chip_names():
+    for chip in tracked(chip_names(), "trying chips"):
         try:
             made = compile_source(source, ExportRequest(chip=chip, steps=steps))
         except UserError as error:

@@ -77,7 +77,8 @@ class SpikingLayer(nn.Module):
         if self.recurrent is None:
             spikes: torch.Tensor = self.neuron(current, record)
             return spikes
-        state, fired = None, []
+        state: torch.Tensor | None = None
+        fired: list[torch.Tensor] = []
         for now in current:
             s, state = self.neuron.step(now + self.recurrent(fired[-1]) if fired else now, state)
             fired.append(s)

@@ -91,12 +91,8 @@ def _gradient(
         grad_alpha = grad_alpha + g * x[t]
         if t:
             grad_beta = grad_beta + g * steps[t - 1][2]
-    over = tuple(range(x.ndim - 1 - alpha.ndim))
-    return (
-        torch.stack(grad_x[::-1]).to(given),
-        grad_alpha.sum(over, dtype=alpha.dtype),
-        grad_beta.sum(over, dtype=beta.dtype),
-    )
+    over, stacked = tuple(range(x.ndim - 1 - alpha.ndim)), torch.stack(grad_x[::-1]).to(given)
+    return stacked, grad_alpha.sum(over, dtype=alpha.dtype), grad_beta.sum(over, dtype=beta.dtype)
 
 
 def _steps(

@@ -123,7 +123,7 @@ class DALIF(nn.Module):
     @property
     def threshold(self) -> torch.Tensor:
         """The threshold, learned or not; shape as alpha's."""
-        return torch.tensor(self.v_threshold) if self.tau_v is None else self.tau_v.exp()
+        return self.beta.new_tensor(self.v_threshold) if self.tau_v is None else self.tau_v.exp()
 
     @property
     def gain(self) -> torch.Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import fx, nn
 
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.notebook_table import notebook_table
 from dalif_deploy.neuron import DALIF
 from dalif_deploy.rate_coding.relu_layers import trace_relus
 from dalif_deploy.rate_coding.thresholds import SeenActivations, best_threshold
@@ -73,6 +74,18 @@ class RateCodedNetwork(nn.Module):
             if isinstance(module, RateNeurons):
                 found[name] = module.v_threshold
         return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Steps, the rule of thresholds and each layer's threshold, in plain values; weights are in `state_dict()`."""
+        return {"steps": self.steps, "rule": self.rule, "thresholds": self.thresholds}
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name} {threshold:.3g}" for name, threshold in self.thresholds.items())
+        return f"<RateCodedNetwork of {self.steps} steps, thresholds {shown}>"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, f"{threshold:.4g}") for name, threshold in self.thresholds.items()]
+        return notebook_table(f"rate-coded, {self.steps} steps; {self.rule}", rows)
 
 
 def convert(model: nn.Module, samples: torch.Tensor | np.ndarray, *, steps: int) -> RateCodedNetwork:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,16 @@ from dalif_deploy.hw_models.energy.report.report import EnergyReport
 from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.hw_models.files.ownership import MARK
+from dalif_deploy.reports.compared_gpus import compared_gpus
 from dalif_deploy.reports.core_map import CHIPS_DRAWN, core_maps
-from dalif_deploy.reports.energy_sentence import chip_title
+from dalif_deploy.reports.energy_sentence import chip_title, energy_sentence
 from dalif_deploy.reports.layer_energy import BETWEEN, energy_by_layer
 from dalif_deploy.reports.log_axis import on_log_axis
 from dalif_deploy.reports.mapping_table import LIMITS
+from dalif_deploy.reports.page_environment import FOLDER, package_version, page_environment
 from dalif_deploy.reports.status_words import look, mapping_word
 from dalif_deploy.reports.table_parts import or_unbounded, shown_ends
 
-FOLDER = Path(__file__).parent / "page"
 COLOURS = 8  # of style.css; further layers take them again, their numbers tell them apart
 NAME_LENGTH = 40
 
@@ -40,16 +40,9 @@ def write_energy_page(report: EnergyReport, path: Path, *, force: bool = False) 
 
 def energy_page(report: EnergyReport) -> str:
     """The page as text. Names come from foreign files: Jinja escapes every one."""
-    import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {
         "joules": lambda value: or_unbounded(value, "J"),
         "seconds": lambda value: or_unbounded(value, "s"),
@@ -69,8 +62,9 @@ def energy_page(report: EnergyReport) -> str:
     script = (FOLDER / "interact.js").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
         report=report,
+        sentence=energy_sentence(report),
         title=Path(report.artefact or "a network").name,
-        version=_version(),
+        version=package_version(),
         mark=MARK,
         style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
@@ -109,12 +103,16 @@ def _range(joules: Joules | Static) -> str:
 
 
 def _ranges(report: EnergyReport) -> list[dict[str, Any]]:
-    """Energies on the chip, dynamic by each model and static."""
+    """Energies on the chip, dynamic by each model and static, and of the GPU that it is set beside."""
     rows = []
     for energy in _models(report):
         rows.append({**_ends(energy.total), "name": f"dynamic: {energy.title}", "status": energy.status})
     static = report.energy.static
     rows.append({**_ends(static), "name": "static", "status": static.status})
+    for gpu in compared_gpus(report):
+        name = f"{gpu.gpu}, {gpu.precision}, batch {gpu.batch}, all-in"
+        text = readable(gpu.joules, "J")
+        rows.append({"low": gpu.joules, "high": gpu.joules, "text": text, "name": name, "status": gpu.status})
     return rows
 
 
@@ -135,10 +133,3 @@ def _ratios(report: EnergyReport) -> list[dict[str, Any]]:
         }
         for row in report.comparisons
     ]
-
-
-def _version() -> str:
-    try:
-        return version("dalif-deploy")
-    except PackageNotFoundError:  # run from its source folder
-        return "(not installed)"

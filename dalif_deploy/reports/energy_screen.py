@@ -8,11 +8,10 @@ from rich.text import Text
 
 from dalif_deploy.hw_models.energy.figures import Joules
 from dalif_deploy.hw_models.energy.models import EnergyByModel
-from dalif_deploy.hw_models.energy.opponents.gpu_measurement import MeasuredGpu
-from dalif_deploy.hw_models.energy.opponents.gpu_roofline import ModelledGpu
 from dalif_deploy.hw_models.energy.report.mapping import Fits, Refused
 from dalif_deploy.hw_models.energy.report.report import EnergyReport
 from dalif_deploy.hw_models.energy.units import readable
+from dalif_deploy.reports.compared_gpus import compared_gpus
 from dalif_deploy.reports.energy_sentence import energy_sentence
 from dalif_deploy.reports.mapping_table import LIMITS
 from dalif_deploy.reports.sanafe_table import print_sanafe
@@ -90,6 +89,8 @@ def _facts(report: EnergyReport) -> list[tuple[str, str]]:
             f"spikes, {shown_count(updates)} neuron updates a sample",
         )
     )
+    if report.check is not None:
+        rows.append(("check", report.check.sentence()))
     rows.append(("assumed", "; ".join(what_is_assumed(report)) or "nothing; every other figure is modelled"))
     return rows
 
@@ -99,11 +100,10 @@ def _between(times: Joules) -> str:
 
 
 def _gpu(report: EnergyReport) -> str:
-    gpus: list[MeasuredGpu | ModelledGpu] = [*report.baseline.measured, *report.baseline.modelled]
     if not report.comparisons:
         return f"no ratio: {shortened(report.no_comparison_because or 'none was made')}"
     row = report.comparisons[0]
-    joules = next(gpu.joules for gpu in gpus if gpu.gpu == row.gpu and gpu.batch == row.batch)
+    joules = compared_gpus(report)[0].joules
     static = row.with_static
     return (
         f"{row.gpu}, batch {row.batch}: {readable(joules, 'J')} [{row.gpu_status}]; {static.low:.3g} to "

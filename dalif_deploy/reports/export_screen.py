@@ -12,9 +12,9 @@ from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.reports.export_table import can_fire, export_notes, range_check, sqnr, time_step_lines
 from dalif_deploy.reports.table_parts import add_row, plain_table, print_rest
 
-LAYERS = 8
-WARNINGS = 5
-NOTES = 4
+LAYERS = 5
+WARNINGS = 3
+NOTES = 3
 
 
 def print_export_screen(artefact: Artefact, *, stream: TextIO) -> None:
@@ -22,7 +22,7 @@ def print_export_screen(artefact: Artefact, *, stream: TextIO) -> None:
     export = artefact.export
     console = Console(file=stream, highlight=False)
     console.print(Text(f"{artefact.folder}: {_answer(export)}", style="bold"))
-    steps = f"{export['steps'] or '?'} steps a sample"
+    steps = f"{export['steps'] or '?'} steps per sample"
     console.print(Text(f"target {export['target']}, from {export['source']['file']}; {steps}"))
     console.print(Text(f"dt {export['dt']:g} s, {export['dt_from']}"))
     if "layers" in export and "chip" in export:
@@ -35,7 +35,8 @@ def print_export_screen(artefact: Artefact, *, stream: TextIO) -> None:
     for line in time_step_lines(export):
         console.print(Text(line))
     if export.get("reset_from") == "assumed":
-        console.print(Text("reset to zero, assumed; snnTorch and sinabs subtract: say --reset zero|subtract"))
+        line = "reset to zero, assumed; snnTorch and sinabs subtract: pass --reset zero or --reset subtract"
+        console.print(Text(line))
     notes = export_notes(export)
     for line in notes[:NOTES]:
         console.print(Text(line))
@@ -59,7 +60,8 @@ def _answer(export: dict[str, Any]) -> str:
     registers = f"registers of {len(bad)} layers may overflow" if bad else "no register can overflow"
     neurons = sum(layer["neurons"] for layer in layers)
     many = "1 layer" if len(layers) == 1 else f"{len(layers)} layers"
-    return f"exported for {export['chip']}, {many}, {neurons:,} neurons; {weights}; {registers}"
+    size = f"{many}, 1 neuron" if neurons == 1 else f"{many}, {neurons:,} neurons"
+    return f"exported for {export['chip']}, {size}; {weights}; {registers}"
 
 
 def _remedies_once(warnings: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from dalif_deploy.converters.advice.export_advice import RESET_HABITS
 from dalif_deploy.converters.artefact import Artefact
+from dalif_deploy.hw_models.energy.units import readable
 
 
 def print_export(artefact: Artefact, *, stream: TextIO) -> None:
@@ -17,13 +18,15 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
     export = artefact.export
     console = Console(file=stream, highlight=False, width=None if stream.isatty() else 140)
     console.print(f"{export['source']['file']} -> {artefact.folder} (target {export['target']})", soft_wrap=True)
-    console.print(f"dt {export['dt']:g} s, {export['dt_from']}; {export['steps'] or '?'} steps a sample")
+    console.print(f"dt {export['dt']:g} s, {export['dt_from']}; {export['steps'] or '?'} steps per sample")
     for line in export_notes(export):
         console.print(Text(line), soft_wrap=True)
     if "layers" not in export:
         return
     if export.get("reset_from") == "assumed":
-        console.print(f"reset to zero, assumed: the graph does not say. {RESET_HABITS}. --reset zero|subtract says it.")
+        console.print(
+            f"reset to zero, assumed: the graph does not say. {RESET_HABITS}. Pass --reset zero or --reset subtract."
+        )
     step = "" if export["input_step"] is None else f", one level = {export['input_step']:.4g}"
     console.print(f"chip {export['chip']}, input by {export['input']}{step}, {export['weight_bits']}-bit weights")
     table = Table("layer", "alpha", "beta", "threshold", "weights (SQNR)", "scale, bound by", "registers", "can fire")
@@ -39,7 +42,7 @@ def print_export(artefact: Artefact, *, stream: TextIO) -> None:
             can_fire(layer),
         )
     console.print(table)
-    console.print("Pairs are trained -> quantised; registers: worst case over all inputs against 24 bits.")
+    console.print("Pairs are trained -> quantised. Registers: worst case over all inputs, against 24 bits.")
     if export["calibration"]:
         seen = export["calibration"]
         console.print(
@@ -65,7 +68,7 @@ def export_notes(export: dict[str, Any]) -> list[str]:
     for delay in export.get("delays", []):
         lines.append(
             f"{delay['projection']}: spikes of {delay['neurons']} neurons wait {delay['steps']} steps for a longer "
-            "path, so that timing stays the graph's"
+            "path; timing stays that of the graph"
         )
     return lines
 
@@ -74,12 +77,24 @@ def time_step_lines(export: dict[str, Any]) -> list[str]:
     """What each writer's time step would make of the graph; none where the step is not in doubt."""
     if not export.get("time_steps"):
         return []
-    why = "the graph states no time step" if export["dt_from"] == "assumed" else "a time step that may not be meant"
-    lines = [f"{why}; what each writer's habit would give:"]
+    why = (
+        "the graph states no time step"
+        if export["dt_from"] == "assumed"
+        else "the time step may not be the intended one"
+    )
+    lines = [f"{why}; each writer's convention would give:"]
     for step in export["time_steps"]:
         taken = "taken" if abs(step["dt"] / export["dt"] - 1) < 1e-6 else "     "
-        said = "; what the neurons' gains say" if step["states"] else ""
+        said = "; suggested by the neurons' gains" if step["states"] else ""
         lines.append(f"  {taken}  --dt {step['dt']:<7g} ({step['writers']}{said}): {_outcome(step)}")
+    if export.get("writer"):
+        lines.append(f"it looks written by {export['writer']}")
+    fitting = [step for step in export["time_steps"] if step["fits"]]
+    if len(fitting) > 1 and not any(step["states"] for step in fitting):
+        steps = " or ".join(readable(step["dt"], "s") for step in fitting)
+        lines.append(
+            f"several fit, and nothing in the file tells which is meant: dt is how long a step of your data is, {steps}"
+        )
     return lines
 
 
@@ -105,7 +120,7 @@ def can_fire(layer: dict[str, Any]) -> str:
 
 def _rewrite(cost: dict[str, Any]) -> str:
     rules = ", ".join(f"{operation}={how}" for operation, how in cost["rewrite"].items())
-    same = f"{100 * cost['same_decisions']:.1f} % of decisions stay"
+    same = f"{100 * cost['same_decisions']:.1f} % of decisions unchanged"
     if cost["accuracy_before"] is not None:
         before, after = (100 * cost[f"accuracy_{when}"] for when in ("before", "after"))
         same = f"accuracy {before:.1f} % -> {after:.1f} %, {same}"

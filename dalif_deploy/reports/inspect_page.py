@@ -9,8 +9,8 @@ from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.hw_models.files.ownership import MARK
 from dalif_deploy.inspection.drawing import drawing
 from dalif_deploy.reports.inspect_table import chip_lines, export_lines, shown_range
+from dalif_deploy.reports.page_environment import FOLDER, page_environment
 
-FOLDER = Path(__file__).parent / "page"
 NAME_LENGTH = 24
 
 
@@ -26,16 +26,9 @@ def write_inspect_page(facts: dict[str, Any], path: Path, *, force: bool = False
 
 def inspect_page(facts: dict[str, Any]) -> str:
     """The page as text. Names come from foreign files: Jinja escapes every one."""
-    import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {
         "shortened": lambda name: name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…",
         "range": shown_range,

@@ -22,7 +22,7 @@ def print_inspection(facts: dict[str, Any], console: Console) -> None:
         f"data {low:g} to {high:g}",
     )
     print_line(
-        console, f"dt {facts['dt']:g} s ({facts['dt_from']}); {facts['steps']} steps a sample ({facts['steps_from']})"
+        console, f"dt {facts['dt']:g} s ({facts['dt_from']}); {facts['steps']} steps per sample ({facts['steps_from']})"
     )
     table = new_table("", "layer", "kind", "shape", "neurons", "synapses", "beta", "threshold", left=2)
     for node in facts["nodes"][:ROWS]:

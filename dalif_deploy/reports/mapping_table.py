@@ -14,6 +14,7 @@ LIMITS: dict[CoreLimit, str] = {
     "synapse_memory_bits_per_core": "synapse memory",
     "input_axons_per_core": "input axons",
     "output_axons_per_core": "output axons",
+    "decay_profiles_per_core": "decay profiles",
 }
 
 
@@ -30,16 +31,21 @@ def print_mapping(mapping: MappingFigures, chip: str, console: Console) -> None:
     )
     table = Table(title=Text(title), title_justify="left", title_style="bold")
     table.add_column("layer", overflow="fold")
-    for column in ("cores", "neurons a core", *(f"{words}, most" for words in LIMITS.values()), "nearest limit"):
+    # most networks have one pair of decays per layer: nothing to show
+    several = any(population.largest_use.decay_profiles_per_core > 1 for population in mapping.populations)
+    shown = {name: words for name, words in LIMITS.items() if several or name != "decay_profiles_per_core"}
+    for column in ("cores", "neurons per core", *(f"{words}, most" for words in shown.values()), "nearest limit"):
         table.add_column(column, justify="right", overflow="fold")
     limits = {row.name: row for row in mapping.limits}
     for population in mapping.populations:
-        used = [_use(getattr(population.largest_use, name), limits[name]) for name in LIMITS]
+        used = [_use(getattr(population.largest_use, name), limits[name]) for name in shown]
         tile = " x ".join(map(str, population.tile))
         cells = [population.name, f"{population.cores:,}", tile, *used, LIMITS[population.binding_limit]]
         table.add_row(*(Text(cell) for cell in cells))
     console.print(table)
     for row in mapping.limits:
+        if row.name not in shown:
+            continue
         if isinstance(row, UncheckedLimit):
             console.print(Text(f"{LIMITS[row.name]}: {row.why}", style="yellow"))
         elif row.assumed:

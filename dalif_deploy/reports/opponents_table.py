@@ -86,7 +86,7 @@ def _break_even(break_even: BreakEven, console: Console) -> None:
         print_line(console, f"no break-even: {break_even.none_because}", style="yellow")
         return
     table = new_table(
-        f"Break-even [{break_even.status}]: the spiking network wins below so many spikes a neuron and step; "
+        f"Break-even [{break_even.status}]: the spiking network wins below so many spikes per neuron and step; "
         f"measured {break_even.spikes_a_neuron_and_step:.3g}",
         "opponent",
         "precision",

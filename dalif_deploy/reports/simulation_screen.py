@@ -20,7 +20,7 @@ def print_simulation_screen(figures: dict[str, Any], *, stream: TextIO) -> None:
     """Prints one engine's accuracy, firing rates of the first layers and, after a check, what it found."""
     console = Console(file=stream, highlight=False)
     accuracy = figures["accuracy"]
-    right = "no accuracy (one output and labels give one)" if accuracy is None else f"accuracy {100 * accuracy:.2f} %"
+    right = "no accuracy (it needs one output, and labels)" if accuracy is None else f"accuracy {100 * accuracy:.2f} %"
     console.print(Text(f"engine {figures['engine']}: {figures['samples']} samples of {figures['data']}, {right}"))
     check = figures["check"]
     if check:
@@ -77,7 +77,7 @@ def _verdict(figures: dict[str, Any]) -> str:
     integer = {name: row for name, row in figures["engines"].items() if row["arithmetic"] == "integer"}
     against = sorted({row["against"] for row in integer.values() if row["against"]})
     if figures["bit_exact"] is None:
-        return "integer engines agree to the bit: not checked, no two of them ran"
+        return "integer engines agree to the bit: not checked: no two of them ran"
     compared = sum(sum(row["compared"].values()) for row in integer.values())
     wrong = sum(sum(row["mismatches"].values()) for row in integer.values())
     held = [name for name, row in integer.items() if row["against"]]

@@ -16,7 +16,7 @@ def print_simulation(figures: dict[str, Any], *, stream: TextIO) -> None:
     if figures["accuracy"] is not None:
         accuracy = f"accuracy {100 * figures['accuracy']:.2f} %"
     else:
-        accuracy = "no accuracy (one output and labels give one)"
+        accuracy = "no accuracy (it needs one output, and labels)"
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in figures["seconds"].items())
     samples = f"{figures['samples']} samples of {figures['data']}"
     console.print(f"engine {figures['engine']}: {samples}, {accuracy} ({spent})")

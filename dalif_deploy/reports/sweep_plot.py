@@ -31,7 +31,7 @@ def check_plot(path: Path) -> None:
 
     if path.suffix.lower() not in ENDINGS:
         raise UserError(
-            "not a kind of picture that is drawn", where=str(path), remedy=f"end it in {', '.join(ENDINGS)}"
+            "can't draw this kind of picture", where=str(path), remedy=f"give a name that ends in {', '.join(ENDINGS)}"
         )
     if importlib.util.find_spec("matplotlib") is None:
         raise UserError("--plot needs matplotlib", remedy="pip install 'dalif-deploy[plot]'")
@@ -116,7 +116,7 @@ def _draw(axes: Axes, points: list[dict[str, Any]], kind: str, *, wide: bool) ->
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(EngFormatter("J" if kind == "energy" else "s"))
     axes.grid(alpha=0.25)
-    what = "dynamic energy a sample" if kind == "energy" else "latency of a sample alone"
+    what = "dynamic energy per sample" if kind == "energy" else "latency of a sample alone"
     axes.set_xlabel(f"{what}\n[{first[kind]['status']}]")
 
 

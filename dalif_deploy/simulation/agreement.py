@@ -14,6 +14,7 @@ import numpy as np
 
 from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.notebook_table import notebook_table
 from dalif_deploy.hw_models.samples.input_data import InputData, sample_count
 from dalif_deploy.simulation.arithmetic import ARITHMETICS, FLOAT_REFERENCE
 from dalif_deploy.simulation.comparison import Comparison, Mismatch
@@ -55,7 +56,7 @@ class EngineRow:
         return row if check is None or check.first is None else {**row, "first": str(check.first)}
 
 
-@dataclass
+@dataclass(repr=False)
 class Agreement:
     """What all engines made of the samples.
 
@@ -84,6 +85,25 @@ class Agreement:
         found = [check.first for check in checks if check.first is not None]
         return min(found, key=lambda each: each.order, default=None)
 
+    def headline(self) -> list[tuple[str, str]]:
+        """(what, figure): whether integer engines agree, then each engine and what it was held against."""
+        verdict = {True: "yes", False: "NO", None: "not checked"}[self.bit_exact]
+        rows = [("integer engines agree to the bit", verdict)]
+        for name, row in self.engines.items():
+            held = str(row.check) if row.check is not None and row.check.compared else "compared with nothing"
+            rows.append((name, held))
+        layers = [layer for layer in self.coverage.layers.values() if layer.fired is not None]
+        fired, neurons = sum(layer.fired or 0 for layer in layers), sum(layer.neurons for layer in layers)
+        return [*rows, ("neurons that fired", f"{fired:,} of {neurons:,}")]
+
+    def __repr__(self) -> str:
+        (what, verdict), *_, (_, fired) = self.headline()
+        engines = ", ".join(self.engines)
+        return f"<Agreement of {engines} on {self.samples:,} samples: {what}: {verdict}; {fired} neurons fired>"
+
+    def _repr_html_(self) -> str:
+        return notebook_table(f"{self.samples:,} samples", self.headline())
+
     def to_dict(self) -> dict[str, Any]:
         """Plain figures, with why engines of each arithmetic may differ from the float reference."""
         return {
@@ -105,7 +125,7 @@ def run_agreement(
     *,
     make: Callable[[str, InputData], Engine],
     stress: InputData | None = None,
-    progress: Callable[[str, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Agreement:
     """Runs all engines that the folder and the installed packages allow.
 
@@ -114,7 +134,7 @@ def run_agreement(
         labels: [N] classes, or None.
         make: the engine of a name, over samples.
         stress: samples that integer engines alone are compared on, too; accuracy and agreement are of `inputs`.
-        progress: called with an engine and the number of samples that it has just done.
+        progress: called with samples done, and all, each counted once an engine.
 
     Raises:
         UserError: no engine can run.
@@ -125,13 +145,15 @@ def run_agreement(
     coverage = CoverageRecord()
     coverage.watch(engines.values())
     looked_at = engines.get("fast") or next(iter(engines.values()))
+    done = 0
     for start in range(0, samples, CHUNK):
         chunk = slice(start, min(start + CHUNK, samples))
         runs: dict[str, EngineRun] = {}
         for name, engine in engines.items():
             runs[name] = run_samples(engine, chunk, tuple(dict.fromkeys(("spikes", *engine.compares))))
+            done += chunk.stop - chunk.start
             if progress:
-                progress(name, chunk.stop - chunk.start)
+                progress(done, samples * len(engines))
         for name, tally in tallies.items():
             tally.add(start, runs[name], runs)
         coverage.add(runs[looked_at.name], looked_at.compares)

@@ -38,22 +38,22 @@ ARITHMETICS = {
             FLOAT_REFERENCE,
             "torch",
             ("spikes",),
-            "order of float64 sums, for a membrane within rounding of its threshold; and, between torch (fires on "
-            "the threshold itself) and NIR (above it), ties",
+            "the order of float64 sums, where a membrane is within rounding of its threshold, and ties: torch fires at "
+            "the threshold, NIR above it",
         ),
         Arithmetic(
             "float32",
             FLOAT_REFERENCE,
             "torch",
             ("spikes",),
-            "float32 rounding, for a membrane near its threshold",
+            "float32 rounding, where a membrane is near its threshold",
         ),
         Arithmetic(
             "integer",
             "fast",
             "lava",
             ("spikes", "membrane"),
-            "weights, decays and thresholds of the chip's few bits: what quantisation does",
+            "quantisation: weights, decays and thresholds have the chip's few bits",
         ),
     )
 }

@@ -10,6 +10,7 @@ import numpy as np
 
 from dalif_deploy.converters.artefact import NETWORK_FILE, Artefact
 from dalif_deploy.converters.file_digest import file_digest
+from dalif_deploy.hw_models.devices import chosen_device
 from dalif_deploy.hw_models.energy.counts import count_activity
 from dalif_deploy.hw_models.energy.opponents.cpu_measurement import find_cpu_counter, measured_cpu
 from dalif_deploy.hw_models.energy.opponents.elsewhere import MeasuredElsewhere
@@ -19,14 +20,17 @@ from dalif_deploy.hw_models.energy.report import EnergyReport, energy_report
 from dalif_deploy.hw_models.energy.report.report import Sanafe, SanafeRow, Time
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.mapping import DoesNotFit, map_or_refusal
+from dalif_deploy.hw_models.progress import stage
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.samples.input_data import InputData
 from dalif_deploy.hw_models.samples.recording import EncodedSamples
 from dalif_deploy.hw_models.samples.stream import InputStream
+from dalif_deploy.sharding.cluster import open_cluster
 from dalif_deploy.simulation.data_fit import require_fit
 from dalif_deploy.simulation.engines import make_engine
 from dalif_deploy.simulation.one_engine import run_engine
 from dalif_deploy.simulation.relu_baseline import relu_baseline
+from dalif_deploy.simulation.shards import count_shards
 
 
 def report_on_samples(
@@ -36,16 +40,20 @@ def report_on_samples(
     data: str = "",
     name: str = "",
     batch_size: int | None = None,
+    device: str = "cpu",
     elsewhere: MeasuredElsewhere | None = None,
     progress: Callable[[int, int], None] | None = None,
+    cluster: str | None = None,
 ) -> tuple[EnergyReport, DoesNotFit | None]:
     """The report of `dalif_deploy.hw_models.energy.report`, and the refusal of a network that no chip has room for.
 
     Args:
         data, name: of the samples and of the exported network, for the reader.
         batch_size: samples simulated at a time.
+        device: of the simulator while it counts, see `chosen_device`.
         elsewhere: what another machine measured of this network; then nothing is measured here.
         progress: called with the samples done by a batch, and all.
+        cluster: where samples are counted, in place of this process: see `dalif_deploy.sharding.cluster`.
 
     Raises:
         UserError: the samples do not fit the network, or another network was measured.
@@ -53,29 +61,41 @@ def report_on_samples(
     network = artefact.network
     require_fit(artefact, inputs, None)
     encoded = InputStream(network, inputs)  # all samples at once might not fit in memory
-    mapping, does_not_fit = map_or_refusal(network, encoded)
-    counts = count_activity(
-        network,
-        encoded,
-        mapping=mapping,
-        batch_size=batch_size,
-        progress=None if progress is None else lambda done: progress(done, encoded.samples),
-    )
+    with stage("mapping onto cores"):
+        mapping, does_not_fit = map_or_refusal(network, encoded)
+    done = None if progress is None else lambda samples: progress(samples, encoded.samples)
+    if cluster is None:
+        counts = count_activity(
+            network, encoded, mapping=mapping, batch_size=batch_size, device=chosen_device(device), progress=done
+        )
+    else:
+        with open_cluster(cluster) as opened:
+            counts = count_shards(
+                artefact,
+                inputs,
+                opened,
+                steps=encoded.steps,
+                mapping=mapping,
+                batch_size=batch_size,
+                device=device,
+                progress=done,
+            )
     devices = measure_devices(artefact, encoded, data=data, name=name) if elsewhere is None else elsewhere
     devices.require_network(_digest(artefact))
-    report = energy_report(
-        network,
-        encoded,
-        counts,
-        measured=devices.gpu,
-        not_measured=devices.gpu_not_measured_because,
-        measured_cpu=devices.cpu,
-        cpu_not_measured=devices.cpu_not_measured_because,
-        measured_on=None if elsewhere is None else devices.machine,
-        does_not_fit=does_not_fit,
-        data=data,
-        artefact=name,
-    )
+    with stage("pricing, time, other devices"):
+        report = energy_report(
+            network,
+            encoded,
+            counts,
+            measured=devices.gpu,
+            not_measured=devices.gpu_not_measured_because,
+            measured_cpu=devices.cpu,
+            cpu_not_measured=devices.cpu_not_measured_because,
+            measured_on=None if elsewhere is None else devices.machine,
+            does_not_fit=does_not_fit,
+            data=data,
+            artefact=name,
+        )
     return report, does_not_fit
 
 

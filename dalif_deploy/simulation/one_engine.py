@@ -7,8 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import nir
 import numpy as np
 
+from dalif_deploy.data.nir_data import recorded_nir_data
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.notebook_table import notebook_table
 from dalif_deploy.hw_models.samples.input_data import sample_count
 from dalif_deploy.simulation.comparison import Comparison
 from dalif_deploy.simulation.coverage import Coverage, CoverageRecord
@@ -16,7 +20,7 @@ from dalif_deploy.simulation.engines import Engine, EngineRun
 from dalif_deploy.simulation.samples_run import joined, run_samples, scores
 
 
-@dataclass
+@dataclass(repr=False)
 class SimulationResult:
     """What one engine made of the samples.
 
@@ -31,6 +35,7 @@ class SimulationResult:
         coverage: what the check exercised; None without one.
         stress_samples: samples of the check in addition, see `dalif_deploy.simulation.stress`.
         recorded: every layer's spikes and membranes; None if not asked for.
+        dt: time step of the network in seconds; None where nothing was recorded.
     """
 
     engine: str
@@ -43,6 +48,37 @@ class SimulationResult:
     coverage: Coverage | None = None
     stress_samples: int = 0
     recorded: EngineRun | None = field(default=None, repr=False)
+    dt: float | None = None
+
+    def to_nir_data(self) -> nir.NIRGraphData:
+        """What was recorded in NIR's data form: a node a layer, observables "spikes" and "membrane" (after the reset).
+
+        Neurons are flattened in row-major order. Membranes of an integer engine are the chip's integers.
+
+        Raises:
+            UserError: nothing was recorded.
+        """
+        if self.recorded is None or self.dt is None:
+            raise UserError("nothing was recorded", remedy="simulate with record=True")
+        return recorded_nir_data(self.recorded.spikes, self.recorded.membrane, self.dt)
+
+    def headline(self) -> list[tuple[str, str]]:
+        """(what, figure) of what a simulation is run for."""
+        rows = [("samples", f"{self.samples:,}")]
+        if self.accuracy is not None:
+            rows.append(("accuracy", f"{100 * self.accuracy:.2f} %"))
+        rates = [rate for rate in self.firing_rate.values() if rate]
+        if rates:
+            rows.append(("firing rates", f"{min(rates):.3g} to {max(rates):.3g} in {len(rates)} layers"))
+        if self.check is not None:
+            rows.append(("check", str(self.check)))
+        return rows
+
+    def __repr__(self) -> str:
+        return f"<SimulationResult of engine {self.engine}: {', '.join(f'{w} {f}' for w, f in self.headline())}>"
+
+    def _repr_html_(self) -> str:
+        return notebook_table(f"engine {self.engine}", self.headline())
 
     def to_dict(self) -> dict[str, Any]:
         """All but what was recorded, in plain figures."""
@@ -78,6 +114,7 @@ def run_engine(
     *,
     stress: tuple[Engine, Engine] | None = None,
     keep: bool = False,
+    dt: float | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> SimulationResult:
     """Runs all samples of the engine, chunk by chunk.
@@ -87,6 +124,7 @@ def run_engine(
         labels: [N] classes, or None.
         stress: the two engines once more, over samples that only the comparison is about.
         keep: keeps spikes and membranes of every layer.
+        dt: time step of the network in seconds, for what is kept.
         progress: called with the samples done.
     """
     samples = sample_count(engine.data)
@@ -130,6 +168,7 @@ def run_engine(
         None if comparison is None else coverage.coverage(),
         0 if stress is None else sample_count(stress[0].data),
         joined(kept) if keep else None,
+        dt if keep else None,
     )
 
 

@@ -110,6 +110,7 @@ class TrainConfig(BaseModel):
         scale_group: one scale a "layer", or one a "channel", which a few bits serve better.
         precision: "32", or "bf16-mixed" or "16-mixed" (GPUs alone): convolutions and products in 16 bits, under
             autocast. Membranes have 32, the epochs of `quantize` are exact, and the test is made in full precision.
+        recipe: that the fields come from; None where they are the user's own. Options given beside it go before it.
         seed: of the weights, the order of the samples and all augmentation; on a CPU with the same number of threads it
             determines every bit of the result.
     """
@@ -145,6 +146,7 @@ class TrainConfig(BaseModel):
     scale_group: Literal["layer", "channel"] = "layer"
     quantize_epochs: int | None = Field(default=None, ge=1)
     precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
+    recipe: str | None = None
     seed: int = Field(default=0, ge=0, lt=1 << 63)
 
     @model_validator(mode="after")

@@ -32,7 +32,7 @@ def read_config_file(path: str | Path) -> dict[str, Any]:
         raise UserError(f"has more than {LARGEST} characters", where=str(path), remedy="see dalif-train --print-config")
     fields = _parse(path, text)
     if not isinstance(fields, dict) or not isinstance(fields.get("neuron", {}), dict):
-        raise UserError("is no table of fields", where=str(path), remedy="see dalif-train --print-config")
+        raise UserError("is not a table of settings", where=str(path), remedy="see dalif-train --print-config")
     unknown = [str(key) for key in fields if key not in TrainConfig.model_fields]
     unknown += [f"neuron.{key}" for key in fields.get("neuron", {}) if key not in NeuronSpec.model_fields]
     if unknown:
@@ -53,8 +53,8 @@ def _parse(path: Path, text: str) -> Any:
     elif path.suffix in (".yaml", ".yml"):
         parse = _parse_yaml
     else:
-        raise UserError("is no .toml, .yaml or .json", where=str(path), remedy="rename it")
-    with damage_in_one_line(f"not readable as {path.suffix[1:]}", where=path, remedy="mend it"):
+        raise UserError("is not a .toml, .yaml or .json file", where=str(path), remedy="rename it")
+    with damage_in_one_line(f"not readable as {path.suffix[1:]}", where=path, remedy="correct it"):
         return parse(text)
 
 

@@ -71,6 +71,7 @@ def fit(
             for index, x in zip(own, read_batches(training, own, processes.device, workers), strict=True):
                 # the whole batch's augmentation is drawn in every process, so that it does not depend on their number
                 x, y = augment(x, config, state.rng, Part(config.batch_size, mine)), labels[index.to(labels.device)]
+                shared = [] if state.chip is None else state.chip.shared_decays()
                 loss, logits = loss_and_logits(network, time_first(x), y, config)
                 value, correct = processes.total([loss.item() / processes.count, int((logits.argmax(1) == y).sum())])
                 if not math.isfinite(value):
@@ -79,6 +80,8 @@ def fit(
                 processes.backward(loss)
                 optimizer.step()
                 keep_betas_decays(state.network)
+                for each in shared:
+                    each.bring_together()
                 state.schedule.step()
                 state.loss += value / batches
                 state.correct += int(correct)

@@ -160,11 +160,11 @@ def this_process(device: torch.device = CPU, precision: str = FULL) -> Processes
         UserError: a precision that the device does not have, one GPU for several processes, or Fabric is missing.
     """
     if precision == "16-mixed" and device.type == "cpu":
-        remedy = "take bf16-mixed, which a CPU has, or 32"
-        raise UserError("a CPU trains in no 16-bit floats", where="--precision 16-mixed", remedy=remedy)
+        remedy = "use bf16-mixed, which a CPU has, or 32"
+        raise UserError("a CPU can't train in 16-bit floats", where="--precision 16-mixed", remedy=remedy)
     if several_processes():
         if device.index is not None:
             remedy = "give --device cuda: each process takes the GPU of its local rank"
-            raise UserError("one GPU for several processes", where=f"--device {device}", remedy=remedy)
+            raise UserError("several processes can't share one GPU", where=f"--device {device}", remedy=remedy)
         return FabricProcesses(device, precision)
     return OneProcess(device) if precision == FULL else FabricProcesses(device, precision)

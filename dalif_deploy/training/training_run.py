@@ -26,6 +26,7 @@ from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig
 from dalif_deploy.training.epoch_log import EpochLog, require_tensorboard
 from dalif_deploy.training.fit import fit, steps_per_epoch
+from dalif_deploy.training.memory_format import use_channels_last
 from dalif_deploy.training.optimization import make_optimizer, make_schedule
 from dalif_deploy.training.processes import Processes, this_process
 from dalif_deploy.training.training_state import TrainingState, load_unfinished, require_same_config
@@ -56,7 +57,7 @@ def unfinished_config(out: str | Path) -> dict[str, Any] | None:
 def require_begun(out: str | Path) -> None:
     """Raises UserError where neither an unfinished nor a finished training of `out` stands."""
     if not ((working_folder(out) / CHECKPOINT).is_file() or (Path(out) / "metrics.json").is_file()):
-        remedy = "check --out, or leave --resume away to begin one"
+        remedy = "check --out, or leave out --resume to start one"
         raise UserError("there is no training to resume", where=str(out), remedy=remedy)
 
 
@@ -101,7 +102,7 @@ def train(
     if tensorboard:
         require_tensorboard()
     if config.batch_size % processes.count:
-        what = f"{config.batch_size} images are no equal parts for {processes.count} processes"
+        what = f"{config.batch_size} images can't be shared equally by {processes.count} processes"
         raise UserError(what, where="--batch-size", remedy="give a multiple of their number")
     if resume and not force and (out / "metrics.json").is_file():
         metrics = _metrics(out)
@@ -144,11 +145,15 @@ def _metrics(out: Path) -> dict[str, Any]:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(
-            "no metrics of dalif-train", where=str(path), remedy="remove the folder yourself, or choose another"
+            "not the metrics of a dalif-train run",
+            where=str(path),
+            remedy="remove the folder yourself, or choose another",
         ) from error
     if not isinstance(metrics, dict):
         raise UserError(
-            "no metrics of dalif-train", where=str(path), remedy="remove the folder yourself, or choose another"
+            "not the metrics of a dalif-train run",
+            where=str(path),
+            remedy="remove the folder yourself, or choose another",
         )
     metrics.pop("files", None)
     return metrics
@@ -158,8 +163,8 @@ def _prepare(out: Path, working: Path, *, force: bool, resume: bool) -> None:
     require_free(out, force, folder=True)
     if (working / CHECKPOINT).exists() and not resume:
         if not force:
-            remedy = "pass --resume to go on with it, or --force to begin anew"
-            raise UserError("an unfinished training stands there", where=str(working), remedy=remedy)
+            remedy = "pass --resume to continue it, or --force to start again"
+            raise UserError("holds an unfinished training", where=str(working), remedy=remedy)
         _clear(working)
     try:
         working.mkdir(parents=True, exist_ok=True)
@@ -185,7 +190,9 @@ def _train(
     testing = load_data(f"{config.dataset}:test", data_root, steps=config.steps)
     torch.manual_seed(config.seed)
     network = build_network(config.network(training.inputs.shape[-3:], int(training.labels.max()) + 1))
-    network.to(processes.device, memory_format=torch.channels_last)
+    network.to(processes.device)
+    if processes.device.type == "cpu":
+        use_channels_last(network)
     optimizer = make_optimizer(network, config)
     schedule = make_schedule(optimizer, config, steps_per_epoch(training, config))
     chip = None if config.quantize is None else ChipForward(network, chip_target(config, training))

@@ -86,7 +86,7 @@ class TrainingState:
             UserError: the checkpoint is no unfinished training, or one of another optimizer or network.
         """
         content = checkpoint.training
-        with damage_in_one_line("no whole state of a training", where=path, remedy="start anew with --force"):
+        with damage_in_one_line("not a complete training state", where=path, remedy="start again with --force"):
             if content is None:
                 raise KeyError("training")
             self.network.load_state_dict(checkpoint.network.state_dict())
@@ -119,18 +119,25 @@ def load_unfinished(path: Path, config: TrainConfig) -> Checkpoint | None:
 
 def require_same_config(stored: Any, config: TrainConfig, path: Path) -> None:
     """Raises UserError naming the first field of `config` that differs from `stored`."""
-    stored = _flat(_ADDED | stored if isinstance(stored, dict) else {})
+    stored = _ADDED | _flat(stored) if isinstance(stored, dict) else {}
     for name, value in _flat(config.model_dump(mode="json")).items():
         if name not in stored or stored[name] != value:
             raise UserError(
                 f"was trained with {name} {stored.get(name, 'unknown')}, not {value}",
                 where=str(path),
-                remedy="resume with the options it was begun with, or start anew with --force",
+                remedy="resume with the options it was begun with, or start again with --force",
             )
 
 
 # what a configuration that was written before a field was there has in it
-_ADDED = {"precision": "32"}
+_ADDED = {
+    "precision": "32",
+    "recipe": None,
+    "recurrent": False,
+    "batch_norm": True,
+    "neuron.decays_per": "layer",
+    "neuron.learn_threshold": False,
+}
 
 
 def _flat(fields: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def arithmetic_of(chip: str) -> Arithmetic:
     """The arithmetic of a chip's neurons.
 
     Raises:
-        UserError: no such chip, or its file names an arithmetic or a reset that is not known here.
+        UserError: no such chip, or its file names an arithmetic or a reset that is not supported.
     """
     description = load_chip(chip)
     found = ARITHMETICS.get(description.arithmetic)

@@ -31,6 +31,7 @@ class PopulationCounts:
         negative_truncations: of both, those of a negative value, where truncation toward zero is not the floor.
         biased: steps of neurons with a bias.
         bounded: membranes held at the lower bound of their neurons.
+        several: steps of neurons that fired more than once.
         waited: steps of neurons that were refractory.
         high_clips, low_clips: membranes held at the upper, at the lower limit of their register.
         wraps: sums and currents that left their register and wrapped; those of a static input count once a batch.
@@ -52,6 +53,7 @@ class PopulationCounts:
     negative_truncations: int = 0
     biased: int = 0
     bounded: int = 0
+    several: int = 0
     waited: int = 0
     high_clips: int = 0
     low_clips: int = 0
@@ -116,6 +118,7 @@ def _firing(population: Population, counts: PopulationCounts) -> dict[str, int]:
         "spike": counts.spikes,
         **({"rest of a reset by subtraction": counts.kept} if population.reset == "subtract" else {}),
         **({"refractory step": counts.waited} if population.refractory else {}),
+        **({"several spikes in one step": counts.several} if population.max_spikes > 1 else {}),
         "threshold met within one unit": counts.met_threshold + counts.just_above + counts.just_below,
     }
 

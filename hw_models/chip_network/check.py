@@ -10,6 +10,7 @@ from ..errors import UserError
 from .form import (
     BIAS_EXP_MAX,
     MOST_REFRACTORY,
+    MOST_SPIKES,
     REGISTER_RANGES,
     STATE_LIMIT,
     ChipNetwork,
@@ -28,7 +29,7 @@ REMEDY = "export it again with dalif-export"
 def check_chip_network(network: ChipNetwork, where: str) -> None:
     """Raises UserError for the first thing that is out of its range or does not fit the others."""
     check = _Check(where)
-    check(1 <= network.steps <= MOST_STEPS, f"{network.steps} steps a sample")
+    check(1 <= network.steps <= MOST_STEPS, f"{network.steps} steps per sample")
     check(0 < network.dt < math.inf, f"a time step of {network.dt} s")
     for item in network.inputs.values():
         levels = -STATE_LIMIT <= item.min_level <= item.max_level <= STATE_LIMIT
@@ -91,10 +92,15 @@ def _check_population(population: Population, check: _Check) -> None:
     lowest, start = population.v_min, population.v_start
     options = [("v_start", start, STATE_LIMIT - 1), *([] if lowest is None else [("v_min", lowest, 0)])]
     for key, register, highest in options:
-        in_range = not register.size or (-STATE_LIMIT < register.min() and register.max() <= highest)
+        in_range = not register.size or (register.min() > -STATE_LIMIT and register.max() <= highest)
         check(in_range, f"{key} of layer {name} outside {1 - STATE_LIMIT}..{highest}")
         check(_broadcasts(register, population), f"{key} of shape {list(register.shape)} for layer {name}")
-    check(0 <= population.refractory <= MOST_REFRACTORY, f"a refractory time of {population.refractory} steps in {name}")
+    check(
+        0 <= population.refractory <= MOST_REFRACTORY, f"a refractory time of {population.refractory} steps in {name}"
+    )
+    many = population.max_spikes
+    counted = many == 1 or (1 < many <= MOST_SPIKES and not (population.vth < 1).any())
+    check(counted, f"{many} spikes a step in layer {name}")
     scale = population.scale
     check(_broadcasts(scale, population) and np.isfinite(scale).all() and scale.all(), f"scale of layer {name}")
 

@@ -117,6 +117,7 @@ class _NeuronRecord(BaseModel):
     fires: bool
     source: dict[str, Any]
     refractory: int = 0
+    max_spikes: int = 1
 
 
 def _neuron_node(p: Population) -> nir.NIRNode:
@@ -141,13 +142,19 @@ def _neuron_node(p: Population) -> nir.NIRNode:
     dims = {key: getattr(p, key).ndim for key in keys}
     record = {"reset": p.reset, "fires": p.fires, "source": p.source}
     node.metadata = {
-        "chip": _json({**record, "refractory": p.refractory} if p.refractory else record),
+        "chip": _json({**record, **_integer_options(p)}),
         "dims": _json({**dims, "scale": p.scale.ndim}),
         "scale": np.atleast_1d(p.scale).astype(np.float64),
         "reset": p.reset,
         **registers,
     }
     return node
+
+
+def _integer_options(p: Population) -> dict[str, int]:
+    """Without those that are not used, as in files from before there were options."""
+    options = {"refractory": (p.refractory, 0), "max_spikes": (p.max_spikes, 1)}
+    return {key: value for key, (value, usual) in options.items() if value != usual}
 
 
 def _connect(
@@ -238,6 +245,7 @@ def _read_nodes(graph: nir.NIRGraph, network: ChipNetwork) -> None:
                 **registers,
                 reset=record["reset"],
                 refractory=record.get("refractory", 0),
+                max_spikes=record.get("max_spikes", 1),
                 fires=record["fires"],
                 scale=_as_dim(node.metadata["scale"], dims["scale"]),
                 source=record["source"],

@@ -9,7 +9,9 @@ shared by the simulator, by Lava and by the chip):
 
 Neurons of a chip that has them may do more, each by an option of the population: before the threshold is met, a
 membrane below `v_min` is put there; a membrane starts each sample at `v_start`; and after a spike it stays at 0 for
-`refractory` steps, in which its current goes on and it does not fire.
+`refractory` steps, in which its current goes on and it does not fire. A neuron with `max_spikes` above 1 fires once for
+each time that its membrane lies above the threshold, n = trunc((v - 1) / (vth * 64)) up to `max_spikes`; it sends n in
+one graded message, and reset "subtract" takes off n thresholds.
 
 Emulators that their authors held against Loihi 1 compute the same: docs/arithmetic-held-against.md.
 
@@ -35,6 +37,7 @@ VTH_MAX = (1 << 17) - 1
 BIAS_MANT_MIN, BIAS_MANT_MAX = -4096, 4095
 BIAS_EXP_MAX = 7
 MOST_REFRACTORY = (1 << 16) - 1  # steps
+MOST_SPIKES = (1 << 8) - 1  # of a neuron in one step
 NO_CURRENT_FILTER = 4095  # this du makes u forget at each step
 
 # lowest and highest value of each register of a neuron
@@ -47,7 +50,7 @@ REGISTER_RANGES = {
 }
 
 Reset = Literal["zero", "subtract"]
-NeuronOption = Literal["lower bound", "start", "refractory"]
+NeuronOption = Literal["lower bound", "start", "refractory time", "count of spikes"]
 InputMode = Literal["spikes", "graded", "bias"]
 OutputMode = Literal["membrane", "membrane_before_reset", "count"]
 OverTime = Literal["sum", "mean", "max", "last"]
@@ -69,6 +72,7 @@ class Population:
         v_min: int64, the lowest membrane, at most 0; None for no bound but the register's.
         v_start: int64, the membrane before a sample's first step.
         refractory: steps after a spike in which the membrane stays at 0.
+        max_spikes: most spikes of a neuron in one step; above 1 it sends how many, with thresholds of 1 and more.
         fires: False for a readout integrator, whose membrane is the result and which never spikes.
         scale: integer units a unit of the source graph's membrane (float; documentation and readout only).
         source: what the registers were made from (trained decay, threshold …), for reports.
@@ -85,6 +89,7 @@ class Population:
     v_min: np.ndarray | None = None
     v_start: np.ndarray = field(default_factory=lambda: np.array(0))
     refractory: int = 0
+    max_spikes: int = 1
     fires: bool = True
     scale: np.ndarray = field(default_factory=lambda: np.array(1.0))
     source: dict[str, Any] = field(default_factory=dict)
@@ -99,7 +104,9 @@ class Population:
     @property
     def options(self) -> tuple[NeuronOption, ...]:
         """Those that its neurons need beside decay, filter, threshold and reset."""
-        return neuron_options(self.v_min is not None, bool(self.v_start.any()), self.refractory > 0)
+        return neuron_options(
+            self.v_min is not None, bool(self.v_start.any()), self.refractory > 0, self.max_spikes > 1
+        )
 
     @property
     def size(self) -> int:
@@ -241,6 +248,19 @@ class ChipNetwork:
         """Shape of an input or a population."""
         return self.inputs[name].shape if name in self.inputs else self.populations[name].shape
 
+    def message_range(self, source: str) -> tuple[int, int]:
+        """Lowest and highest message of an input or a population; none is always among them."""
+        if source in self.populations:
+            return 0, self.populations[source].max_spikes
+        item = self.inputs[source]
+        return (0, 1) if item.mode == "spikes" else (min(0, item.min_level), max(0, item.max_level))
+
+    def sends_numbers(self, source: str) -> bool:
+        """True if messages carry values, False for plain spikes."""
+        if source in self.populations:
+            return self.populations[source].max_spikes > 1
+        return self.inputs[source].mode == "graded"
+
     def depths(self) -> dict[str, int]:
         """Pipeline stage of each input (0) and population, in steps: every hop of the chip costs one step.
 
@@ -285,9 +305,15 @@ class ChipNetwork:
         return projection.delay + depths[projection.target] - depths[projection.source] - 1
 
 
-def neuron_options(bounded: bool, starts: bool, waits: bool) -> tuple[NeuronOption, ...]:
-    """The options by name: a bound from below, a start elsewhere than at the reset value, a refractory time."""
-    named: tuple[tuple[NeuronOption, bool], ...] = (("lower bound", bounded), ("start", starts), ("refractory", waits))
+def neuron_options(bounded: bool, starts: bool, waits: bool, counts: bool) -> tuple[NeuronOption, ...]:
+    """The options by name: a bound from below, a start elsewhere than at the reset value, a refractory time, and
+    several spikes a step."""
+    named: tuple[tuple[NeuronOption, bool], ...] = (
+        ("lower bound", bounded),
+        ("start", starts),
+        ("refractory time", waits),
+        ("count of spikes", counts),
+    )
     return tuple(name for name, needed in named if needed)
 
 

@@ -10,7 +10,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..chip_network.form import NeuronOption
 from ..errors import UserError
 from . import names
 from .names import chip_names
@@ -38,7 +37,7 @@ class Formats(_Strict):
     inputs: tuple[Literal["spikes", "bias", "graded"], ...]
     image_input: Literal["spikes", "bias", "graded"]
     resets: tuple[Literal["zero", "subtract"], ...]
-    neuron_options: tuple[NeuronOption, ...] = ()
+    neuron_options: tuple[Literal["lower bound", "start", "refractory time", "count of spikes"], ...] = ()
     max_weight_bits: int = Field(ge=1, le=8)
     max_weight_exp: int = Field(ge=0, le=7)
     max_delay: int = Field(ge=0)
@@ -97,6 +96,7 @@ class Limits(_Strict):
         cores: neuron cores of a chip.
         input_axons_per_core: lists of synapses that a message from elsewhere can name.
         output_axons_per_core: (axon, destination core) pairs.
+        decay_profiles_per_core: pairs of decays, of current and membrane, that the neurons of a core share.
         chips: chips of the largest system.
     """
 
@@ -105,6 +105,7 @@ class Limits(_Strict):
     synapse_memory_bits_per_core: Limit | None = None
     input_axons_per_core: Limit | None = None
     output_axons_per_core: Limit | None = None
+    decay_profiles_per_core: Limit | None = None
     chips: Limit | None = None
 
 
@@ -235,7 +236,7 @@ def chips_with_reset(reset: str) -> list[str]:
     return [name for name in chip_names() if reset in load_chip(name).formats.resets]
 
 
-def chips_with_options(options: Iterable[NeuronOption]) -> list[str]:
+def chips_with_options(options: Iterable[str]) -> list[str]:
     """Names of the chips whose neurons can do all of that."""
     return [name for name in chip_names() if set(options) <= set(load_chip(name).formats.neuron_options)]
 

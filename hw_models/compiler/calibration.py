@@ -8,6 +8,7 @@ import numpy as np
 
 from ..chip_network.form import ChipInput
 from ..graph.flat_graph import FlatGraph
+from ..progress import tracked
 from ..reference.interpreter import run_reference
 from ..samples.encode import message_levels
 from ..samples.input_data import InputData, by_input, sample_count, take_samples
@@ -61,7 +62,7 @@ def calibrate(
     values = steps * sum(int(np.prod(p.shape)) for p in network.populations.values())
     size = max(1, CHUNK_VALUES // max(1, values))
     chunks = range(0, sample_count(data), size)
-    for start in chunks:
+    for start in tracked(chunks, "calibrating, samples by chunks"):
         part = take_samples(data, slice(start, start + size))
         run = run_reference(flat, part, dt=dt, steps=steps, record=("spikes", "membrane", "current"))
         sources = dict(run.spikes)

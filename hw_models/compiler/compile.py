@@ -15,19 +15,20 @@ from ..chips.names import chip_names
 from ..errors import UserError
 from ..graph.flat_graph import FlatGraph, flatten_graph
 from ..neurons import NEURONS
+from ..progress import tracked
 from ..samples.input_data import InputData
 from .calibration import calibrate
 from .choose_scale import weight_grid
 from .message_levels import step_doublings
-from .populations import Drive, FloatPopulation, find_populations
+from .populations import Drive, FloatNetwork, FloatPopulation, find_populations
 from .quantize import QuantizedPopulation, quantize_population
 from .scale_problem import ChipDrive, ScaleRule
-
 
 OPTIONS: dict[NeuronOption, str] = {
     "lower bound": "a lower bound of the membrane (v_min)",
     "start": "a membrane that starts elsewhere than where a spike resets it to (v_start)",
-    "refractory": "a refractory time",
+    "refractory time": "a refractory time",
+    "count of spikes": "several spikes a step, sent as their number",
 }
 
 
@@ -95,7 +96,7 @@ def compile_graph(
         return [
             quantize_population(
                 population,
-                *_drives(population, inputs, weight_bits),
+                *_drives(population, inputs, source, weight_bits),
                 chip=description,
                 arithmetic=arithmetic,
                 steps=steps,
@@ -103,7 +104,7 @@ def compile_graph(
                 rule=rule,
                 calibration=observed,
             )
-            for population in source.populations.values()
+            for population in tracked(list(source.populations.values()), "compiling, layers")
         ]
 
     inputs = {
@@ -138,7 +139,7 @@ def compile_graph(
 def _check_request(chip: ChipDescription, mode: str, steps: int, weight_bits: int) -> None:
     if mode not in chip.formats.inputs:
         raise UserError(
-            f"{chip.title} takes no {mode} input",
+            f"{chip.title} does not take {mode} input",
             remedy=f"choose --input {' or '.join(chip.formats.inputs)}, or another chip",
         )
     if steps < 1:
@@ -172,12 +173,11 @@ def _check_population(chip: ChipDescription, population: FloatPopulation) -> Non
             remedy=f"{f'choose --chip {able[0]}, or ' if able else ''}train with --reset zero",
         )
 
-
     lacking = [o for o in population.dynamics.options if o not in chip.formats.neuron_options]
     if lacking:
         able = chips_with_options(population.dynamics.options)
         raise UserError(
-            f"{OPTIONS[lacking[0]]}; {chip.title}'s neurons have no such thing here",
+            f"{OPTIONS[lacking[0]]}; {chip.title}'s neurons have none here",
             where=population.name,
             remedy=f"choose --chip {able[0]}" if able else "no chip here can; use --target nir",
         )
@@ -217,7 +217,7 @@ def _coarser_inputs(
 
 
 def _drives(
-    population: FloatPopulation, inputs: dict[str, ChipInput], weight_bits: int
+    population: FloatPopulation, inputs: dict[str, ChipInput], network: FloatNetwork, weight_bits: int
 ) -> tuple[list[ChipDrive], list[Drive]]:
     """Projections on the chip, and those that the host computes."""
     on_chip: list[ChipDrive] = []
@@ -228,6 +228,8 @@ def _drives(
             on_host.append(drive)
             continue
         step, message = 1.0, 1
+        if drive.source in network.populations:
+            message = network.populations[drive.source].dynamics.max_spikes
         if chip_input is not None:
             step, message = chip_input.step, max(abs(chip_input.min_level), abs(chip_input.max_level))
         weight = drive.map.matrix * step

@@ -28,6 +28,7 @@ from ..chip_network.form import (
     Projection,
     encode_bias,
 )
+from ..progress import tracked
 
 STEPS_FOLLOWED = 1000  # of a longer sample; what does not fire within them is then not called silent
 V_LIMIT = STATE_LIMIT - 1
@@ -80,7 +81,7 @@ def plausibility(
     }
     constant = {name: _input_interval(network, name) for name in network.inputs}
     sent: dict[str, list[_Interval]] = {name: [] for name in network.populations}
-    for t in range(followed):
+    for t in tracked(range(followed), "what can fire, steps"):
         for name, cell in cells.items():
             arriving = []
             for projection in network.incoming(name):
@@ -164,7 +165,11 @@ class _Cell:
         self.must &= must
         self.highest = torch.maximum(self.highest, high)
         self.v = self._after_reset(low, high, can, must)
-        return _Interval(must.double(), can.double())
+        return _Interval(self._spikes(low), self._spikes(high))
+
+    def _spikes(self, v: torch.Tensor) -> torch.Tensor:
+        many = self.population.max_spikes
+        return torch.floor((v - 1) / self.threshold).clamp(0, many) if many > 1 else (v > self.threshold).double()
 
     def _refractory(self, low: torch.Tensor, high: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Membranes with those that may, or must, still be 0."""
@@ -183,7 +188,9 @@ class _Cell:
             fired_low = fired_high = torch.zeros_like(low)
         else:
             fired_low = torch.maximum(low, self.threshold + 1) - self.threshold
-            fired_high = high - self.threshold
+            fired_high = high - self.threshold * self.population.max_spikes
+            if self.population.max_spikes > 1:
+                fired_low, fired_high = torch.zeros_like(low), torch.maximum(fired_high, self.threshold)
         silent_high = torch.minimum(high, self.threshold)
         either = _Interval(torch.minimum(low, fired_low), torch.maximum(silent_high, fired_high))
         kept = _Interval(torch.where(can, either.low, low), torch.where(can, either.high, high))

@@ -69,6 +69,8 @@ class FloatNetwork:
     outputs: dict[str, ChipOutput]
 
 
+SAME_GAIN = 1e-6  # relative
+
 _INTEGRATOR = NeuronDynamics(np.array(1.0), np.array(1.0), np.array(0.0))
 _NO_MEMORY = NeuronDynamics(np.array(0.0), np.array(1.0), np.array(0.0))
 _ALWAYS_FIRES = NeuronDynamics(np.array(1.0), np.array(1.0), np.array(0.0), threshold=np.array(0.0))
@@ -103,7 +105,7 @@ def find_populations(flat: FlatGraph, dt: float) -> FloatNetwork:
     for source in analog:
         if not network.populations[source].fires:
             raise UserError(
-                "a neuron without threshold drives another layer; only spikes travel on the chip",
+                "a neuron without a threshold drives another layer, but only spikes travel on the chip",
                 where=source,
                 remedy="give it a threshold, or end the network there",
             )
@@ -119,6 +121,12 @@ def _output(network: FloatNetwork, flat: FlatGraph, name: str, dt: float, rule: 
         before = flat.predecessors(before[0])
     if len(before) == 1 and before[0] in network.populations:
         population = network.populations[before[0]]
+        if population.dynamics.max_spikes > 1 and over_time == "max":
+            raise UserError(
+                "the most spikes of a step decide; spikes are counted over a sample",
+                where=population.name,
+                remedy="sum the spikes over time",
+            )
         return ChipOutput(name, population.name, "count" if population.fires else "membrane", over_time)
     last = before[0] if len(before) == 1 and not isinstance(flat.nodes[before[0]], nir.Input | nir.Output) else name
     # the last membrane of an integrator is the sum of what arrived
@@ -135,13 +143,13 @@ def _membrane_output(name: str, population: FloatPopulation, rule: DecisionRule)
     zero = np.unique(d.reset_value)
     if len(zero) > 1:
         raise UserError(
-            "its membranes decide, and each neuron resets to a value of its own",
+            "the class is read from its membranes, but each neuron resets to its own value",
             where=population.name,
-            remedy="train with one reset value a layer",
+            remedy="train with one reset value per layer",
         )
     if rule.what == BEFORE_RESET and d.reset != "subtract":
         raise UserError(
-            "the membrane before a reset to zero decides; the chip knows it after the reset",
+            "the class is read from the membrane before a reset to zero, which the chip does not keep",
             where=population.name,
             remedy="return the layer's spikes, or train with reset_mechanism='subtract' or 'none'; or use --target nir",
         )
@@ -151,7 +159,7 @@ def _membrane_output(name: str, population: FloatPopulation, rule: DecisionRule)
 
 def _drive(network: FloatNetwork, population: FloatPopulation, flat: FlatGraph, node: str, dt: float) -> None:
     d = population.dynamics
-    gain = d.gain if d.syn_gain is None else d.gain * d.syn_gain
+    gain = _without_rounding(d.gain if d.syn_gain is None else d.gain * d.syn_gain)
     offset = d.offset + (d.beta - 1) * d.reset_value  # the membrane is counted from the reset value
     population.bias = np.asarray(offset, dtype=np.float64)
     chains, constants = _arriving(flat, node, dt)
@@ -180,6 +188,18 @@ def _drive(network: FloatNetwork, population: FloatPopulation, flat: FlatGraph, 
             population.bias = compact(population.bias + values)
         elif np.any(values):
             _add_constant_drive(network, population, start, values)
+
+
+def _without_rounding(gain: np.ndarray) -> np.ndarray:
+    """The gain with one value a channel, or one alone, where entries differ by float32's rounding only.
+
+    r and tau are a neuron's own, and their quotient is rounded; taken at its word it would write convolutions out.
+    """
+    gain = np.asarray(gain, dtype=np.float64)
+    first = gain[(slice(None), *[slice(0, 1)] * (gain.ndim - 1))] if gain.ndim > 1 else gain
+    per_channel = first if np.allclose(gain, first, rtol=SAME_GAIN, atol=0) else gain
+    one = per_channel.flat[0] if per_channel.size else 0.0
+    return np.array(one) if np.allclose(per_channel, one, rtol=SAME_GAIN, atol=0) else per_channel
 
 
 def _add_constant_drive(network: FloatNetwork, population: FloatPopulation, start: int, values: np.ndarray) -> None:

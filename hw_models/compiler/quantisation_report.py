@@ -105,4 +105,6 @@ def _trained_alpha(source: FloatPopulation) -> np.ndarray | None:
             raise ValueError("empty")
         return found
     except (TypeError, ValueError) as error:
-        raise UserError("alpha in the metadata is no number", where=source.name, remedy="repair the graph") from error
+        raise UserError(
+            "alpha in the metadata is not a number", where=source.name, remedy="repair the graph"
+        ) from error

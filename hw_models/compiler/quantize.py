@@ -82,6 +82,12 @@ def quantize_population(
             where=source.name,
             remedy="train with a threshold above the reset value",
         )
+    if d.max_spikes > 1 and threshold is not None and not (threshold > 0).all():
+        raise UserError(
+            "several spikes a step and a threshold of 0",
+            where=source.name,
+            remedy="train with a threshold above the reset value",
+        )
     max_exp = chip.formats.max_weight_exp
     decays = arithmetic.decays(d.beta, d.syn_beta)
     # a readout's channels are compared with each other: one scale
@@ -121,11 +127,14 @@ def quantize_population(
     vth = _threshold_register(
         source.name, threshold, scale, registers.largest_threshold, exact=bound_by.endswith("exact")
     )
+    if d.max_spikes > 1:
+        vth = np.maximum(vth, 1)
     population = Population(
         source.name, source.shape, decays.du, decays.dv, vth, mant, exp, reset=d.reset, fires=source.fires, scale=scale,
         v_min=None if d.v_min is None else _membrane(d.v_min - d.reset_value, scale),
         v_start=_membrane(d.start - d.reset_value, scale),
         refractory=d.refractory if source.fires else 0,
+        max_spikes=d.max_spikes if source.fires else 1,
     )  # fmt: skip
     rows = [groups.rows(scaling.scales, c.weight) for c in chip_drives]
     made = list(map(_stands_for, projections, rows))

@@ -17,7 +17,7 @@ What is counted:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ import torch
 from ..chip_network.apply_weight import apply_weight
 from ..chip_network.form import ChipNetwork, Population, Projection
 from ..errors import UserError
-from ..mapping import Mapping, TrafficCounter, TrafficCounts
+from ..mapping import Mapping, TrafficCounter, TrafficCounts, joined_traffic
 from ..samples.recording import EncodedInput, EncodedSamples, Recording
 from .fan_out import dense_macs, fan_out
 
@@ -109,12 +109,14 @@ def count_activity(
     *,
     mapping: Mapping | None = None,
     batch_size: int | None = None,
+    device: str | torch.device = "cpu",
     progress: Callable[[int], None] | None = None,
 ) -> ActivityCounts:
     """Runs the network in the bit-exact simulator and counts, batch by batch, so that memory stays bounded.
 
     Args:
         mapping: of this network; messages and hops are counted on it.
+        device: of the simulator.
         progress: called with the number of samples of each finished batch.
 
     Raises:
@@ -123,7 +125,7 @@ def count_activity(
     from ..simulator import simulate_chunks
 
     counter = ActivityCounter(network, encoded.steps, mapping)
-    for samples, recording in simulate_chunks(network, encoded, batch_size=batch_size):
+    for samples, recording in simulate_chunks(network, encoded, batch_size=batch_size, device=device):
         counter.add(encoded.part(samples), recording)
         if progress:
             progress(samples.stop - samples.start)
@@ -173,7 +175,7 @@ class ActivityCounter:
                     name: ProjectionCounts(
                         source=p.source,
                         target=p.target,
-                        graded=p.source in network.inputs and network.inputs[p.source].mode == "graded",
+                        graded=network.sends_numbers(p.source),
                         messages=(events[p.source] * (self._fan_out[name] > 0)).sum(axis=1),
                         synaptic_operations=events[p.source] @ self._fan_out[name],
                     )
@@ -194,34 +196,9 @@ class ActivityCounter:
         if not batches:
             raise UserError("there are no samples to count over", remedy="give at least one sample")
 
-        def joined(pick: Callable[[ActivityCounts, str], np.ndarray], name: str) -> np.ndarray:
-            return np.concatenate([pick(b, name) for b in batches])
-
-        first, network = batches[0], self.network
-        return ActivityCounts(
-            steps=self.steps,
-            samples=sum(b.samples for b in batches),
-            populations={
-                name: PopulationCounts(
-                    neurons=p.neurons,
-                    spikes=joined(lambda b, n: b.populations[n].spikes, name),
-                    updates_active=joined(lambda b, n: b.populations[n].updates_active, name),
-                    updates_inactive=joined(lambda b, n: b.populations[n].updates_inactive, name),
-                )
-                for name, p in first.populations.items()
-            },
-            projections={
-                name: ProjectionCounts(
-                    source=p.source,
-                    target=p.target,
-                    graded=p.graded,
-                    messages=joined(lambda b, n: b.projections[n].messages, name),
-                    synaptic_operations=joined(lambda b, n: b.projections[n].synaptic_operations, name),
-                )
-                for name, p in first.projections.items()
-            },
-            sent={name: joined(lambda b, n: b.sent[n], name) for name in first.sent},
-            host_macs=first.host_macs,
+        network = self.network
+        return replace(
+            joined_counts(batches),
             traffic=self._traffic.result() if self._traffic else None,
             membrane_reads=sum(
                 network.populations[o.population].size * (self.steps - 1)
@@ -258,7 +235,7 @@ class ActivityCounter:
         active_updates = active.reshape(n, -1).sum(axis=1, dtype=np.int64)
         return PopulationCounts(
             neurons=population.size,
-            spikes=spikes.reshape(n, -1).sum(axis=1, dtype=np.int64),
+            spikes=(spikes != 0).reshape(n, -1).sum(axis=1, dtype=np.int64),
             updates_active=active_updates,
             updates_inactive=population.size * self.steps - active_updates,
         )
@@ -278,3 +255,40 @@ class ActivityCounter:
             arrived = arrived.reshape(n, stop - start, *shape)
             first = start + projection.delay
             active[:, first : (None if static else stop + projection.delay)] |= arrived
+
+
+def joined_counts(parts: list[ActivityCounts]) -> ActivityCounts:
+    """Counts of consecutive samples of one run as one; at least one part."""
+
+    def joined(pick: Callable[[ActivityCounts, str], np.ndarray], name: str) -> np.ndarray:
+        return np.concatenate([pick(part, name) for part in parts])
+
+    first = parts[0]
+    traffic = [part.traffic for part in parts if part.traffic is not None]
+    return ActivityCounts(
+        steps=first.steps,
+        samples=sum(part.samples for part in parts),
+        populations={
+            name: PopulationCounts(
+                neurons=p.neurons,
+                spikes=joined(lambda part, n: part.populations[n].spikes, name),
+                updates_active=joined(lambda part, n: part.populations[n].updates_active, name),
+                updates_inactive=joined(lambda part, n: part.populations[n].updates_inactive, name),
+            )
+            for name, p in first.populations.items()
+        },
+        projections={
+            name: ProjectionCounts(
+                source=p.source,
+                target=p.target,
+                graded=p.graded,
+                messages=joined(lambda part, n: part.projections[n].messages, name),
+                synaptic_operations=joined(lambda part, n: part.projections[n].synaptic_operations, name),
+            )
+            for name, p in first.projections.items()
+        },
+        sent={name: joined(lambda part, n: part.sent[n], name) for name in first.sent},
+        host_macs=first.host_macs,
+        traffic=joined_traffic(traffic) if traffic else None,
+        membrane_reads=first.membrane_reads,
+    )

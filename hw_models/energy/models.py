@@ -177,10 +177,14 @@ def loihi_energy(counts: ActivityCounts, chip: str) -> ChipEnergy:
                 if traffic is None
                 else ["hops of the input's messages, and of messages to another chip: no source"]
             ),
-            "barrier, input and output, weight loading, embedded x86 cores: not published an event",
+            "barrier, input and output, weight loading, embedded x86 cores: not published per event",
             *([f"reading {reads:,} membranes a sample: no source"] if (reads := counts.membrane_reads) else []),
             *(["MACs of the host-computed layers"] if counts.host_macs else []),
-            *([] if own else [f"whatever {chip} does differently from {device}: no table an event is published"]),
+            *(
+                []
+                if own
+                else [f"whatever {chip} does differently from {device}: no table of energy per event is published"]
+            ),
         ],
     )
 

@@ -27,7 +27,7 @@ def check_claim(path: str | os.PathLike[str], claimed: int, *, what: str, remedy
     """Raises UserError where `claimed` bytes are more than the file may claim."""
     if claimed > most_claimed(path):
         raise UserError(
-            f"{what} claims {claimed:,} bytes, more than this file can hold or half of the memory takes",
+            f"{what} claims {claimed:,} bytes, more than this file or half of the memory can hold",
             where=str(path),
             remedy=remedy,
         )

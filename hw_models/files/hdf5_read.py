@@ -47,7 +47,7 @@ def check_hdf5(path: str | Path) -> None:
                 item = group[name]
                 address = _address(item)
                 if address in seen:
-                    raise _refused(path, place, "is there under another name too")
+                    raise _refused(path, place, "appears under two names")
                 seen.add(address)
                 if isinstance(item, h5py.Group):
                     waiting.append((item, depth + 1))

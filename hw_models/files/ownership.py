@@ -42,13 +42,13 @@ def require_free(target: str | os.PathLike[str], force: bool, *, folder: bool = 
         raise UserError("is a link, which --force does not replace", where=where, remedy=_ELSEWHERE)
     if folder:
         if not target.is_dir():
-            raise UserError("is a file, a folder was to be written", where=where, remedy=_ELSEWHERE)
+            raise UserError("is a file, but a folder is to be written there", where=where, remedy=_ELSEWHERE)
         foreign = _first_foreign(target)
         if foreign is not None:
             what = f"holds {foreign}, which dalif-deploy did not write there: --force does not delete it"
             raise UserError(what, where=where, remedy=_ELSEWHERE)
     elif target.is_dir():
-        raise UserError("is a folder, a file was to be written", where=where, remedy="choose another name")
+        raise UserError("is a folder, but a file is to be written there", where=where, remedy="choose another name")
     elif not carries_mark(target):
         raise UserError("was not written by dalif-deploy: --force keeps it", where=where, remedy=_ELSEWHERE)
 

@@ -113,14 +113,14 @@ class DecisionReader:
             return {name: rule.over(outputs[name])}
         read = membrane[rule.of]
         if rule.what == BEFORE_RESET:
-            d, fired = self._dynamics, spikes[rule.of].astype(bool)
+            d, fired = self._dynamics, spikes[rule.of]
             if d.reset == "subtract":
                 read = read + fired * d.threshold
             else:
                 assert current is not None
                 start = np.broadcast_to(d.start, read[:, :1].shape)
                 last = np.concatenate([start, read[:, :-1]], axis=1)
-                read = np.where(fired, d.beta * last + current[rule.of] + d.offset, read)
+                read = np.where(fired > 0, d.beta * last + current[rule.of] + d.offset, read)
         return {name: rule.over(read)}
 
 

@@ -209,7 +209,7 @@ def _check(flat: FlatGraph) -> None:
                 continue
             array = np.asarray(value)
             if array.dtype.kind not in "biuf":
-                raise UserError(f"{key} is {array.dtype}, no numbers", where=name, remedy="repair the graph")
+                raise UserError(f"{key} holds {array.dtype}, not numbers", where=name, remedy="repair the graph")
             if not np.isfinite(array).all():
                 raise UserError(f"{key} holds NaN or infinity", where=name, remedy="retrain or repair the network")
     if not flat.of_type(nir.Input):

@@ -108,7 +108,7 @@ def _conv(name: str, node: nir.Conv1d | nir.Conv2d, shape: Shape) -> Shape:
 def _check_bias(name: str, node: nir.NIRNode, channels: int) -> None:
     size = math.prod(np.shape(getattr(node, "bias", 0)))  # of torch too
     if size not in (1, channels):
-        raise UserError(f"{size} biases for {channels} channels", where=name, remedy="give one a channel")
+        raise UserError(f"{size} biases for {channels} channels", where=name, remedy="give one per channel")
 
 
 def _positive(name: str, spatial: Shape) -> Shape:

@@ -17,7 +17,17 @@ does_not_fit.py           the refusal
 """
 
 from .does_not_fit import DoesNotFit
-from .mapping import Core, Mapping, map_network, map_or_refusal
-from .traffic import TrafficCounter, TrafficCounts
+from .mapping import PLACEMENT_SAMPLES, Core, Mapping, map_network, map_or_refusal
+from .traffic import TrafficCounter, TrafficCounts, joined_traffic
 
-__all__ = ["Core", "DoesNotFit", "Mapping", "TrafficCounter", "TrafficCounts", "map_network", "map_or_refusal"]
+__all__ = [
+    "PLACEMENT_SAMPLES",
+    "Core",
+    "DoesNotFit",
+    "Mapping",
+    "TrafficCounter",
+    "TrafficCounts",
+    "joined_traffic",
+    "map_network",
+    "map_or_refusal",
+]

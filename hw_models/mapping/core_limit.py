@@ -4,5 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-CoreLimit = Literal["neurons_per_core", "synapse_memory_bits_per_core", "input_axons_per_core", "output_axons_per_core"]
+CoreLimit = Literal[
+    "neurons_per_core",
+    "synapse_memory_bits_per_core",
+    "input_axons_per_core",
+    "output_axons_per_core",
+    "decay_profiles_per_core",
+]
 CORE_LIMITS: tuple[CoreLimit, ...] = get_args(CoreLimit)

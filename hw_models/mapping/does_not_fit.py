@@ -13,12 +13,14 @@ LIMIT_WORDS: dict[Limit, str] = {
     "synapse_memory_bits_per_core": "bits of synapse memory",
     "input_axons_per_core": "input axons",
     "output_axons_per_core": "output axons",
+    "decay_profiles_per_core": "decay profiles",
     "chips": "chips",
 }
 REMEDIES: dict[Limit, str] = {
     "synapse_memory_bits_per_core": "take fewer weight bits, source channels or kernel taps, or prune weights",
     "input_axons_per_core": "give the neuron fewer source neurons: pool before the layer, or prune weights",
     "output_axons_per_core": "give the layers that it leads to fewer channels or neurons, or prune weights",
+    "decay_profiles_per_core": "train with decays a layer or a channel, or share them: dalif-train --quantize",
     "chips": "take a smaller network",
 }
 

@@ -11,6 +11,7 @@ from ..chips.description import ChipDescription
 from .convolution_synapses import ConvolutionSynapses
 from .core_box import Box, Tile, box_size, boxes, image_shape
 from .core_limit import CORE_LIMITS, CoreLimit
+from .decay_profiles import DecayProfiles
 from .does_not_fit import DoesNotFit
 from .matrix_synapses import MatrixSynapses
 
@@ -26,6 +27,7 @@ class CoreUse:
     synapse_memory_bits_per_core: int
     input_axons_per_core: int
     output_axons_per_core: int = 0
+    decay_profiles_per_core: int = 1
 
     def exceeded(self, chip: ChipDescription) -> CoreLimit | None:
         """The limit that is exceeded most, if any."""
@@ -44,6 +46,7 @@ class PopulationCut:
     def __init__(self, population: Population, incoming: list[Synapses], chip: ChipDescription):
         self.population, self.incoming, self.chip = population, incoming, chip
         self.shape = image_shape(population.shape)
+        self._profiles = DecayProfiles(population)
         self._uses: dict[Box, CoreUse] = {}
         self._alone: tuple[CoreLimit, CoreUse] | None = None
         self.tile = self._best_tile(self.shape[0], self.shape[1] * self.shape[2])
@@ -57,7 +60,9 @@ class PopulationCut:
         """Use of a core that holds `box`, output axons left out: they depend on how the targets are cut."""
         if box not in self._uses:
             memory, axons = zip(*(s.use(box) for s in self.incoming), strict=True) if self.incoming else ((), ())
-            self._uses[box] = CoreUse(box_size(box), sum(memory), sum(axons))
+            self._uses[box] = CoreUse(
+                box_size(box), sum(memory), sum(axons), decay_profiles_per_core=self._profiles.count(box)
+            )
         return self._uses[box]
 
     def shrink(self, needed: int, available: int) -> None:

@@ -65,6 +65,17 @@ class TrafficCounter:
         return TrafficCounts(self.mapping, counts, self._spikes, words)
 
 
+def joined_traffic(parts: list[TrafficCounts]) -> TrafficCounts:
+    """Traffic of consecutive samples on one mapping as one; at least one part."""
+    first = parts[0]
+    return TrafficCounts(
+        first.mapping,
+        {kind: np.concatenate([part.counts[kind] for part in parts]) for kind in first.counts},
+        {name: sum((part.spikes[name] for part in parts), np.zeros_like(first.spikes[name])) for name in first.spikes},
+        {name: np.concatenate([part.words_read[name] for part in parts]) for name in first.words_read},
+    )
+
+
 def traffic_of_a_spike(mapping: Mapping) -> dict[str, dict[str, np.ndarray]]:
     """What one spike of each neuron causes: source -> kind (see KINDS) -> int64 [neurons]."""
     network = mapping.network

@@ -9,9 +9,10 @@ neuron's file beside this one.
 
 The membrane starts each sample at `reset_value`, which is 0 for reset "subtract" (v_reset is not used there).
 
-NIR has no word for three things that frameworks' neurons do. They stand in a node's metadata, as "reset" does: `v_min`,
-the lowest membrane; `v_start`, the one before the first step; and `refractory`, steps after a spike in which the
-membrane stays at `reset_value` while the current goes on.
+NIR has no word for four things that frameworks' neurons do. They stand in a node's metadata, as "reset" does: `v_min`,
+the lowest membrane; `v_start`, the one before the first step; `refractory`, steps after a spike in which the
+membrane stays at `reset_value` while the current goes on; and `max_spikes`, above 1 where a neuron fires once for each
+time that its membrane lies above the threshold, at most so often in a step.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import TypedDict
 import nir
 import numpy as np
 
-from ..chip_network.form import MOST_REFRACTORY, NeuronOption, Reset, neuron_options
+from ..chip_network.form import MOST_REFRACTORY, MOST_SPIKES, NeuronOption, Reset, neuron_options
 from ..errors import UserError
 
 ZERO = np.array(0.0)
@@ -44,6 +45,7 @@ class NeuronDynamics:
     v_min: np.ndarray | None = None
     v_start: np.ndarray | None = None  # None: at reset_value
     refractory: int = 0
+    max_spikes: int = 1
 
     @property
     def start(self) -> np.ndarray:
@@ -53,7 +55,8 @@ class NeuronDynamics:
     @property
     def options(self) -> tuple[NeuronOption, ...]:
         """What this neuron needs of a chip beside decay, filter, threshold and reset."""
-        return neuron_options(self.v_min is not None, self.v_start is not None, self.refractory > 0)
+        starts = self.v_start is not None
+        return neuron_options(self.v_min is not None, starts, self.refractory > 0, self.max_spikes > 1)
 
 
 class _Reset(TypedDict):
@@ -62,6 +65,7 @@ class _Reset(TypedDict):
     v_min: np.ndarray | None
     v_start: np.ndarray | None
     refractory: int
+    max_spikes: int
 
 
 class _Fires(_Reset):
@@ -124,7 +128,10 @@ class NodeReader:
             raise UserError("v_min lies above the reset value", where=self.name, remedy="lower v_min in training")
         if v_start is not None and (v_start == value).all():
             v_start = None
-        return _Reset(reset=reset, reset_value=value, v_min=v_min, v_start=v_start, refractory=self._refractory())
+        refractory, many = self._whole("refractory", 0, MOST_REFRACTORY), self._whole("max_spikes", 1, MOST_SPIKES)
+        return _Reset(
+            reset=reset, reset_value=value, v_min=v_min, v_start=v_start, refractory=refractory, max_spikes=many
+        )
 
     def _option(self, key: str) -> np.ndarray | None:
         """A number, or one a neuron, from the metadata."""
@@ -133,16 +140,18 @@ class NodeReader:
             return None
         shape = np.shape(getattr(self.node, "v_threshold", getattr(self.node, "r", value)))
         array = np.asarray(value)
-        if array.dtype.kind not in "iuf" or not np.isfinite(array).all() or array.shape not in ((), (1,), shape):
+        fits = array.shape in ((), (1,)) or shape in ((), (1,), array.shape)
+        if array.dtype.kind not in "iuf" or not np.isfinite(array).all() or not fits:
             raise UserError(f"unusable {key} in the metadata", where=self.name, remedy="repair the network")
         return compact(array.astype(np.float64))
 
-    def _refractory(self) -> int:
-        value = (getattr(self.node, "metadata", None) or {}).get("refractory", 0)
-        steps = np.asarray(value)
-        if steps.shape != () or steps.dtype.kind not in "iu" or not 0 <= steps <= MOST_REFRACTORY:
-            raise UserError(f"a refractory time of {value} steps", where=self.name, remedy="repair the network")
-        return int(steps)
+    def _whole(self, key: str, lowest: int, highest: int) -> int:
+        """A whole number from the metadata, `lowest` where there is none."""
+        value = (getattr(self.node, "metadata", None) or {}).get(key, lowest)
+        number = np.asarray(value)
+        if number.shape != () or number.dtype.kind not in "iu" or not lowest <= number <= highest:
+            raise UserError(f"unusable {key} {value} in the metadata", where=self.name, remedy="repair the network")
+        return int(number)
 
 
 def reset_mode(name: str, node: nir.NIRNode) -> Reset:

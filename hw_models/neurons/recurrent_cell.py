@@ -42,10 +42,19 @@ class RecurrentCell:
         if self.threshold is None:
             return self.v
         fired = self.v > self.threshold
+        sent = self._spikes(fired, self.threshold).to(x.dtype)
         if self.dynamics.reset == "subtract":
-            self.v = self.v - fired * self.threshold
+            self.v = self.v - sent * self.threshold
         else:
             self.v = torch.where(fired, self.reset_value, self.v)
         if self.dynamics.refractory:
             self.waits = torch.where(fired, self.dynamics.refractory, (self.waits - 1).clamp(min=0))
-        return fired.to(x.dtype)
+        return sent
+
+    def _spikes(self, fired: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:
+        many = self.dynamics.max_spikes
+        if many == 1:
+            return fired
+        # counted from the reset value, as on the chip
+        height, each = self.v - self.reset_value, threshold - self.reset_value
+        return torch.ceil(height / each).sub(1).clamp(0, many)

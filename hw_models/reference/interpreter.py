@@ -16,6 +16,7 @@ from ..errors import UserError
 from ..graph.flat_graph import FlatGraph, flatten_graph
 from ..graph.graph_step import GraphStep
 from ..neurons import NEURONS
+from ..progress import tracked
 from ..samples.input_data import InputData, by_input, sample_count, steps_of
 from .linear_map import linear_map
 
@@ -63,7 +64,7 @@ def run_reference(
     if steps is None:
         raise UserError("static data needs a number of steps", remedy="give --steps")
     parts = []
-    for start in range(0, max(1, sample_count(data)), BATCH):
+    for start in tracked(range(0, max(1, sample_count(data)), BATCH), "float reference, batches"):
         part = {
             name: (torch.from_numpy(array[start : start + BATCH]).to(dtype), moving)
             for name, (array, moving) in checked.items()

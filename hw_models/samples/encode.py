@@ -16,13 +16,14 @@ from .value_range import require_in_range
 HOST_CHUNK = 16  # samples whose host layer is computed at a time: few enough to stay in the caches
 
 
-def encode_input(network: ChipNetwork, data: InputData, *, steps: int | None = None) -> EncodedInput:
+def encode_input(network: ChipNetwork, data: InputData, *, steps: int | None = None, host: bool = True) -> EncodedInput:
     """Encodes samples.
 
     Args:
         data: [N, *shape] for data that is the same at each step, or [N, T, *shape]; real values for graded and
             bias inputs, 0/1 for spikes. One array, or one for each input by its name.
         steps: steps of each sample where the data does not say; the network's own by default.
+        host: False leaves the host's layers, and so `bias`, to whoever asks.
 
     Raises:
         UserError: wrong shape, more steps than the network was compiled for, values that are no spikes or beyond the
@@ -42,7 +43,7 @@ def encode_input(network: ChipNetwork, data: InputData, *, steps: int | None = N
                 where=name,
                 remedy="export with --input graded, or with --input spikes for events",
             )
-    for target in {host.target: None for host in network.host_projections.values()}:
+    for target in {each.target: None for each in network.host_projections.values()} if host else ():
         encoded.bias[target] = _host_bias(network, target, {name: array for name, (array, _) in checked.items()})
     return encoded
 
@@ -51,8 +52,8 @@ def require_steps(network: ChipNetwork, steps: int) -> None:
     """Raises UserError for samples of more steps than the ranges of the registers were proved for."""
     if steps > network.steps:
         raise UserError(
-            f"{steps} steps a sample, but the network was exported for {network.steps}: beyond them its registers' "
-            "ranges do not hold",
+            f"{steps} steps per sample, but the network was exported for {network.steps}; its registers are proved "
+            "safe only up to there",
             remedy=f"export it again with --steps {steps}",
         )
 

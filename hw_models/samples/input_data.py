@@ -24,7 +24,7 @@ def by_input(data: InputData, shapes: Mapping[str, tuple[int, ...]]) -> dict[str
     if not isinstance(data, Mapping):
         if len(shapes) != 1:
             raise UserError(
-                f"the network has {len(shapes)} inputs ({', '.join(shapes)}), the data is one array",
+                f"the network has {len(shapes)} inputs ({', '.join(shapes)}), but the data is one array",
                 remedy="give an array for each input, in a .npz as input.NAME",
             )
         data = dict.fromkeys(shapes, data)

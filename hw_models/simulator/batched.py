@@ -216,6 +216,7 @@ class _Batch:
             return self.gathered[output.name] if output.reads_each_step else self._membrane(output, fired)
         if output.kept == "last":
             return fired
+        # the compiler lets no maximum over counts of a step through
         return self.counts[name].clamp(max=1) if output.kept == "max" else self.counts[name]
 
     def _membrane(self, output: ChipOutput, fired: torch.Tensor) -> torch.Tensor:

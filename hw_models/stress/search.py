@@ -10,6 +10,7 @@ import numpy as np
 from ..chip_network.form import SYNAPSE_SHIFT, ChipNetwork
 from ..compiler.plausibility import plausibility
 from ..errors import UserError
+from ..progress import tracked
 from ..samples.encode import encode_input
 from ..simulator import simulate
 from .influence import influence
@@ -65,10 +66,10 @@ def stress_samples(
     search = _Search(space, np.random.default_rng(seed))
     search.try_out(families(space, search.rng))
     search.try_out(random_trains(space, CANDIDATES - 16, search.rng))
-    for _ in range(rounds):
+    for _ in tracked(range(rounds), "stress: silent neurons, rounds"):
         if not search.aim():
             break
-    for _ in range(NEAR_ROUNDS):
+    for _ in tracked(range(NEAR_ROUNDS), "stress: thresholds, rounds"):
         if not search.near_thresholds():
             break
     return StressSamples(space.data(search.chosen(count)), search.fired, search.can_fire, frozenset(search.met_by))

@@ -34,5 +34,5 @@ def _call(module: DALIF) -> Callable[..., NeuronCall]:
 
 
 def _nodes(module: DALIF, shape: tuple[int, ...]) -> NeuronNodes:
-    threshold = below(numbers(module.v_threshold, shape))
-    return NeuronNodes(leaky(shape, beta=module.beta, gain=module.alpha, threshold=threshold, reset=module.reset))
+    threshold = below(numbers(module.rule.v_threshold, shape))
+    return NeuronNodes(leaky(shape, beta=module.beta, gain=module.gain, threshold=threshold, reset=module.reset))

@@ -9,8 +9,6 @@ from typing import Any
 import nir
 import torch
 
-from dalif_deploy.hw_models.errors import UserError
-
 from ..neuron_nodes import leaky, numbers
 from ..population import Neuron, NeuronCall, NeuronNodes, UnknownNeuronError
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import nir
+import numpy as np
 import torch
 from torch import nn
 
+from dalif_deploy.hw_models.chip_network.form import MOST_SPIKES
 from dalif_deploy.hw_models.errors import UserError
 
-from ..neuron_nodes import below, leaky, numbers
+from ..neuron_nodes import DT, below, leaky, numbers
 from ..population import Neuron, NeuronCall, NeuronNodes, UnknownNeuronError
 
 KNOWN = ("IAF", "LIF", "ExpLeak", "IAFSqueeze", "LIFSqueeze", "ExpLeakSqueeze", "IAFRecurrent", "LIFRecurrent")
@@ -33,9 +36,10 @@ def neuron(name: str, module: nn.Module) -> Neuron | None:
         )
     _check(name, module)
     squeezed = isinstance(module, SqueezeMixin)
+    seen = _Seen()
     return Neuron(
-        _call(name, module, squeezed),
-        lambda shape: _nodes(module, shape),
+        _call(name, module, squeezed, seen),
+        lambda shape: _nodes(module, shape, _most_spikes(module, seen)),
         time_axis="squeezed" if squeezed else 1,
         fires=module.spike_fn is not None,
     )
@@ -96,7 +100,22 @@ def _check(name: str, module: Any) -> None:
     )
 
 
-def _call(name: str, module: Any, squeezed: bool) -> Callable[..., NeuronCall]:
+@dataclass
+class _Seen:
+    """Most spikes of a neuron in one step so far."""
+
+    most: int = 0
+
+
+def _most_spikes(module: Any, seen: _Seen) -> int:
+    """What the chip's neurons send at most: as the module says, or at least twice what was seen, in whole bits."""
+    if seen.most <= 1:
+        return 1
+    limit = getattr(module.spike_fn, "max_num_spikes_per_bin", None)
+    return min(MOST_SPIKES, int(limit) if limit is not None else (1 << (2 * seen.most).bit_length()) - 1)
+
+
+def _call(name: str, module: Any, squeezed: bool, seen: _Seen) -> Callable[..., NeuronCall]:
     def call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> NeuronCall:
         x = args[0]
         recorded = module.record_states
@@ -105,29 +124,33 @@ def _call(name: str, module: Any, squeezed: bool) -> Callable[..., NeuronCall]:
         # what a recurrent layer records, the next step has changed already
         membranes = None if hasattr(module, "rec_connect") else module.recordings["v_mem"]
         module.record_states = recorded
-        if module.spike_fn is not None and bool((output > 1).any()):
+        if module.spike_fn is not None:
+            seen.most = max(seen.most, int(output.max()))
+        if seen.most > MOST_SPIKES:
             raise UserError(
-                f"fires up to {int(output.max())} spikes in one step; a neuron on the chip fires once",
+                f"fires {seen.most} spikes in one step; a neuron of the chip sends {MOST_SPIKES} at most",
                 where=name,
                 remedy="train with spike_fn=SingleSpike, or weaker weights",
             )
         if squeezed and membranes is not None:
             membranes = membranes.reshape(-1, *membranes.shape[2:])
-        return NeuronCall(output, x, output, membranes, notes=_notes(module))
+        return NeuronCall(output, x, output, membranes, notes=_notes(module, seen))
 
     return call
 
 
-def _notes(module: Any) -> tuple[str, ...]:
-    from sinabs.activation import MultiSpike
+def _notes(module: Any, seen: _Seen) -> tuple[str, ...]:
+    from sinabs.activation import SingleSpike
 
-    notes = []
-    if module.spike_fn is MultiSpike or isinstance(module.spike_fn, MultiSpike):
-        notes.append("may fire several times a step and never did on these samples; the chip fires once")
-    return tuple(notes)
+    if module.spike_fn in (None, SingleSpike):
+        return ()
+    if seen.most <= 1:
+        return ("may fire several times a step and never did on these samples; the chip fires once",)
+    most = _most_spikes(module, seen)
+    return (f"fired up to {seen.most} times a step on these samples; the chip sends up to {most}",)
 
 
-def _nodes(module: Any, shape: tuple[int, ...]) -> NeuronNodes:
+def _nodes(module: Any, shape: tuple[int, ...], most: int) -> NeuronNodes:
     from sinabs.activation import MembraneReset
 
     beta = torch.as_tensor(module.alpha_mem_calculated).detach()
@@ -144,6 +167,7 @@ def _nodes(module: Any, shape: tuple[int, ...]) -> NeuronNodes:
         v_reset=module.reset_fn.reset_value if hard else 0.0,
         synapse=None if alpha is None else (alpha, alpha),
         lowest=module.min_v_mem,
+        max_spikes=most,
         start=0.0 if hard and module.reset_fn.reset_value else None,
     )
     nodes = NeuronNodes(node)
@@ -160,8 +184,10 @@ def _recurrent(nodes: NeuronNodes, connect: nn.Module, shape: tuple[int, ...]) -
         raise UserError("a recurrent connection that is not one Linear layer", remedy="use rec_connect=nn.Linear(n, n)")
     layer: Any = layers[0]
     weight = numbers(layer.weight, tuple(layer.weight.shape))
-    bias = layer.bias
-    nodes.around["recurrent"] = (
-        nir.Linear(weight) if bias is None else nir.Affine(weight, numbers(bias, tuple(bias.shape)))
-    )
+    nodes.around["recurrent"] = nir.Linear(weight)
     nodes.edges += [("", "recurrent"), ("recurrent", "")]
+    if layer.bias is not None:  # it comes with what the step before sent, and so not in the first step
+        bias = numbers(layer.bias, tuple(layer.bias.shape))
+        nodes.around["recurrent_bias"] = nir.Affine(np.zeros_like(weight), bias)
+        nodes.around["recurrent_bias_late"] = nir.Delay(np.full(shape, DT))
+        nodes.edges += [("", "recurrent_bias"), ("recurrent_bias", "recurrent_bias_late"), ("recurrent_bias_late", "")]

@@ -42,12 +42,12 @@ ENGINES: dict[str, type[Engine]] = {
 }
 
 
-def engine_options() -> dict[str, tuple[int | float, str]]:
+def engine_options() -> dict[str, tuple[int | float | str, str]]:
     """Every option that some engine has: name -> (default, what it is), engines that share one named together."""
-    found: dict[str, tuple[int | float, str, list[str]]] = {}
+    found: dict[str, tuple[int | float | str, str, list[str]]] = {}
     for engine in ENGINES.values():
         for each in fields(engine.options_type):
-            assert isinstance(each.default, int | float)
+            assert isinstance(each.default, int | float | str)
             default, about, engines = found.get(each.name, (each.default, each.metadata["about"], []))
             found[each.name] = default, about, [*engines, engine.name]
     return {name: (default, f"{', '.join(engines)}: {about}") for name, (default, about, engines) in found.items()}

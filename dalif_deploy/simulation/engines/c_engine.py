@@ -27,8 +27,7 @@ class CEngine(Engine):
 
     def run(self, samples: slice, record: tuple[str, ...]) -> EngineRun:
         """See Engine."""
-        from dalif_deploy.hw_models.samples.encode import encode_input
         from dalif_deploy.hw_models.samples.input_data import take_samples
 
-        encoded = encode_input(self.network, take_samples(self.data, samples), steps=self.own_steps)
-        return from_integers(self.network, self.own_steps, self.built.run(encoded, record))
+        recording = self.built.run_data(take_samples(self.data, samples), record, steps=self.own_steps)
+        return from_integers(self.network, self.own_steps, recording)

@@ -42,8 +42,8 @@ class NoOptions:
     """Of an engine that has none beside those of every engine."""
 
 
-def option(default: float, about: str) -> Any:
-    """A field of an engine's options: a number whose type is the default's.
+def option(default: float | str, about: str) -> Any:
+    """A field of an engine's options: a number or a word, of the default's type.
 
     Args:
         default: what holds where the user says nothing; at least 1 if it is an integer.
@@ -65,9 +65,9 @@ class Engine(ABC):
             option of dalif-simulate.
     """
 
-    name: ClassVar[str]
-    about: ClassVar[str]
-    arithmetic: ClassVar[str]
+    name: str
+    about: str
+    arithmetic: str
     starts_slowly: ClassVar[bool] = False
     options_type: ClassVar[type] = NoOptions
 

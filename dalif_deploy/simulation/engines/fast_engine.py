@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dalif_deploy.simulation.engines.engine import Engine, EngineRun, from_integers
+from dalif_deploy.hw_models.devices import CHOICES
+from dalif_deploy.simulation.engines.engine import Engine, EngineRun, from_integers, option
 
 if TYPE_CHECKING:
     from dalif_deploy.hw_models.arithmetic.observation import Observation
+
+
+@dataclass(frozen=True)
+class FastOptions:
+    """See `option`."""
+
+    device: str = option("cpu", f"where it computes: {CHOICES}")
 
 
 class FastEngine(Engine):
     """The batched exact simulator."""
 
     name, about, arithmetic = "fast", "the batched exact simulator", "integer"
+    options_type = FastOptions
     observation: Observation | None = None  # counts what the arithmetic does, where one is set
 
     def prepare(self) -> None:
         """See Engine."""
+        from dalif_deploy.hw_models.devices import chosen_device
         from dalif_deploy.hw_models.samples.encode import encode_input
         from dalif_deploy.hw_models.samples.input_data import take_samples
 
+        self.device = chosen_device(self.options.device)
         self.network = self.artefact.network
         self.own_steps = encode_input(self.network, take_samples(self.data, slice(1)), steps=self.steps).steps
 
@@ -37,5 +49,5 @@ class FastEngine(Engine):
 
         # a chunk at a time: all samples of a large set, and their messages, would not fit in memory
         encoded = encode_input(self.network, take_samples(self.data, samples), steps=self.own_steps)
-        recording = simulate(self.network, encoded, record=record, observation=self.observation)
+        recording = simulate(self.network, encoded, record=record, device=self.device, observation=self.observation)
         return from_integers(self.network, self.own_steps, recording)

@@ -12,8 +12,8 @@ class LavaOptions:
     """What Lava can be told."""
 
     workers: int = option(1, "interpreters that share the samples")
-    step_limit: float = option(60.0, "seconds a step may take")
-    total_limit: float = option(3600.0, "seconds the whole run may take")
+    step_limit: float = option(60.0, "seconds that a step may take")
+    total_limit: float = option(3600.0, "seconds that the whole run may take")
 
 
 class LavaEngine(Engine):

@@ -26,7 +26,8 @@ class NorseEngine(Engine):
         self.decision = DecisionReader(self.network.flat, self.artefact.dt)
         if "current" in self.decision.needs:
             raise UserError(
-                "the membrane before a reset to zero decides; Norse shows it after the reset", remedy="use --engine nir"
+                "the class is read from the membrane before a reset to zero, which Norse does not show",
+                remedy="use --engine nir",
             )
         self.steps = self.steps or self.artefact.steps
 

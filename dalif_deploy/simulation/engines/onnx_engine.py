@@ -68,7 +68,9 @@ class OnnxFloatEngine(Engine):
 
         self.flat = flatten_graph(self.artefact.reference)
         self.session = OnnxSession(self.artefact.file(SEQUENCE_FILE, *NO_MODELS))
-        with damage_in_one_line("says no number of steps", where=self.artefact.folder, remedy="export it again"):
+        with damage_in_one_line(
+            "does not say how many steps it has", where=self.artefact.folder, remedy="export it again"
+        ):
             self.own_steps = int(self.session.metadata["steps"])
         wanted = steps_of(self._checked(slice(1))) or self.steps or self.own_steps
         _check_steps(self.artefact, self.own_steps, wanted)

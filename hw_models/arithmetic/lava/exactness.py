@@ -91,10 +91,7 @@ def projection_bound(network: ChipNetwork, projection: Projection) -> int:
 
     Sums of any part of the synapses, in any order, stay within it too: terms of one sign alone reach furthest.
     """
-    lowest, highest = 0, 1
-    if projection.source in network.inputs:
-        source = network.inputs[projection.source]
-        lowest, highest = min(0, source.min_level), max(0, source.max_level)
+    lowest, highest = network.message_range(projection.source)
     weights = projection.weight.astype(np.int64).reshape(len(projection.weight), -1)
     excitatory, inhibitory = np.clip(weights, 0, None).sum(axis=1), -np.clip(weights, None, 0).sum(axis=1)
     above, below = excitatory * highest - inhibitory * lowest, inhibitory * highest - excitatory * lowest

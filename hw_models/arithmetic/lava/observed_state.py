@@ -38,7 +38,7 @@ class ObservedState(PopulationState):
         self._biased = int(np.count_nonzero(np.broadcast_to(own, (samples, *population.shape))))
         self._whole_u_keep = self._integers(DECAY_UNITY - (population.du.astype(np.int64) + 1))
         self._whole_v_keep = self._integers(DECAY_UNITY - population.dv.astype(np.int64))
-        self._whole_threshold = self._integers(population.vth.astype(np.int64) << SYNAPSE_SHIFT)
+        self._each_threshold = self._integers(population.vth.astype(np.int64) << SYNAPSE_SHIFT)
 
         lowest = population.v_min
         self._whole_lowest = None if lowest is None else self._integers(lowest.astype(np.int64))
@@ -88,7 +88,7 @@ class ObservedState(PopulationState):
     def fire(self, spikes: torch.Tensor) -> None:
         """See `PopulationState.fire`."""
         counts = self._counts
-        above = self._whole(self._membrane) - self._whole_threshold
+        above = self._whole(self._membrane) - self._each_threshold
         if self.population.fires:
             counts.met_threshold += _count(above == 0)
             counts.just_above += _count(above == 1)
@@ -97,6 +97,7 @@ class ObservedState(PopulationState):
         if self._can_fire:
             fired = spikes > 0
             counts.spikes += _count(fired)
+            counts.several += _count(spikes > 1)
             counts.fired |= fired.any(dim=0).cpu().numpy()
             counts.kept += _count(fired & (self._membrane != 0))
         counts.nonzero += _count(self._membrane != 0)

@@ -61,6 +61,7 @@ class PopulationState:
         self._at_rest = not population.v_start.any()
         if not self._at_rest:
             self._membrane += self._register(population.v_start * UNIT, torch.float32)
+        self._whole_threshold = self._register(population.vth.astype(np.int64) << SYNAPSE_SHIFT, torch.int64)
         lowest = population.v_min
         self._lowest = None if lowest is None else self._register(lowest * UNIT, torch.float32)
         # steps that each membrane is still refractory
@@ -127,6 +128,9 @@ class PopulationState:
         """Spikes and reset of one step; `spikes` as for `step`."""
         if not self._can_fire:
             return
+        if self.population.max_spikes > 1:
+            self._fire_several(spikes)
+            return
         torch.gt(self._membrane, self._threshold, out=spikes)
         # products with 0 and 1: far cheaper than a mask
         if self.population.reset == "zero":
@@ -135,8 +139,22 @@ class PopulationState:
             self._membrane.addcmul_(spikes, self._threshold, value=-1)
         else:
             self._membrane.sub_(spikes, alpha=self._threshold)
+        self._wait(spikes)
+
+    def _fire_several(self, spikes: torch.Tensor) -> None:
+        """How often the threshold goes into the membrane, in whole numbers; what it takes off is exact in float32."""
+        units = (self._membrane * DECAY_UNITY).to(torch.int64) - 1
+        times = torch.div(units, self._whole_threshold, rounding_mode="floor").clamp_(0, self.population.max_spikes)
+        spikes.copy_(times)
+        if self.population.reset == "zero":
+            self._membrane.masked_fill_(times > 0, 0.0)
+        else:
+            self._membrane.sub_((times * self._whole_threshold).to(torch.float32).mul_(UNIT))
+        self._wait((times > 0).to(torch.float32))
+
+    def _wait(self, fired: torch.Tensor) -> None:
         if self._waits is not None:
-            self._waits.sub_(1).clamp_(min=0).add_(spikes, alpha=self.population.refractory)
+            self._waits.sub_(1).clamp_(min=0).add_(fired, alpha=self.population.refractory)
 
     def integrate(self, drive: torch.Tensor | None, *, overwrite: bool) -> None:
         """Decay, drive and clip of one step; arguments as for `step`."""

@@ -40,7 +40,7 @@ class SynapticInput:
         self._dtype = torch.float32 if bounds.float32_sums else torch.float64
         if device.type == "mps" and self._dtype == torch.float64:
             what = "sums beyond 2^24 need float64, which an Apple GPU has not"
-            raise UserError(what, where=population.name, remedy="take --device cpu")
+            raise UserError(what, where=population.name, remedy="use --device cpu")
         self._weights = [self._prepared(p, shape, device) for p, shape in zip(projections, source_shapes, strict=True)]
 
     def _prepared(self, projection: Projection, source: tuple[int, ...], device: torch.device) -> torch.Tensor:

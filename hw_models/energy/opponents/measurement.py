@@ -12,6 +12,7 @@ from functools import partial
 from typing import Literal, Protocol
 
 from ...chip_network.form import ChipNetwork
+from ...progress import tracked
 from ...samples.recording import EncodedInput, EncodedSamples
 from ..figures import Amount, Count, Part
 
@@ -77,7 +78,7 @@ def measured_rows(
     from ...simulator import simulate_chunks
 
     rows: list[MeasuredRun] = []
-    for batch in _batches(min(large_batch, encoded.samples)):
+    for batch in tracked(_batches(min(large_batch, encoded.samples)), "measuring, batch sizes"):
         part = encoded.part(slice(0, min(encoded.samples, SMALL_SAMPLES if batch == 1 else batch)))
 
         def run(part: EncodedInput, batch: int) -> list[int]:

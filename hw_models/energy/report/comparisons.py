@@ -64,7 +64,7 @@ def compare(
     """
     description = load_chip(chip_name)
     if description.energy.assumed:
-        return [], f"no energy an event is published for {chip_name}: its figures are assumed"
+        return [], f"no energy per event is published for {chip_name}: its figures are assumed"
     dynamic, static = chip.total.mean, chip.static
     if not dynamic:
         return [], "nothing happened on the chip"

@@ -16,7 +16,7 @@ NOT_MODELLED = [
     "several populations on one core",
     "where the input enters the mesh: its messages have no hops",
     "the way between chips: its messages are counted, not their hops",
-    "fewer neurons a core for long delays; shared register sets of a core",
+    "fewer neurons per core for long delays; shared register sets of a core",
 ]
 
 Range = Annotated[list[Count], Field(min_length=2, max_length=2)]
@@ -65,6 +65,7 @@ class CoreUse(Part):
     synapse_memory_bits_per_core: Count
     input_axons_per_core: Count
     output_axons_per_core: Count
+    decay_profiles_per_core: Count
 
 
 class MappedPopulation(Part):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from markupsafe import Markup
 from pydantic import ConfigDict
 
+from ...notebook_table import notebook_table
 from ..figures import Amount, Count, Part, Status
 from ..latency import Latency
 from ..memory import Memory
@@ -19,6 +19,7 @@ from ..opponents.baseline import Baseline, CpuBaseline
 from ..opponents.break_even import BreakEven
 from ..opponents.equal_accuracy import EqualAccuracy
 from ..units import readable
+from .check import CheckRecord
 from .comparisons import Comparison, UsedConstant
 from .counts import Counts
 from .energy_delay import EnergyDelay
@@ -94,11 +95,12 @@ class EnergyReport(Part):
     data: str
     artefact: str
     sanafe: Sanafe | None = None
+    check: CheckRecord | None = None
     equal_accuracy: EqualAccuracy | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists, numbers and words, as in the JSON; without SANA-FE or baseline if nobody asked for it."""
-        asked = {"sanafe": self.sanafe, "equal_accuracy": self.equal_accuracy}
+        """Plain dicts, lists, numbers and words, as in the JSON; what nobody asked for is left out."""
+        asked = {"sanafe": self.sanafe, "check": self.check, "equal_accuracy": self.equal_accuracy}
         return self.model_dump(exclude={"mark", *(name for name, part in asked.items() if part is None)})
 
     def headline(self) -> list[tuple[str, str, str]]:
@@ -128,11 +130,9 @@ class EnergyReport(Part):
 
     def _repr_html_(self) -> str:
         """The headline as a table, for a notebook; names come from foreign files and are escaped."""
-        row = Markup("<tr><td>{}</td><td>{}</td><td>{}</td></tr>")
-        rows = Markup("").join(row.format(*cells) for cells in self.headline())
         network = self.artefact or "a network"
         caption = f"{network} on {self.chip}: a sample of {self.steps} steps, mean over {self.samples}"
-        return str(Markup("<table><caption>{}</caption>{}</table>").format(caption, rows))
+        return notebook_table(caption, self.headline())
 
 
 def report_schema() -> dict[str, Any]:

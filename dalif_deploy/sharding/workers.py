@@ -25,6 +25,12 @@ class WorkerFailure:
     trace: str = ""
 
 
+def failure_of(error: BaseException) -> WorkerFailure:
+    """What is told of an error that ended a task."""
+    trace = "".join(traceback.format_exception(error))
+    return WorkerFailure(" ".join(f"{type(error).__name__}: {error}".split()), trace)
+
+
 def run_in_workers(
     work: Callable[[Any], Any], tasks: list[Any], workers: int
 ) -> Iterator[tuple[int, Any | WorkerFailure]]:
@@ -98,7 +104,7 @@ def _serve(connection: Connection, work: Callable[[Any], Any]) -> None:
         try:
             result = work(task)
         except Exception as error:
-            result = WorkerFailure(" ".join(f"{type(error).__name__}: {error}".split()), traceback.format_exc())
+            result = failure_of(error)
         connection.send(result)
 
 

@@ -3,7 +3,7 @@
 import os
 import time
 
-from dalif_deploy.exploration.workers import WorkerFailure, run_in_workers
+from dalif_deploy.sharding.workers import WorkerFailure, run_in_workers
 from tests.worker_tasks import square
 
 

@@ -1,0 +1,126 @@
+"""Several energy reports side by side: the figures that one would compare, and what forbids comparing them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from dalif_deploy.hw_models.energy.figures import Joules
+from dalif_deploy.hw_models.energy.report.mapping import Fits
+from dalif_deploy.hw_models.energy.report.report import EnergyReport
+from dalif_deploy.hw_models.energy.units import readable
+from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.reports.energy_sentence import chip_title, energy_sentence
+from dalif_deploy.reports.status_words import look, mapping_word
+from dalif_deploy.reports.table_parts import energy_range, or_unbounded, shown_count
+
+MISSING = "-"
+
+
+@dataclass(frozen=True)
+class ComparedReports:
+    """Reports and what stands beside what.
+
+    Attributes:
+        names: one a report, all different.
+        reports: in the order given.
+        rows: (what, figure a report).
+        cautions: why figures of these reports may not be held against each other.
+    """
+
+    names: list[str]
+    reports: list[EnergyReport]
+    rows: list[tuple[str, list[str]]]
+    cautions: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values: the rows, and a sentence a report."""
+        return {
+            "report": "dalif-energy comparison",
+            "reports": [
+                {"name": name, "sentence": energy_sentence(report)}
+                for name, report in zip(self.names, self.reports, strict=True)
+            ],
+            "rows": [{"what": what, "figures": figures} for what, figures in self.rows],
+            "cautions": self.cautions,
+        }
+
+
+def read_report(path: Path) -> EnergyReport:
+    """Reads what `dalif-energy --json` wrote.
+
+    Raises:
+        UserError: missing, or not such a file.
+    """
+    remedy = "write one with dalif-energy FOLDER --data NAME:SPLIT --json FILE"
+    try:
+        return EnergyReport.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UserError(error.strerror or "can't be read", where=str(path), remedy=remedy) from error
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise UserError(
+            "is no report of dalif-energy, or of another version", where=str(path), remedy=remedy
+        ) from error
+
+
+def compare_reports(named: list[tuple[str, EnergyReport]]) -> ComparedReports:
+    """Sets reports side by side.
+
+    Args:
+        named: (file's name, report).
+    """
+    reports = [report for _, report in named]
+    names = [name for name, _ in named]
+    names = [f"{name} ({index})" if names.count(name) > 1 else name for index, name in enumerate(names, 1)]
+    columns = [_figures(report) for report in reports]
+    rows = [(what, [column[what] for column in columns]) for what in columns[0]]
+    return ComparedReports(names, reports, rows, _cautions(reports))
+
+
+def _figures(report: EnergyReport) -> dict[str, str]:
+    total, static, latency = report.energy.total, report.energy.static, report.latency
+    int8 = {row.network: row.total for row in report.arithmetic_45nm.rows if row.precision == "int8"}
+    mapping = report.mapping
+    return {
+        "network": report.artefact or MISSING,
+        "chip": chip_title(report.chip),
+        "samples": f"{report.samples:,} of {report.data or 'samples given'}",
+        "steps": f"{report.steps:,}",
+        "dynamic energy": f"{readable(total.mean, 'J')} ({energy_range(total)}) [{report.energy.status}]",
+        "static energy": f"{readable(static.low, 'J')} to {or_unbounded(static.high, 'J')} [{static.status}]",
+        "SANA-FE's terms": _energy(report.energy_sanafe.total, report.energy_sanafe.status)
+        if report.energy_sanafe
+        else MISSING,
+        "cores": f"{mapping.cores:,} [{mapping_word(mapping)}]" if isinstance(mapping, Fits) else mapping.status,
+        "time in a stream": MISSING
+        if latency is None
+        else f"{readable(latency.streamed.low, 's')} to {or_unbounded(latency.streamed.high, 's')} [{latency.status}]",
+        "synaptic operations": f"{shown_count(report.counts.total.synaptic_operations.mean)} [exact]",
+        "spikes": f"{shown_count(report.counts.total.spikes.mean)} [exact]",
+        "int8 arithmetic, spiking": _energy(int8.get("spiking"), report.arithmetic_45nm.status),
+        "int8 arithmetic, ReLU": _energy(int8.get("ReLU network"), report.arithmetic_45nm.status),
+        "check": report.check.sentence() if report.check else "none given",
+    }
+
+
+def _energy(joules: Joules | None, status: str) -> str:
+    return MISSING if joules is None else f"{readable(joules.mean, 'J')} [{status}]"
+
+
+def _cautions(reports: list[EnergyReport]) -> list[str]:
+    found = []
+    if len({report.data for report in reports}) > 1:
+        found.append("the samples are not the same: spikes, and so energies, are of different data")
+    elif len({report.samples for report in reports}) > 1:
+        found.append("the numbers of samples differ: means are over different samples")
+    if len({report.energy.model for report in reports}) > 1:
+        found.append("the prices of events come from different sources: their ratio is one of sources, too")
+    if len({look(report.energy.status) for report in reports}) > 1:
+        found.append("the prices of events are assumed for some of these chips and not for others")
+    if len({report.host is None for report in reports}) > 1:
+        found.append("some of these networks compute a layer on the host, whose energy is in no total")
+    return found

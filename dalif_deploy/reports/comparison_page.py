@@ -1,0 +1,65 @@
+"""Several energy reports side by side, as one self-contained HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dalif_deploy.hw_models.energy.figures import Joules
+from dalif_deploy.hw_models.energy.models import Static
+from dalif_deploy.hw_models.energy.units import readable
+from dalif_deploy.hw_models.files.atomic import atomic_file
+from dalif_deploy.hw_models.files.ownership import MARK
+from dalif_deploy.reports.comparison import ComparedReports
+from dalif_deploy.reports.energy_sentence import energy_sentence
+from dalif_deploy.reports.log_axis import on_log_axis
+from dalif_deploy.reports.page_environment import FOLDER, package_version, page_environment
+from dalif_deploy.reports.status_words import look
+from dalif_deploy.reports.table_parts import energy_range, or_unbounded
+
+COLOURS = 8  # of style.css
+
+
+def write_comparison_page(compared: ComparedReports, path: Path, *, force: bool = False) -> None:
+    """Writes the page, whole or not at all.
+
+    Raises:
+        UserError: `path` exists and `force` is not given.
+    """
+    with atomic_file(path, force=force) as temporary:
+        temporary.write_text(comparison_page(compared), encoding="utf-8")
+
+
+def comparison_page(compared: ComparedReports) -> str:
+    """The page as text."""
+    from markupsafe import Markup
+
+    environment = page_environment()
+    environment.filters |= {"look": look, "colour": lambda number: number % COLOURS}
+    pairs = list(zip(compared.names, compared.reports, strict=True))
+    return environment.get_template("comparison.html.j2").render(
+        compared=compared,
+        sentences=[(name, energy_sentence(report)) for name, report in pairs],
+        ranges=on_log_axis(_ranges(compared), lambda joules: readable(joules, "J")),
+        version=package_version(),
+        mark=MARK,
+        style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
+    )
+
+
+def _ranges(compared: ComparedReports) -> list[dict[str, Any]]:
+    """Dynamic and static energy of each report, on one axis."""
+    rows = []
+    for name, report in zip(compared.names, compared.reports, strict=True):
+        total, static = report.energy.total, report.energy.static
+        parts: list[tuple[str, Joules | Static, str, str]] = [
+            ("dynamic", total, report.energy.status, energy_range(total)),
+            ("static", static, static.status, f"{readable(static.low, 'J')} to {or_unbounded(static.high, 'J')}"),
+        ]
+        for kind, joules, status, text in parts:
+            if text == "no spread known":
+                text = readable(joules.low, "J")
+            rows.append(
+                {"name": f"{name}, {kind}", "low": joules.low, "high": joules.high, "text": text, "status": status}
+            )
+    return rows
