@@ -193,3 +193,14 @@ def test_terminal_says_at_most_modelled_and_why():
         "this machine's processor: not measured: no counter here",
     ):
         assert words in text
+
+
+def test_at_the_break_even_steps_both_networks_cost_the_same():
+    """4 steps, 80 accumulates: 20 a step, so 35 MACs are met at 35 m / 20 a; the input comes with its steps."""
+    row = row_of(break_even(*at_steps(4)), "ReLU", "fp32")
+    assert [row.steps.low, row.steps.high] == pytest.approx([35 * 4.6 / (20 * 0.9)] * 2)
+    ends = sorted(35 * mac / (20 * add) for mac, add in ((0.3, 0.1), (0.23, 0.03)))
+    row = row_of(break_even(*at_steps(4)), "ReLU", "int8")
+    assert [row.steps.low, row.steps.high] == pytest.approx(ends)
+    loses = row_of(break_even(*at_steps(20)), "ReLU", "fp32")
+    assert loses.steps.high < 20

@@ -1,4 +1,4 @@
-"""The models held against published chips: the files, the price of events by hand, and the error that is claimed."""
+"""The models held against published chips: the files, events priced by hand, and the error that may be claimed."""
 
 from math import sqrt
 

@@ -77,18 +77,6 @@ def latency_figures(network: ChipNetwork, encoded: EncodedSamples, mapping: Mapp
     )
 
 
-def step_seconds(operations: float, neurons: float, constants: str) -> tuple[float, float]:
-    """Shortest and longest time of a step whose busiest core does so much."""
-    chosen = load_constants(constants)
-    seconds = {key: chosen[f"time_{key}"].interval("second") for key in ("synaptic_operation", "barrier")}
-    update = {key: chosen[f"time_update_{key}"].interval("second").value for key in ("active", "inactive")}
-    work, barrier = operations * seconds["synaptic_operation"].value, seconds["barrier"]
-    return (
-        work + neurons * update["inactive"] + barrier.low,
-        work + neurons * update["active"] + (barrier.high or barrier.value),
-    )
-
-
 def core_loads(
     network: ChipNetwork, encoded: EncodedInput, mapping: Mapping
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

@@ -64,7 +64,7 @@ def equal_accuracy(
     if len(smaller) == 1:
         less = "baseline" if smaller == {True} else "spiking"
     apart = baseline.accuracy - spiking_accuracy
-    equal = abs(apart) <= EQUAL
+    equal = round(abs(apart), 9) <= EQUAL
     accuracies = f"{baseline.accuracy:.1%} and {spiking_accuracy:.1%}"
     return EqualAccuracy(
         status="modelled, arithmetic only",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from ..constant_set import ConstantSet, load_constants
 from ..figures import Amount, Count, Part
-from ..latency import step_seconds
 
 
 class Events(Part):
@@ -66,4 +65,11 @@ class Events(Part):
         """Modelled length of a step, shortest and longest; None where the cores are not known."""
         if self.busiest_operations is None or self.busiest_neurons is None:
             return None
-        return step_seconds(self.busiest_operations, self.busiest_neurons, constants)
+        chosen = load_constants(constants)
+        seconds = {key: chosen[f"time_{key}"].interval("second") for key in ("synaptic_operation", "barrier")}
+        update = {key: chosen[f"time_update_{key}"].interval("second").value for key in ("active", "inactive")}
+        work, barrier = self.busiest_operations * seconds["synaptic_operation"].value, seconds["barrier"]
+        return (
+            work + self.busiest_neurons * update["inactive"] + barrier.low,
+            work + self.busiest_neurons * update["active"] + (barrier.high or barrier.value),
+        )
