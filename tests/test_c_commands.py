@@ -39,13 +39,8 @@ def exported(request, tmp_path, capfd):
     """Input by bias and by graded messages."""
     checkpoint(tmp_path / "model.pt")
     call = ["export", tmp_path / "model.pt", "--target", "c", "--chip", request.param, "-o", tmp_path / "out"]
-<<<<<<< HEAD
-    done = run_here([*call, "--details"], capfd)
-    assert done.returncode == 0 and "bytes per state" in done.stdout, done
-=======
     done = run_here(call, capfd)
-    assert done.returncode == 0 and "bytes a state" in " ".join(done.stdout.split()), done
->>>>>>> cfast
+    assert done.returncode == 0 and "bytes per state" in " ".join(done.stdout.split()), done
     return tmp_path / "out"
 
 
