@@ -40,7 +40,7 @@ def exported(request, tmp_path, capfd):
     checkpoint(tmp_path / "model.pt")
     call = ["export", tmp_path / "model.pt", "--target", "c", "--chip", request.param, "-o", tmp_path / "out"]
     done = run_here(call, capfd)
-    assert done.returncode == 0 and "bytes a state" in " ".join(done.stdout.split()), done
+    assert done.returncode == 0 and "bytes per state" in " ".join(done.stdout.split()), done
     return tmp_path / "out"
 
 
