@@ -66,7 +66,7 @@ def _expected(
             low=modelled.low,
             high=modelled.high,
             range_from="spread of constants",
-            because=f"{title}, {error.sentence}; the range is the spread of the model's constants",
+            because=f"{title}, {error.sentence}; the range is the constants' spread",
         )
     middle = modelled.mean * error.calibration
     return Expected(
