@@ -75,5 +75,5 @@ def _expected(
         low=middle / error.factor,
         high=middle * error.factor,
         range_from="expected error",
-        because=f"{title}, {error.sentence}",
+        because=f"{title}, {error.sentence}; the figure is the model's times {error.calibration:.2f}",
     )
