@@ -35,7 +35,7 @@ def print_export_screen(artefact: Artefact, *, stream: TextIO) -> None:
     for line in time_step_lines(export):
         console.print(Text(line))
     if export.get("reset_from") == "assumed":
-        line = "reset to zero, assumed; snnTorch and sinabs subtract: pass --reset zero or --reset subtract"
+        line = "reset to zero, assumed; snnTorch and sinabs subtract: say which by --reset"
         console.print(Text(line))
     notes = export_notes(export)
     for line in notes[:NOTES]:
