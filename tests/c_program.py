@@ -95,7 +95,7 @@ def write_program(plan: Plan, encoded: EncodedInput, folder: Path) -> None:
             arrays.append(_array("int32_t", f"{layer.id}_biases", mant.astype(np.int32) << exp.astype(np.int32)))
             call = f"snn_{layer.id}_bias(&state, {layer.id}_biases + sample * SNN_{layer.id.upper()}_SIZE);"
             biases.append(" " * 8 + call)
-        seen.append(_seen(layer.id, layer.fires, layer.source.slots))
+        seen.append(_seen(layer.id, layer.fires, layer.fires_several, layer.source.slots))
     text = PROGRAM.format(
         arrays="\n".join(arrays),
         samples=encoded.samples,
@@ -111,8 +111,8 @@ def _array(ctype: str, name: str, values: np.ndarray) -> str:
     return f"static const {ctype} {name}[] = {{{', '.join(map(str, values.ravel().tolist())) or '0'}}};"
 
 
-def _seen(layer: str, fires: bool, slots: int) -> str:
-    """All membranes, then for each neuron that fired its number."""
+def _seen(layer: str, fires: bool, several: bool, slots: int) -> str:
+    """All membranes, then for each neuron that fired its number, and how often where it may fire several times."""
     size = f"SNN_{layer.upper()}_SIZE"
     lines = [
         f"for (uint32_t n = 0; n < {size}; n++) {{",
@@ -126,6 +126,7 @@ def _seen(layer: str, fires: bool, slots: int) -> str:
         lines += [
             f"for (uint32_t e = 0; e < {last}; e++) {{",
             f"    see(state.{layer}_event{now}[e]); see((uint32_t)state.{layer}_event{now}[e] >> 8);",
+            *([f"    see(state.{layer}_level{now}[e]);"] if several else []),
             "}",
         ]
     return "\n".join(" " * 12 + line for line in lines)
@@ -143,7 +144,11 @@ def expected_crc(plan: Plan, recording: Recording) -> int:
                 crc = zlib.crc32(membrane.astype("<i4").tobytes(), crc)
                 if layer.fires:
                     spikes = recording.spikes[layer.name][sample, step].reshape(-1)[order]
-                    crc = zlib.crc32(np.flatnonzero(spikes).astype("<u2").tobytes(), crc)
+                    events = np.flatnonzero(spikes)
+                    said = events.astype("<u2").view(np.uint8).reshape(-1, 2)
+                    if layer.fires_several:
+                        said = np.column_stack([said, spikes[events].astype(np.uint8)])
+                    crc = zlib.crc32(said.tobytes(), crc)
     return crc
 
 

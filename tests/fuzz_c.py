@@ -38,18 +38,13 @@ class Tally:
         return f"{ran} in {self.sessions} builds, {sum(self.refused.values())} refused"
 
 
-def _counts(case: Case) -> bool:
-    """Several spikes a step, which the C code refuses."""
-    return any(population.max_spikes > 1 for population in case.network.populations.values())
-
-
 def check(drawn: list[Case | Refused], tally: Tally, builds: Builds = BUILDS) -> None:
     """Builds and compares all networks of a session.
 
     Raises:
         Mismatch: naming the first difference.
     """
-    cases = [case for case in drawn if isinstance(case, Case) and not _counts(case)]
+    cases = [case for case in drawn if isinstance(case, Case)]
     tally.refused.update(case.reason for case in drawn if isinstance(case, Refused))
     if not cases:
         return

@@ -47,7 +47,7 @@ def own_cache(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("fast", [False, True])
-@pytest.mark.parametrize("name", [name for name in nets.NETWORKS if name != "several spikes"])
+@pytest.mark.parametrize("name", nets.NETWORKS)
 def test_c_equals_the_equations(name, fast):
     network, encoded = nets.NETWORKS[name]()
     built = CNetwork(network, bias_inputs=encoded.bias, fast=fast, flags=SMALL, cache=False)
@@ -55,7 +55,7 @@ def test_c_equals_the_equations(name, fast):
 
 
 @pytest.mark.parametrize("fast", [False, True])
-@pytest.mark.parametrize("name", [name for name in nets.NETWORKS if name != "several spikes"])
+@pytest.mark.parametrize("name", nets.NETWORKS)
 def test_no_warnings(name, fast, tmp_path):
     network, encoded = nets.NETWORKS[name]()
     write_sources(plan_c(network, bias_inputs=encoded.bias, fast=fast), tmp_path, SOURCES, title=name)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import dalif_deploy
-from dalif_deploy.converters.c import generate_c
 from dalif_deploy.hw_models.chip_network.file import read_chip_network, write_chip_network
 from dalif_deploy.hw_models.compiler import compile_graph, plausibility
 from dalif_deploy.hw_models.errors import UserError
@@ -99,12 +98,6 @@ def test_a_file_keeps_them(name, tmp_path):
         np.testing.assert_array_equal(one.membrane[population], two.membrane[population])
         np.testing.assert_array_equal(one.spikes[population], expected.spikes[population])
     assert name == "options" or one.spikes["many"].max() > 3 >= one.spikes["capped"].max()
-
-
-def test_c_refuses_several_spikes_by_name(tmp_path):
-    network, _ = nets.several_spikes_network()
-    with pytest.raises(UserError, match=r"^many: several spikes a step, which the C code has no messages for"):
-        generate_c(network, tmp_path)
 
 
 def test_energy_counts_messages_of_several_spikes_once():

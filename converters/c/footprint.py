@@ -16,6 +16,7 @@ from .synapses import Synapses
 # the tests hold these to the compiler's own figures.
 CALL_BYTES = 384  # of stack, of the functions that are active at once, beside their arrays
 CODE_BYTES, LAYER_CODE, PART_CODE, KERNEL_CODE, INPUT_CODE = 500, 250, 100, 200, 100
+SEVERAL_CODE = 100  # of a layer that fires several times a step, beside the others
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def check_footprint(needs: Footprint, *, ram: int | None = None, flash: int | No
 
 def _code(plan: Plan) -> int:
     layers = LAYER_CODE * len(plan.layers) + PART_CODE * len(plan.parts)
+    layers += SEVERAL_CODE * sum(layer.fires_several for layer in plan.layers)
     return CODE_BYTES + layers + KERNEL_CODE * len(plan.kernels) + INPUT_CODE * len(plan.inputs)
 
 

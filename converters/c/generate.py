@@ -113,7 +113,9 @@ def _context(plan: Plan) -> dict[str, Any]:
         "registers": plan.registers,
         "sources": [*plan.inputs, *(layer.source for layer in layers)],
         "listed": [*plan.inputs, *(layer.source for layer in layers if layer.fires)],
-        "any_listed": any(layer.fires for layer in layers) or any(i.level_type is None for i in plan.inputs),
+        "any_listed": any(layer.fires and not layer.fires_several for layer in layers)
+        or any(i.level_type is None for i in plan.inputs),
+        "any_several": any(layer.fires_several for layer in layers),
         "bits_set": np.array([len(bits) for bits in SET_BITS]),
         "set_bits": [bits + [0] * (8 - len(bits)) for bits in SET_BITS],
         "any_decays": any(r is not None for r in registers),

@@ -101,25 +101,18 @@ def _space(network: ChipNetwork, name: str) -> Space:
 
 def _source(network: ChipNetwork, name: str, identifier: str, space: Space, fast: bool) -> Source:
     slots = 1 + max((p.delay for p in network.outgoing(name)), default=0)
-    if name not in network.inputs or network.inputs[name].mode == "spikes":
+    if not network.sends_numbers(name):
         return Source(identifier, name, space, slots)
-    item = network.inputs[name]
-    low, high = min(0, item.min_level), max(0, item.max_level)
+    low, high = network.message_range(name)
     if low == 0 and high <= UINT8_MAX:
         level_type = "uint8_t"
     else:
         level_type = "int16_t" if low >= -INT16_MAX - 1 and high <= INT16_MAX else "int32_t"
-    return Source(identifier, name, space, slots, level_type, low, high, stands=fast and slots == 1)
+    return Source(identifier, name, space, slots, level_type, low, high, stands=fast and slots == 1 and name in network.inputs)
 
 
 def _layer(network: ChipNetwork, name: str, sources: dict[str, Source], steps: int, outside: bool, fast: bool) -> Layer:
     population, source = network.populations[name], sources[name]
-    if population.max_spikes > 1:
-        raise UserError(
-            "several spikes a step, which the C code has no messages for",
-            where=name,
-            remedy="train with one spike a step (sinabs: spike_fn=SingleSpike), or use --target lava or onnx",
-        )
     bounds = population_bounds(network, population, steps)
     # a bias from outside that no host projection makes may be anything that registers hold
     unknown_bias = outside and not any(h.target == name for h in network.host_projections.values())

@@ -23,7 +23,8 @@ class Source:
         name: in the network.
         slots: steps of which the events are kept, this one included.
         stands: True if sums over it are kept until it changes.
-        level_type: C type of a graded input's messages; None for spikes.
+        level_type: C type of graded messages: an input's levels, or how often a neuron fires in a step; None for spikes.
+        lowest, highest: message.
     """
 
     id: str
@@ -93,6 +94,11 @@ class Layer:
     lowest: Register | None
     start: Register | None
     refractory: int
+
+    @property
+    def fires_several(self) -> bool:
+        """True if a neuron of it may fire several times a step, and its messages say how often."""
+        return self.fires and self.source.level_type is not None
 
     @property
     def own_registers(self) -> list[Register]:

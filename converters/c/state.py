@@ -57,9 +57,6 @@ def _input_fields(source: Source) -> Iterator[Field]:
     if source.stands:
         yield Field("uint8_t", f"{source.id}_changed", "", 1, "since the last step")
     yield from _event_fields(source)
-    if source.level_type:
-        count = source.slots * source.space.size
-        yield Field(ctype, f"{source.id}_level", _slots(source) + size, count, "the message of each event")
 
 
 def _layer_fields(plan: Plan, layer: Layer) -> Iterator[Field]:
@@ -94,6 +91,9 @@ def _event_fields(source: Source) -> Iterator[Field]:
     yield Field("snn_address", f"{source.id}_first", first, count, "each place's first among them")
     if source.slots > 1:
         yield Field("uint32_t", f"{source.id}_now", "", 1, "slot of this step")
+    if source.level_type:
+        sizes, count = f"{slots}[SNN_{upper}_SIZE]", source.slots * source.space.size
+        yield Field(source.level_type, f"{source.id}_level", sizes, count, "the message of each event")
 
 
 def _slots(source: Source) -> str:

@@ -80,6 +80,8 @@ def layer_description(layer: Layer) -> str:
         words.append("a spike subtracts the threshold" if layer.subtracts else "a spike resets to 0")
     else:
         words.append("never fires")
+    if layer.fires_several:
+        words.append(f"fires up to {layer.source.highest} times a step")
     if layer.lowest:
         words.append("the membrane has a lower bound")
     if layer.refractory:
@@ -133,7 +135,10 @@ def gathered_value(output: Output) -> str:
     if output.mode == "membrane":
         return "membrane[channel]"
     # a reset to zero leaves nothing of the membrane but that it met the threshold
-    return "v" if output.layer.subtracts else f"(fires ? {output.layer.threshold.expression} : v)"
+    if output.layer.subtracts:
+        return "v"
+    threshold = output.layer.threshold.expression
+    return f"(times ? times * {threshold} : v)" if output.layer.fires_several else f"(fires ? {threshold} : v)"
 
 
 def gathered_description(output: Output) -> str:
@@ -148,6 +153,8 @@ def output_description(output: Output) -> str:
     if output.mode != "count":
         words = gathered_description(output)
         return words[0].upper() + words[1:]
+    if output.layer.fires_several and output.kept == "last":
+        return "Spikes of the last step"
     of_spikes = {"sum": "Spikes since the reset", "max": "1 where there was a spike since the reset"}
     return of_spikes.get(output.kept, "1 where there was a spike in the last step")
 
