@@ -135,6 +135,34 @@ def test_every_decision_rule(number, fast):
     require_equal(simulate(network, encoded, record=()), got)
 
 
+@pytest.mark.parametrize("fast", [False, True])
+def test_several_spikes_of_a_step_are_read_as_many(fast):
+    """Outputs and counts of neurons that fire several times a step, against the records of the slow chip."""
+    network, encoded = nets.several_spikes_network()
+    kept = [(mode, over) for mode in ("count", "membrane_before_reset") for over in ("sum", "last", "max")]
+    outputs = [ChipOutput(f"{mode} {over}", "many", mode, over) for mode, over in kept]
+    outputs += [ChipOutput("capped", "capped", "count", "sum")]
+    network = replace(network, outputs={output.name: output for output in outputs})
+    spikes, membranes = scalar_chip.run(network, encoded)
+    many, capped = spikes["many"], spikes["capped"]
+    assert many.max() > 3 == capped.max() and many[:, -1].max() > 1
+    before = membranes["many"] + many * (40 << 6)
+    got = CNetwork(network, fast=fast, flags=SMALL, cache=False).run(encoded, ("spikes", "counts"))
+    for name, expected in {
+        "count sum": many.sum(1),
+        "count last": many[:, -1],
+        "count max": many.max(1) > 0,
+        "membrane_before_reset sum": before.sum(1),
+        "membrane_before_reset last": before[:, -1],
+        "membrane_before_reset max": before.max(1),
+        "capped": capped.sum(1),
+    }.items():
+        np.testing.assert_array_equal(got.outputs[name], expected, err_msg=name)
+    for name, fired in spikes.items():
+        np.testing.assert_array_equal(got.spikes[name], fired)
+        np.testing.assert_array_equal(got.counts[name], fired.sum(1))
+
+
 def test_a_sum_over_many_steps_has_64_bits():
     """A membrane has 24 bits: 255 of them fit 32 bits whatever they are."""
     for steps, ctype in ((200, "int32_t"), (600, "int64_t")):

@@ -108,7 +108,8 @@ def _source(network: ChipNetwork, name: str, identifier: str, space: Space, fast
         level_type = "uint8_t"
     else:
         level_type = "int16_t" if low >= -INT16_MAX - 1 and high <= INT16_MAX else "int32_t"
-    return Source(identifier, name, space, slots, level_type, low, high, stands=fast and slots == 1 and name in network.inputs)
+    stands = fast and slots == 1 and name in network.inputs
+    return Source(identifier, name, space, slots, level_type, low, high, stands)
 
 
 def _layer(network: ChipNetwork, name: str, sources: dict[str, Source], steps: int, outside: bool, fast: bool) -> Layer:

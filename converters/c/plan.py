@@ -22,9 +22,9 @@ class Source:
         id: identifier.
         name: in the network.
         slots: steps of which the events are kept, this one included.
-        stands: True if sums over it are kept until it changes.
-        level_type: C type of graded messages: an input's levels, or how often a neuron fires in a step; None for spikes.
+        level_type: C type of graded messages, an input's levels or how often a neuron fires in a step; None for spikes.
         lowest, highest: message.
+        stands: True if sums over it are kept until it changes.
     """
 
     id: str
