@@ -111,11 +111,13 @@ class Artefact:
         """True if there is a compiled network."""
         return (self.folder / NETWORK_FILE).is_file()
 
-    @property
+    @cached_property
     def network_sha256(self) -> str | None:
         """Of the compiled network, as export.json lists it; None if there is none."""
-        digest: str | None = self.export.get("files", {}).get(NETWORK_FILE)
-        return digest
+        if not self.compiled:
+            return None
+        stated: str | None = self.export.get("files", {}).get(NETWORK_FILE)  # earlier versions listed none
+        return file_digest(self.folder / NETWORK_FILE) if stated is None else stated
 
     @property
     def steps(self) -> int | None:

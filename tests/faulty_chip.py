@@ -61,6 +61,27 @@ class Chip:
     def reset(self, v, threshold, how):
         return v * 0 if how == "zero" else v - threshold
 
+    def start(self, v_start, samples):
+        return np.repeat(v_start[None], samples, axis=0)
+
+    def bounded(self, v, lowest):
+        return np.maximum(v, lowest)
+
+    def held(self, v, waits, before, threshold):
+        return np.where(waits > 0, 0, v)
+
+    def wait(self, waits, fired, refractory):
+        return np.where(fired, refractory, np.maximum(waits - 1, 0))
+
+    def times(self, v, threshold, most):
+        return np.clip((v - 1) // threshold, 0, most)
+
+    def taken_off(self, threshold, times):
+        return threshold * times
+
+    def sent(self, times):
+        return times
+
     def after_spike(self, u, fired):
         return u
 
@@ -94,14 +115,12 @@ class Chip:
             k: np.broadcast_to(m, (n, steps, *m.shape[2:])).reshape(n, steps, -1) for k, m in encoded.messages.items()
         }
         membranes = {k: np.zeros((n, steps, size[k]), np.int64) for k in order}
-        u, v = ({k: np.zeros((n, size[k]), np.int64) for k in order} for _ in range(2))
+        u, waits = ({k: np.zeros((n, size[k]), np.int64) for k in order} for _ in range(2))
+        v = {k: self.start(_flat(network.populations[k], "v_start"), n) for k in order}
         for t in range(steps):
             for name in order:
                 p = network.populations[name]
-                register = {
-                    r: np.broadcast_to(getattr(p, r), p.shape).ravel().astype(np.int64)
-                    for r in ("du", "dv", "vth", "bias_mant", "bias_exp")
-                }
+                register = {r: _flat(p, r) for r in ("du", "dv", "vth", "bias_mant", "bias_exp")}
                 total = np.zeros((n, size[name]), np.int64)
                 for q in network.incoming(name):
                     at = self.source_step(t, q.delay, q.source == name)
@@ -113,10 +132,20 @@ class Chip:
                 bias = self.bias(register["bias_mant"], register["bias_exp"])
                 now = self.clipped(self.membrane(v[name], register["dv"], u[name], bias))
                 threshold = self.threshold(register["vth"])
+                if p.v_min is not None:
+                    now = self.bounded(now, _flat(p, "v_min"))
+                if p.refractory:
+                    now = self.held(now, waits[name], v[name], threshold)
                 fired = self.fires(now, threshold)
-                v[name] = np.where(fired, self.reset(now, threshold, p.reset), now)
+                times = fired.astype(np.int64)
+                if p.max_spikes > 1:
+                    times = self.times(now, threshold, p.max_spikes)
+                    fired = times > 0
+                off = threshold if p.max_spikes == 1 else self.taken_off(threshold, times)
+                v[name] = np.where(fired, self.reset(now, off, p.reset), now)
+                waits[name] = self.wait(waits[name], fired, p.refractory)
                 u[name] = self.after_spike(u[name], fired)
-                sent[name][:, t], membranes[name][:, t] = fired, v[name]
+                sent[name][:, t], membranes[name][:, t] = self.sent(times), v[name]
         return {k: sent[k] for k in order}, membranes
 
     def _matrix(self, network, projection):
@@ -125,6 +154,10 @@ class Chip:
         for come, go, weight in synapses(self.kernel(projection), source, target):
             matrix[np.ravel_multi_index(go, target), np.ravel_multi_index(come, source)] += weight
         return self.weights(self.dense(matrix, projection), projection.weight_exp)
+
+
+def _flat(population, register):
+    return np.broadcast_to(getattr(population, register), population.shape).ravel().astype(np.int64)
 
 
 def networks() -> dict[str, ChipNetwork]:
@@ -193,7 +226,33 @@ def networks() -> dict[str, ChipNetwork]:
         steps=STEPS,
         outputs=[ChipOutput("y", "readout", "membrane")],
     )
-    return {"plain": plain, "filtered": filtered, "limits": limits}
+    # after those above, whose weights are drawn first
+    options = chip(
+        [image],
+        [
+            replace(
+                population("bounded", (4, 4, 4), dv=300, vth=90, reset="subtract"),
+                v_min=-rng.integers(0, 3000, (4, 4, 4)),
+            ),
+            replace(population("started", (12,), dv=400, vth=70), v_start=rng.integers(-3000, 6000, 12)),
+            replace(population("tired", (12,), du=1800, dv=200, vth=40, reset="subtract"), refractory=2),
+            replace(population("many", (12,), dv=200, vth=30, reset="subtract"), max_spikes=3),
+            replace(population("several", (12,), dv=200, vth=25), max_spikes=2, refractory=1),
+            readout(),
+        ],
+        [
+            Projection("a", "input", "bounded", weights(4, 1, 3, 3), 0, geometry),
+            Projection("b", "bounded", "started", weights(12, 64), 0),
+            Projection("c", "bounded", "tired", weights(12, 64), 0),
+            Projection("d", "tired", "many", weights(12, 12, size=90), 0),
+            Projection("e", "started", "many", weights(12, 12, size=90), 0),
+            Projection("f", "many", "several", weights(12, 12), 0),
+            Projection("g", "several", "readout", weights(10, 12), 0),
+        ],
+        steps=STEPS,
+        outputs=[ChipOutput("y", "readout", "membrane")],
+    )
+    return {"plain": plain, "filtered": filtered, "limits": limits, "options": options}
 
 
 @dataclass(frozen=True)
@@ -230,6 +289,12 @@ def _never_last(self, v, threshold):
     fired = v > threshold
     fired[:, -1] = False
     return fired
+
+
+def _started_once(self, v_start, samples):
+    v = np.zeros((samples, len(v_start)), np.int64)
+    v[:1] = v_start
+    return v
 
 
 FAULTS = {
@@ -299,5 +364,52 @@ FAULTS = {
     "membrane wraps": Fault("limits", "clipped", lambda s, v: wrap(v, 24)),
     "current does not wrap": Fault("limits", "wrapped", lambda s, u: u),
     "current clips": Fault("limits", "wrapped", _saturated),
+    "lower bound one too low": Fault("options", "bounded", lambda s, v, low: np.maximum(v, low - 1)),
+    "lower bound one too high": Fault("options", "bounded", lambda s, v, low: np.maximum(v, np.minimum(low + 1, 0))),
+    "lower bound of one neuron for all": Fault("options", "bounded", lambda s, v, low: np.maximum(v, low[0])),
+    "lower bound at 0": Fault("options", "bounded", lambda s, v, low: np.maximum(v, 0)),
+    "lower bound is an upper one too": Fault("options", "bounded", lambda s, v, low: np.clip(v, low, -low)),
+    "what falls below the bound goes to 0": Fault("options", "bounded", lambda s, v, low: np.where(v < low, 0, v)),
+    "no lower bound": Fault("options", "bounded", lambda s, v, low: v),
+    "refractory one step too short": Fault(
+        "options", "wait", lambda s, waits, fired, many: np.where(fired, max(0, many - 1), np.maximum(waits - 1, 0))
+    ),
+    "refractory one step too long": Fault(
+        "options", "wait", lambda s, waits, fired, many: np.where(fired, many + (many > 0), np.maximum(waits - 1, 0))
+    ),
+    "refractory keeps what the reset left": Fault(
+        "options", "held", lambda s, v, waits, before, vth: np.where(waits > 0, before, v)
+    ),
+    "refractory integrates but does not fire": Fault(
+        "options", "held", lambda s, v, waits, before, vth: np.where(waits > 0, np.minimum(v, vth), v)
+    ),
+    "refractory holds one step, whatever is left": Fault(
+        "options", "held", lambda s, v, waits, before, vth: np.where(waits == 1, 0, v)
+    ),
+    "no refractory time": Fault("options", "held", lambda s, v, waits, before, vth: v),
+    "start ignored": Fault("options", "start", lambda s, v, samples: np.zeros((samples, len(v)), np.int64)),
+    "start ignored from the second sample on": Fault("options", "start", _started_once),
+    "start one too high": Fault(
+        "options", "start", lambda s, v, samples: np.repeat(v[None] + (v != 0), samples, axis=0)
+    ),
+    "start without sign": Fault("options", "start", lambda s, v, samples: np.repeat(np.abs(v)[None], samples, axis=0)),
+    "start of one neuron for all": Fault(
+        "options", "start", lambda s, v, samples: np.broadcast_to(v[0], (samples, len(v)))
+    ),
+    "one spike more than the most": Fault(
+        "options", "times", lambda s, v, vth, most: np.clip((v - 1) // vth, 0, most + 1)
+    ),
+    "one spike fewer than the most": Fault(
+        "options", "times", lambda s, v, vth, most: np.clip((v - 1) // vth, 0, most - 1)
+    ),
+    "several spikes on whole multiples": Fault("options", "times", lambda s, v, vth, most: np.clip(v // vth, 0, most)),
+    "several spikes, the first at the threshold twice": Fault(
+        "options", "times", lambda s, v, vth, most: np.clip((v - 1) // vth - 1, 0, most)
+    ),
+    "several spikes take one threshold off": Fault("options", "taken_off", lambda s, vth, times: vth),
+    "several spikes take one too few off": Fault(
+        "options", "taken_off", lambda s, vth, times: vth * np.maximum(times - 1, 1)
+    ),
+    "several spikes are sent as one": Fault("options", "sent", lambda s, times: np.minimum(times, 1)),
     "current wraps a bit too late": Fault("limits", "wrapped", lambda s, u: wrap(u, 25)),
 }

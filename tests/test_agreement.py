@@ -13,7 +13,8 @@ from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.simulation import agreement
 from dalif_deploy.simulation.comparison import Comparison, Mismatch
 from dalif_deploy.simulation.engines import ENGINES, EngineRun, engine_options, make_engine
-from dalif_deploy.simulation.engines.engine import NoOptions, option
+from dalif_deploy.simulation.engines.engine import option
+from dalif_deploy.simulation.engines.fast_engine import FastOptions
 from dalif_deploy.simulation.session import SimulationRequest, simulate_samples
 from tests import docs_pages
 from tests.test_commands import checkpoint, run
@@ -111,7 +112,7 @@ def test_predicted_classes_come_with_labels_too(artefact, data):
 
 def test_an_option_goes_to_the_engine_that_declares_it(artefact, data):
     @dataclass(frozen=True)
-    class Told:
+    class Told(FastOptions):
         level: int = option(3, "anything")
 
     class Listening(ENGINES["fast"]):
@@ -121,9 +122,9 @@ def test_an_option_goes_to_the_engine_that_declares_it(artefact, data):
         patched.setitem(ENGINES, "listening", Listening)
         assert engine_options()["level"] == (3, "listening: anything")
         told = {"level": 7, "workers": 2}
-        assert make_engine("listening", artefact, data[0], options=told).options == Told(7)
-        assert make_engine("listening", artefact, data[0]).options == Told(3)
-        assert make_engine("fast", artefact, data[0], options=told).options == NoOptions()
+        assert make_engine("listening", artefact, data[0], options=told).options == Told(level=7)
+        assert make_engine("listening", artefact, data[0]).options == Told()
+        assert make_engine("fast", artefact, data[0], options=told).options == FastOptions()
         simulate_samples(artefact, data[0][:2], None, SimulationRequest(options=told))
     with pytest.raises(UserError, match=r"unknown engine option 'level'.*workers"):
         simulate_samples(artefact, data[0][:2], None, SimulationRequest(options=told))

@@ -65,10 +65,12 @@ def test_every_count_of_the_training_data_reaches_the_chip(exported):
 def test_the_exported_network_takes_its_steps_from_the_folder(exported):
     root, metrics = exported
     request = SimulationRequest(data_root=str(root))
-    _, found = run_simulation(root / "exported", "fashion-motion:test", request)
+    _, found = run_simulation(load_artefact(root / "exported"), "fashion-motion:test", request)
     assert found.samples == 24 and abs(found.accuracy - metrics["test_accuracy"]) < 0.1
     _, checked = run_simulation(
-        root / "exported", "fashion-motion:test", SimulationRequest("torch", check="counterpart", data_root=str(root))
+        load_artefact(root / "exported"),
+        "fashion-motion:test",
+        SimulationRequest("torch", check="counterpart", data_root=str(root)),
     )
     assert checked.check.total_mismatches == 0 and checked.accuracy == metrics["test_accuracy"]
 
@@ -77,7 +79,7 @@ def test_frames_and_a_recording_give_the_same_bits_in_lava(exported, tmp_path):
     faery = pytest.importorskip("faery")
     root, _ = exported
     request = SimulationRequest("lava", check="counterpart", limit=3, data_root=str(root))
-    assert run_simulation(root / "exported", "fashion-motion:test", request)[1].check.total_mismatches == 0
+    assert run_simulation(load_artefact(root / "exported"), "fashion-motion:test", request)[1].check.total_mismatches == 0
     rng = np.random.default_rng(1)
     events = np.zeros(20_000, dtype=faery.EVENTS_DTYPE)
     events["t"] = np.sort(rng.integers(0, 110_000, len(events)))
@@ -85,7 +87,7 @@ def test_frames_and_a_recording_give_the_same_bits_in_lava(exported, tmp_path):
     events["p"] = rng.random(len(events)) < 0.5
     faery.events_stream_from_array(events, (80, 60)).to_file(str(tmp_path / "some.aedat4"))
     request = SimulationRequest("lava", check="counterpart", window_ms=50)
-    _, found = run_simulation(root / "exported", str(tmp_path / "some.aedat4"), request)
+    _, found = run_simulation(load_artefact(root / "exported"), str(tmp_path / "some.aedat4"), request)
     assert found.check.total_mismatches == 0 and found.accuracy is None
     assert len(found.predicted) == found.samples == 2
     assert max(found.firing_rate.values()) > 0

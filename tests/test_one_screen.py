@@ -26,6 +26,7 @@ from dalif_deploy.reports.comparison_page import comparison_page
 from dalif_deploy.reports.energy_page import energy_page
 from dalif_deploy.reports.energy_screen import print_energy_screen
 from dalif_deploy.reports.energy_sentence import energy_sentence, error_sentence
+from dalif_deploy.simulation.engines import ENGINES
 from tests.commands_here import run_here
 from tests.test_commands import checkpoint
 from tests.test_energy_page import EVIL, Page, with_evil_names
@@ -48,6 +49,13 @@ def exported(tmp_path_factory):
 @pytest.fixture(scope="module")
 def reports(exported):
     return {chip: energy_report(artefact, "digits:test", limit=4) for chip, artefact in exported.items()}
+
+
+@pytest.fixture
+def quick_engines(monkeypatch):
+    """As many as there are, so that their rows have to fit; those that start for seconds are quick ones again."""
+    for name, quick in {"lava": "fast", "c": "fast", "sanafe": "fast", "onnx": "fast", "norse": "torch"}.items():
+        monkeypatch.setitem(ENGINES, name, type(name, (ENGINES[quick],), {"name": name}))
 
 
 def printed_screen(report, encoding="utf-8"):
@@ -102,6 +110,7 @@ def test_without_boxes_the_bars_are_plain(reports):
     ],
     ids=lambda part: None if isinstance(part, str) else "-".join(str(p) for p in part if "/" not in str(p))[:40],
 )
+@pytest.mark.usefixtures("quick_engines")
 def test_every_command_prints_one_screen_and_more_by_details(exported, tmp_path, capfd, monkeypatch, command, first):
     monkeypatch.setenv("COLUMNS", str(COLUMNS))
     monkeypatch.chdir(tmp_path)
@@ -136,6 +145,7 @@ def test_many_layers_show_the_doubtful_ones(tmp_path, capfd, monkeypatch):
     assert "fault 2" in text and "fault 3" not in text and "and 17 more warnings" in text
 
 
+@pytest.mark.usefixtures("quick_engines")
 def test_a_check_is_told_with_the_energy(exported, tmp_path, capfd):
     check, report = tmp_path / "check.json", tmp_path / "report.json"
     folders = {chip: artefact.folder for chip, artefact in exported.items()}

@@ -1,5 +1,6 @@
 """--force replaces what our commands wrote and nothing of a person's: every command, every option that writes."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import get_args
 import pytest
 import torch
 
+from dalif_deploy.api import energy_report
+from dalif_deploy.converters.export_network import export_network
 from dalif_deploy.networks import NetworkSpec, build_network
 from dalif_deploy.networks.checkpoint import save_checkpoint
 from tests.commands_here import run_here
@@ -34,6 +37,14 @@ WRITES = [
     ("energy", ("MODEL", *SWEEP), "--plot", "f.png"),
     ("energy", ("MODEL", *SWEEP), "--plot", "f.svg"),
     ("energy", ("MODEL", *SWEEP), "--plot", "f.pdf"),
+    ("energy", ("--compare", "REPORT", "REPORT"), "--json", "f.json"),
+    ("energy", ("--compare", "REPORT", "REPORT"), "--html", "f.html"),
+]
+# command, what it needs, an option that reads a file, what it says of a file that is none
+READS = [
+    ("energy", ("EXPORTED", *DATA), "--check", "holds no check of dalif-simulate"),
+    ("energy", ("EXPORTED", *DATA), "--measured", "is no measurement of dalif-energy --measure-only"),
+    ("energy", ("EXPORTED", *DATA), "--baseline", "not a checkpoint; write one with dalif-train"),
 ]
 
 
@@ -47,6 +58,14 @@ def places(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def exported(places):
+    artefact = export_network(places / "model.pt", "lava", places / "exported")
+    report = energy_report(artefact, "digits:test", limit=2)
+    (places / "report.json").write_text(json.dumps(report.to_dict()))
+    return {"MODEL": places / "model.pt", "EXPORTED": artefact.folder, "REPORT": places / "report.json"}
+
+
 @pytest.fixture
 def run_inside(capfd):
     return lambda command, *arguments: run_here([command, *arguments], capfd)
@@ -58,18 +77,13 @@ def contents(path):
 
 
 @pytest.mark.parametrize(("command", "needs", "option", "name"), WRITES, ids=lambda part: part if isinstance(part, str) else "")  # noqa: E501 # fmt: skip
-def test_force_replaces_ours_and_keeps_theirs(places, tmp_path, run_inside, command, needs, option, name):
+def test_force_replaces_ours_and_keeps_theirs(exported, tmp_path, run_inside, command, needs, option, name):
     if option == "--plot":
         pytest.importorskip("matplotlib")
-    exported = places / "exported"
-    if "EXPORTED" in needs and not exported.exists():
-        done = run_inside("export", places / "model.pt", "--target", "lava", "-o", exported)
-        assert done.returncode == 0, done.stderr
     target, is_folder = tmp_path / name, option == "--out"
-    words = {"MODEL": places / "model.pt", "EXPORTED": exported}
 
     def run(number, *more):
-        here = {**words, "ELSEWHERE": tmp_path / f"elsewhere{number}"}
+        here = {**exported, "ELSEWHERE": tmp_path / f"elsewhere{number}"}
         return run_inside(command, *(here.get(w, w) if isinstance(w, str) else w for w in needs), option, target, *more)
 
     mine = target / "chapter1.txt" if is_folder else target
@@ -97,8 +111,21 @@ def test_force_replaces_ours_and_keeps_theirs(places, tmp_path, run_inside, comm
         assert contents(target).keys() == written.keys() | {"out/notes.txt"}
 
 
-def test_the_table_has_every_option_that_writes():
-    """By the commands' own signatures: what names a file or a folder to be written."""
+@pytest.mark.parametrize(("command", "needs", "option", "says"), READS, ids=lambda part: part if isinstance(part, str) else "")  # noqa: E501 # fmt: skip
+def test_a_file_that_is_read_stays_as_it_is(exported, tmp_path, run_inside, command, needs, option, says):
+    """A person's file, given where one of ours belongs; --force, which is about what is written, changes nothing."""
+    mine, out = tmp_path / "mine.json", tmp_path / "out.json"
+    mine.write_text("a year's work")
+    arguments = [exported.get(word, word) if isinstance(word, str) else word for word in needs]
+    for more in ((), ("--force",)):
+        done = run_inside(command, *arguments, option, mine, "--json", out, *more)
+        assert done.returncode == 2 and done.stderr.startswith(f"error: {mine}: ") and says in done.stderr
+        assert done.stderr.count("\n") == 1 and done.stdout == ""
+        assert mine.read_text() == "a year's work" and not out.exists()
+
+
+def test_the_tables_have_every_option_that_names_a_file():
+    """By the commands' own signatures: what names a file or a folder, to be written or to be read."""
     import inspect
     from importlib import import_module
 
@@ -108,14 +135,13 @@ def test_the_table_has_every_option_that_writes():
         if function is None:
             continue
         parameters = inspect.signature(function, eval_str=True).parameters
-        spelt = {"out": "--out", "json_file": "--json", "html_file": "--html", "plot_file": "--plot"}
         reads = {"model", "folder", "source", "data_root", "config_file", "thing"}
         for name, parameter in parameters.items():
             annotated = get_args(parameter.annotation)[:1]
             is_path = Path in (*annotated, *(kind for each in annotated for kind in get_args(each)))
             if name not in reads and (is_path or name == "json_file"):
-                found.add((path.stem, spelt.get(name, f"--{name}")))
-    assert found == {(command, option) for command, _, option, _ in WRITES}
+                found.add((path.stem, f"--{name.removesuffix('_file')}"))
+    assert found == {(command, option) for command, _, option, _ in [*WRITES, *READS]}
 
 
 def test_a_training_keeps_what_else_lies_in_its_working_folder(tmp_path, run_inside):

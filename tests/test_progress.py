@@ -2,9 +2,9 @@
 
 import os
 import pty
-import subprocess
 import sys
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -12,9 +12,8 @@ import pytest
 from dalif_deploy.api import energy_report, export, simulate
 from dalif_deploy.hw_models.progress import reported_to, stage, told, tracked
 from dalif_deploy.hw_models.stress import stress_samples
+from tests.commands_here import run_here
 from tests.test_commands import checkpoint
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -52,36 +51,34 @@ def test_long_work_is_told_to_its_end(source, tmp_path):
     assert all(done == total for what, (done, total) in last.items() if not what.startswith("stress"))
 
 
-def on_a_terminal(*command):
-    """Standard output by a pipe, what a terminal at standard error was sent."""
+@contextmanager
+def terminal_at_standard_error(monkeypatch):
+    """A pseudo terminal in place of sys.stderr; what it was sent, when it is closed."""
     terminal, end = pty.openpty()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "dalif_deploy", *map(str, command)],
-        stdout=subprocess.PIPE, stderr=end, stdin=subprocess.DEVNULL, env=environment, text=True,
-    ) as running:  # fmt: skip
-        os.close(end)
-        sent = b""
-        while True:
-            try:
-                part = os.read(terminal, 4096)
-            except OSError:  # the other end is closed
-                break
-            if not part:
-                break
-            sent += part
-        printed = running.stdout.read()
+    sent = bytearray()
+
+    def read():  # at once: a terminal that nobody reads blocks its writer
+        with suppress(OSError):  # the other end is closed
+            while part := os.read(terminal, 4096):
+                sent.extend(part)
+
+    reader = Thread(target=read)
+    reader.start()
+    with monkeypatch.context() as patched:
+        patched.setenv("TERM", "xterm")
+        with open(end, "w", encoding="utf-8") as shown:
+            patched.setattr(sys, "stderr", shown)
+            yield sent
+    reader.join()
     os.close(terminal)
-    assert running.returncode == 0, sent
-    return printed, sent.decode()
 
 
-def test_a_terminal_is_shown_bars_with_the_time_that_remains(source, tmp_path):
-    printed, sent = on_a_terminal("inspect", source)
-    assert "trying chips" in sent and "0%" in sent and "-:--:--" in sent  # nothing is known of the first chip yet
-    assert "trying chips" not in printed
-    quiet = subprocess.run(
-        [sys.executable, "-m", "dalif_deploy", "inspect", str(source)], capture_output=True, text=True, timeout=120,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert quiet.returncode == 0 and quiet.stderr == ""
+def test_a_terminal_is_shown_bars_with_the_time_that_remains(source, monkeypatch, capfd):
+    monkeypatch.setenv("COLUMNS", "100")
+    with terminal_at_standard_error(monkeypatch) as sent:
+        done = run_here(["inspect", source], capfd)
+    shown = sent.decode()
+    assert done.returncode == 0 and "trying chips" not in done.stdout and done.stderr == ""
+    assert "trying chips" in shown and "0%" in shown and "-:--:--" in shown  # nothing is known of the first chip yet
+    again = run_here(["inspect", source], capfd)
+    assert (again.returncode, again.stdout, again.stderr) == (0, done.stdout, "")

@@ -111,8 +111,9 @@ def simulate(
         cluster=cluster,
     )
     require_free_files(json_file, record, force=force)
-    name, result = run_simulation(folder, data, request)
-    figures = {"data": name, "network_sha256": load_artefact(folder).network_sha256, **result.to_dict()}
+    artefact = load_artefact(folder)
+    name, result = run_simulation(artefact, data, request)
+    figures = {"data": name, "network_sha256": artefact.network_sha256, **result.to_dict()}
     if isinstance(result, SimulationResult) and result.accuracy is not None:
         figures["predicted"] = None  # with labels the accuracy says it
     # the file first: it must not be lost when the tables' reader (head, less) goes away

@@ -24,10 +24,11 @@ def print_export_screen(artefact: Artefact, *, stream: TextIO) -> None:
     console.print(Text(f"{artefact.folder}: {_answer(export)}", style="bold"))
     steps = f"{export['steps'] or '?'} steps per sample"
     console.print(Text(f"target {export['target']}, from {export['source']['file']}; {steps}"))
-    console.print(Text(f"dt {export['dt']:g} s, {export['dt_from']}"))
+    line = f"dt {export['dt']:g} s, {export['dt_from']}"
     if "layers" in export and "chip" in export:
         step = "" if export["input_step"] is None else f", one level = {export['input_step']:.4g}"
-        console.print(Text(f"{export['weight_bits']}-bit weights, input by {export['input']}{step}"))
+        line += f"; {export['weight_bits']}-bit weights, input by {export['input']}{step}"
+    console.print(Text(line))
     warnings = export.get("warnings", [])
     for line in _remedies_once(warnings[:WARNINGS]):
         console.print(Text(f"WARNING: {line}", style="bold red"), soft_wrap=True)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dalif_deploy.converters.artefact import NETWORK_FILE, Artefact
-from dalif_deploy.converters.file_digest import file_digest
+from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.hw_models.devices import chosen_device
 from dalif_deploy.hw_models.energy.counts import count_activity
 from dalif_deploy.hw_models.energy.opponents.cpu_measurement import find_cpu_counter, measured_cpu
@@ -81,7 +80,7 @@ def report_on_samples(
                 progress=done,
             )
     devices = measure_devices(artefact, encoded, data=data, name=name) if elsewhere is None else elsewhere
-    devices.require_network(_digest(artefact))
+    devices.require_network(artefact.network_sha256)
     with stage("pricing, time, other devices"):
         report = energy_report(
             network,
@@ -107,7 +106,7 @@ def measure_devices(
     cpu_counter, cpu_reason = find_cpu_counter()
     return MeasuredElsewhere(
         machine=platform.platform(),
-        network_sha256=_digest(artefact),
+        network_sha256=artefact.network_sha256 or "",
         artefact=name,
         data=data,
         samples=encoded.samples,
@@ -127,10 +126,6 @@ def measure_on_samples(artefact: Artefact, inputs: InputData, *, data: str = "",
     """
     require_fit(artefact, inputs, None)
     return measure_devices(artefact, InputStream(artefact.network, inputs), data=data, name=name)
-
-
-def _digest(artefact: Artefact) -> str:
-    return file_digest(artefact.file(NETWORK_FILE, "has no compiled network", "export with --target lava"))
 
 
 def compared_at_equal_accuracy(

@@ -11,7 +11,7 @@ from typing import Literal
 import nir
 import numpy as np
 
-from dalif_deploy.converters.artefact import Artefact, load_artefact
+from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.data import LabelledData, load_data
 from dalif_deploy.data.event_recording import is_recording, load_recording
 from dalif_deploy.data.nir_data_file import is_nir_data, write_nir_data
@@ -64,14 +64,13 @@ class SimulationRequest:
 
 
 def run_simulation(
-    folder: str | Path, data_spec: str, request: SimulationRequest
+    artefact: Artefact, data_spec: str, request: SimulationRequest
 ) -> tuple[str, SimulationResult | Agreement]:
     """Runs the engine, and its counterpart where a check is asked for; with check "all", every engine.
 
     Returns:
         The data's name, and what was found.
     """
-    artefact = load_artefact(folder)
     loaded = _load(artefact, data_spec, request)
     inputs = take_samples(loaded.inputs, slice(request.limit))
     labels = None if loaded.labels is None else loaded.labels[: request.limit]

@@ -44,7 +44,7 @@ class MeasuredElsewhere(Part):
         """As in the file."""
         return self.model_dump(exclude={"mark"})
 
-    def require_network(self, sha256: str) -> None:
+    def require_network(self, sha256: str | None) -> None:
         """Raises:
         UserError: another network was measured.
         """
