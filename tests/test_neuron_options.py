@@ -98,6 +98,7 @@ def test_a_file_keeps_them(name, tmp_path):
         assert again.populations[population].options == network.populations[population].options
         np.testing.assert_array_equal(one.membrane[population], two.membrane[population])
         np.testing.assert_array_equal(one.spikes[population], expected.spikes[population])
+        np.testing.assert_array_equal(one.membrane[population], expected.membrane[population])
     assert name == "options" or one.spikes["many"].max() > 3 >= one.spikes["capped"].max()
 
 
