@@ -1,4 +1,5 @@
-"""Puts a trained network into the package, with its card, and writes docs/models.md from all cards.
+"""Puts a trained network into the package, with its card, and writes docs/models.md from all cards,
+and the table that README.md and docs/index.md show.
 
     dalif-train --recipe digits --out runs/digits
     python benchmarks/model_card.py runs/digits [--check 50] [--chips loihi2:8 loihi2:4 loihi1:8]
@@ -29,6 +30,9 @@ from dalif_deploy.zoo import model_card, zoo_names
 ROOT = Path(__file__).parents[1]
 ZOO, PAGE = ROOT / "dalif_deploy" / "zoo", ROOT / "docs" / "models.md"
 PRICED = 200  # samples
+SHORT = {ROOT / "README.md": "docs/models.md", ROOT / "docs" / "index.md": "models.md"}  # where the page is from there
+BEGIN, END = "<!-- written by benchmarks/model_card.py -->\n", "<!-- end -->\n"
+SHOWN = (("loihi2", 8), ("loihi2", 4), ("loihi1", 8))  # chip, bits of a weight
 
 
 def main() -> None:
@@ -41,6 +45,8 @@ def main() -> None:
     if arguments.run is not None:
         add(arguments)
     PAGE.write_text(page(), encoding="utf-8")
+    for path in SHORT:
+        path.write_text(with_short_table(path), encoding="utf-8")
 
 
 def add(arguments: argparse.Namespace) -> None:
@@ -160,6 +166,32 @@ def page() -> str:
             f"Data: {card['data']['name']}, {card['data']['licence']}.",
         ]
     return "\n".join(lines) + "\n"
+
+
+def with_short_table(path: Path) -> str:
+    """The text of a page of SHORT, its table of networks written anew."""
+    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    heads = [f"{chip}, {bits} bits" for chip, bits in SHOWN]
+    lines = [
+        f"| [trained network]({SHORT[path]}) | data | steps | parameters | float | {' | '.join(heads)} |",
+        f"|---|---|---|---|---|{'---|' * len(heads)}",
+    ]
+    for name in zoo_names():
+        card = model_card(name)
+        assert card is not None
+        accuracies = {(chip["chip"], chip["weight_bits"]): f"{100 * chip['accuracy']:.2f} %" for chip in card["chips"]}
+        cells = [
+            f"`zoo:{name}`",
+            card["data"]["name"],
+            str(card["config"]["steps"]),
+            f"{card['parameters']:,}",
+            f"{100 * card['test_accuracy']:.2f} %",
+            *(accuracies.get(shown, "-") for shown in SHOWN),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    table = "\n".join(lines)
+    return f"{before}{BEGIN}\n{table}\n\n{END}{after}"
 
 
 if __name__ == "__main__":

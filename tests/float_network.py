@@ -46,6 +46,9 @@ def step_float_network(network: FloatNetwork, inputs: dict[str, np.ndarray], ste
     size = {name: int(np.prod(p.shape)) for name, p in network.populations.items()}
     sent |= {name: np.zeros((samples, steps, n)) for name, n in size.items()}
     state = {name: [np.zeros((samples, n)), np.zeros((samples, n))] for name, n in size.items()}
+    waits = {name: np.zeros((samples, n), int) for name, n in size.items()}
+    for name, p in network.populations.items():  # membranes count from the reset value
+        state[name][1] += np.broadcast_to(p.dynamics.start - p.dynamics.reset_value, p.shape).ravel()
     matrices = {id(d): matrix(d) for p in network.populations.values() for d in p.drives}
     waiting = list(network.populations)
     order: list[str] = []
@@ -71,13 +74,17 @@ def step_float_network(network: FloatNetwork, inputs: dict[str, np.ndarray], ste
                 u = wide(d.syn_beta) * u + current
                 current = u
             v = wide(d.beta) * v + current + wide(p.bias)
+            if d.v_min is not None:
+                v = np.maximum(v, wide(d.v_min - d.reset_value))
+            v = np.where(waits[name] > 0, 0.0, v)
             if p.fires:
                 threshold = wide(d.threshold - d.reset_value)
-                if (np.abs(v - threshold) < 1e-9 * (np.abs(threshold) + np.abs(v))).any():
+                levels = np.arange(1, d.max_spikes + 1)[:, None, None] * threshold
+                if (np.abs(v - levels) < 1e-9 * (np.abs(levels) + np.abs(v))).any():
                     raise UndecidedError
-                fired = v > threshold
-                v = np.where(fired, v - threshold if d.reset == "subtract" else 0.0, v)
-                sent[name][:, t] = fired
+                sent[name][:, t] = fired = (v > levels).sum(0)
+                v = v - fired * threshold if d.reset == "subtract" else np.where(fired, 0.0, v)
+                waits[name] = np.where(fired, d.refractory, np.maximum(waits[name] - 1, 0))
             else:
                 sent[name][:, t] = v
             state[name] = [u, v]

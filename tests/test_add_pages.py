@@ -77,7 +77,7 @@ def test_add_an_engine(tmp_path, with_source):
     found = json.loads((tmp_path / "found.json").read_text())
     assert found["check"]["against"] == "fast" and found["check"]["mismatches"] == 0
     assert sum(found["check"]["compared"].values()) == 2 * 6 * 8 * 2 and max(found["firing_rate"].values()) > 0
-    assert "check alone against fast" in done.stdout
+    assert "check against fast: " in done.stdout and "engine alone: " in done.stdout
     help_text = re.sub(r"\s+", " ", fine(package.run("simulate", "--help")).stdout)
     assert "alone: samples simulated at a time; 1 by default" in help_text and "or alone" in help_text
     # an engine with a fault does not pass

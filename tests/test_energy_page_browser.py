@@ -69,14 +69,14 @@ def test_choices_and_sorting(browser, report, tmp_path):
     page.get_by_role("button", name="neuron updates, active").first.click()
     assert page.locator("[data-group=term]:visible").get_attribute("data-panel") == "1"
     cells = page.locator("#layers table.sortable tbody tr td:nth-child(2)")
-    neurons = sorted(layer["neurons"] for layer in report["counts"]["layers"])
+    neurons = sorted(layer.neurons for layer in report.counts.layers)
     head = page.locator("#layers table.sortable thead th").nth(1)
     for order in (neurons[::-1], neurons):
         head.get_by_role("button").click()
         assert [int(text.replace(",", "")) for text in cells.all_inner_texts()] == order
     assert head.get_attribute("aria-sort") == "ascending"
     page.locator("#mapping .chip g").first.hover()
-    assert report["mapping"]["core_list"][0]["population"][:4] in page.locator("#tip").inner_text()
+    assert report.mapping.core_list[0].population[:4] in page.locator("#tip").inner_text()
     assert complaints == []
     page.close()
 

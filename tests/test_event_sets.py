@@ -162,7 +162,7 @@ def test_a_recording_is_cut_into_windows_from_the_middle_of_the_sensor(tmp_path,
 def test_recordings_that_make_no_sample_are_refused(tmp_path):
     path = tmp_path / "some.es"
     write(path, random_events(np.random.default_rng(4), 100, 40, 24, 1000), (40, 24))
-    for window, words in ((2, "no window of 2 ms"), (0.001, "--window-ms")):
+    for window, words in ((2, "less than one window of 2 ms"), (0.001, "--window-ms")):
         with pytest.raises(UserError, match=words):
             load_recording(path, size=(8, 8), steps=STEPS, window_ms=window)
     path.write_bytes(path.read_bytes()[:5])

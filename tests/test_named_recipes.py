@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 import dalif_deploy
+from benchmarks.model_card import PAGE, SHORT, page, with_short_table
 from dalif_deploy.cli.train import merged_config
 from dalif_deploy.data import load_data
 from dalif_deploy.hw_models.errors import UserError
@@ -170,3 +171,12 @@ def test_the_command_exports_a_trained_network(tmp_path, monkeypatch):
         main()
     assert ended.value.code in (0, None)
     assert json.loads((tmp_path / "j").read_text())["steps"] == 4
+
+
+def test_the_pages_with_networks_are_what_the_cards_say():
+    for path in SHORT:
+        text = path.read_text(encoding="utf-8")
+        assert text == with_short_table(path), "run benchmarks/model_card.py"
+        for name in zoo_names():
+            assert f"| `zoo:{name}` |" in text and f"{100 * model_card(name)['test_accuracy']:.2f} %" in text
+    assert PAGE.read_text(encoding="utf-8") == page()

@@ -1,5 +1,6 @@
 """What the commands print by default: one screen, the answer first; the rest by --details, on the page, in the JSON."""
 
+import html
 import io
 import json
 import math
@@ -7,20 +8,24 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from dalif_deploy.api import energy_report
 from dalif_deploy.converters.export_network import export_network
 from dalif_deploy.converters.export_request import ExportRequest
+from dalif_deploy.hw_models.energy.figures import OverSamples
+from dalif_deploy.hw_models.energy.opponents.equal_accuracy import Baseline8Bit, equal_accuracy
 from dalif_deploy.hw_models.energy.report import EnergyReport
 from dalif_deploy.hw_models.energy.report.mapping import mapping_figures
+from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.hw_models.mapping import DoesNotFit
 from dalif_deploy.reports.comparison import compare_reports
 from dalif_deploy.reports.comparison_page import comparison_page
 from dalif_deploy.reports.energy_page import energy_page
 from dalif_deploy.reports.energy_screen import print_energy_screen
-from dalif_deploy.reports.energy_sentence import energy_sentence
+from dalif_deploy.reports.energy_sentence import energy_sentence, error_sentence
 from dalif_deploy.simulation.engines import ENGINES
 from tests.commands_here import run_here
 from tests.test_commands import checkpoint
@@ -180,6 +185,51 @@ def test_the_page_opens_with_a_sentence_a_picture_and_what_they_stand_on(reports
         assert re.findall("<h3>([^<]*)", first) == ["Exact counts", "Prices of events", "Cores and time"]
         assert "No check of these integers was given" in first
         assert all(gpu.gpu in first for gpu in report.comparisons)
+
+
+def test_the_expected_error_is_on_the_screen_and_in_the_page_s_first_view(reports):
+    for chip, report in reports.items():
+        (error, *_), expected = report.silicon.errors, report.silicon.energy
+        text = html.unescape(energy_page(report))
+        first = text[text.index('id="headline"') : text.index('id="figures"')]
+        for shown in (" ".join(printed_screen(report).split()), first):
+            if chip == "loihi1":
+                assert f"within a factor {error.factor:.1f} in {error.networks} of {error.networks}" in shown
+                assert f"the model's sum times {error.calibration:.2f}" in shown
+                assert error.calibration == pytest.approx(expected.value / report.energy.total.mean)
+            else:
+                assert "no error is claimed; the range is the constants' spread" in shown
+        ids = Page(text).ids
+        assert "silicon" in ids and "delay" in ids
+        for row in report.energy_delay.rows:
+            assert readable(row.joule_seconds, "Js") in text
+    same = report_calibrated_by(reports["loihi1"], 1.0)
+    assert "times" not in error_sentence(same) and error_sentence(same).endswith("left out in turn")
+
+
+def report_calibrated_by(report, factor):
+    error, *others = report.silicon.errors
+    errors = [error.model_copy(update={"calibration": factor}), *others]
+    return report.model_copy(update={"silicon": report.silicon.model_copy(update={"errors": errors})})
+
+
+@pytest.mark.parametrize(("macs", "less"), [(100, "the ReLU network"), (10**9, "the spiking network")])
+def test_side_by_side_says_where_spiking_loses_at_equal_accuracy(reports, macs, less):
+    baseline = Baseline8Bit(
+        file="m.pt", accuracy=0.97, accuracy_float=0.97, macs=macs, macs_with_input=OverSamples.of(np.array([macs]))
+    )
+    beside = [
+        (chip, report.model_copy(update={"equal_accuracy": equal_accuracy(baseline, 0.965, report.arithmetic_45nm, 4)}))
+        for chip, report in reports.items()
+    ]
+    compared = compare_reports(beside)
+    rows = dict(compared.rows)
+    assert rows["costs less, int8 arithmetic"] == [less, less]
+    for figure in rows["int8 ReLU by --baseline"]:
+        assert readable(macs * 0.3e-12, "J") in figure and figure.endswith("equal accuracy: 97.0%, spiking 96.5%")
+    page = comparison_page(compared)
+    assert less in page and "with the expected error" in page
+    assert beside[0][1].equal_accuracy.sentence in html.unescape(energy_page(beside[0][1]))
 
 
 def test_reports_side_by_side(reports, tmp_path, capfd):

@@ -153,8 +153,10 @@ def assert_the_chip_s_bits(network, encoded, folder, spikes, membrane):
         np.testing.assert_array_equal(found[f"{name}.spikes"], spikes[name], err_msg=name)
         np.testing.assert_array_equal(found[f"{name}.membrane"], membrane[name], err_msg=name)
     for name, output in network.outputs.items():
-        counted = output.mode == "count"
-        expected = spikes[output.population].sum(1) if counted else membrane[output.population][:, -1]
+        each = (spikes if output.mode == "count" else membrane)[output.population].astype(np.int64)
+        if output.mode == "membrane_before_reset":
+            each = each + spikes[output.population] * (network.populations[output.population].vth.astype(np.int64) << 6)
+        expected = {"sum": each.sum(1), "max": each.max(1), "last": each[:, -1]}[output.kept]
         np.testing.assert_array_equal(found[name], expected)
 
 

@@ -132,7 +132,7 @@ def test_a_source_that_is_another_file_elsewhere_is_told(sweep, tmp_path):
     from dalif_deploy.exploration.sweep_source import SweepSource
 
     work = PointWork(
-        SweepSource(tmp_path / "model.pt"), "0" * 64, str(tmp_path / "data.npz"), None, None, None, 1, None
+        SweepSource(tmp_path / "model.pt"), "0" * 64, str(tmp_path / "data.npz"), None, None, "cpu", None, 1, None
     )
     with pytest.raises(RuntimeError, match="another file than where the sweep began"):
         work({"steps": 1})

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 STEPS = 8
-EPOCHS, RATE = 2, 5e-3
+EPOCHS, RATE = 3, 5e-3
 
 
 class ConvNet(nn.Module):

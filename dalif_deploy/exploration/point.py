@@ -31,8 +31,6 @@ class PointWork:
 
     Attributes:
         device: of the simulator, see `chosen_device`.
-        threads: of torch, a process.
-        folder: where points are exported, each for as long as it is looked at.
         digest: SHA-256 of the source's file, so that no other machine's file of that name is taken for it.
         threads: of torch, a process; None leaves it to the machine.
         folder: where points are exported, each for as long as it is looked at; None is the machine's own temporary

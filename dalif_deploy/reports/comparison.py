@@ -14,7 +14,7 @@ from dalif_deploy.hw_models.energy.report.mapping import Fits
 from dalif_deploy.hw_models.energy.report.report import EnergyReport
 from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.reports.energy_sentence import chip_title, energy_sentence
+from dalif_deploy.reports.energy_sentence import chip_title, energy_sentence, error_sentence
 from dalif_deploy.reports.status_words import look, mapping_word
 from dalif_deploy.reports.table_parts import energy_range, or_unbounded, shown_count
 
@@ -90,7 +90,9 @@ def _figures(report: EnergyReport) -> dict[str, str]:
         "chip": chip_title(report.chip),
         "samples": f"{report.samples:,} of {report.data or 'samples given'}",
         "steps": f"{report.steps:,}",
-        "dynamic energy": f"{readable(total.mean, 'J')} ({energy_range(total)}) [{report.energy.status}]",
+        "expected on the chip": _expected(report),
+        "error": error_sentence(report),
+        "dynamic energy, model's sum": f"{readable(total.mean, 'J')} ({energy_range(total)}) [{report.energy.status}]",
         "static energy": f"{readable(static.low, 'J')} to {or_unbounded(static.high, 'J')} [{static.status}]",
         "SANA-FE's terms": _energy(report.energy_sanafe.total, report.energy_sanafe.status)
         if report.energy_sanafe
@@ -103,8 +105,47 @@ def _figures(report: EnergyReport) -> dict[str, str]:
         "spikes": f"{shown_count(report.counts.total.spikes.mean)} [exact]",
         "int8 arithmetic, spiking": _energy(int8.get("spiking"), report.arithmetic_45nm.status),
         "int8 arithmetic, ReLU": _energy(int8.get("ReLU network"), report.arithmetic_45nm.status),
+        "int8 ReLU by --baseline": _relu(report),
+        "costs less, int8 arithmetic": _cheaper(report),
+        "GPU's energy over the chip's": _gpu(report),
         "check": report.check.sentence() if report.check else "none given",
     }
+
+
+def _expected(report: EnergyReport) -> str:
+    expected = report.silicon.energy
+    if expected.high is None:
+        figure = f"at least {readable(expected.low, 'J')} ({expected.range_from}, no upper bound)"
+    else:
+        ends = f"{readable(expected.low, 'J')} to {readable(expected.high, 'J')}"
+        figure = f"{readable(expected.value, 'J')} ({ends}, {expected.range_from})"
+    return f"{figure} [{report.energy.status}]"
+
+
+def _relu(report: EnergyReport) -> str:
+    """The ReLU network that a report was made beside, with both accuracies."""
+    beside = report.equal_accuracy
+    if beside is None:
+        return "none given"
+    accuracies = f"{beside.baseline.accuracy:.1%}, spiking {beside.spiking_accuracy:.1%}"
+    equal = "equal accuracy" if beside.equal else "not of equal accuracy"
+    return f"{_energy(beside.baseline_joules, beside.status)}, {equal}: {accuracies}"
+
+
+def _cheaper(report: EnergyReport) -> str:
+    """Which of the two networks the arithmetic favours; the ReLU network of equal accuracy where one was given."""
+    beside = report.equal_accuracy
+    if beside is None:
+        return report.arithmetic_45nm.against_int8() or MISSING
+    return {"baseline": "the ReLU network", "spiking": "the spiking network"}.get(beside.less, beside.less)
+
+
+def _gpu(report: EnergyReport) -> str:
+    if not report.comparisons:
+        return f"no ratio: {report.no_comparison_because or 'none was made'}"
+    row = report.comparisons[0]
+    ratio = f"{row.with_static.low:.3g} to {row.with_static.high:.3g} with static energy"
+    return f"{ratio} [{row.with_static.status}]; {row.gpu}, batch {row.batch} [{row.gpu_status}]"
 
 
 def _energy(joules: Joules | None, status: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from dalif_deploy.hw_models.energy.figures import Joules
 from dalif_deploy.hw_models.energy.models import Static
+from dalif_deploy.hw_models.energy.report.expected import Expected
 from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.hw_models.files.ownership import MARK
@@ -15,7 +16,7 @@ from dalif_deploy.reports.energy_sentence import energy_sentence
 from dalif_deploy.reports.log_axis import on_log_axis
 from dalif_deploy.reports.page_environment import FOLDER, package_version, page_environment
 from dalif_deploy.reports.status_words import look
-from dalif_deploy.reports.table_parts import energy_range, or_unbounded
+from dalif_deploy.reports.table_parts import or_unbounded
 
 COLOURS = 8  # of style.css
 
@@ -48,17 +49,22 @@ def comparison_page(compared: ComparedReports) -> str:
 
 
 def _ranges(compared: ComparedReports) -> list[dict[str, Any]]:
-    """Dynamic and static energy of each report, on one axis."""
+    """Energy of each on one axis: dynamic by the model, dynamic as expected where an error is known, static."""
     rows = []
     for name, report in zip(compared.names, compared.reports, strict=True):
-        total, static = report.energy.total, report.energy.static
-        parts: list[tuple[str, Joules | Static, str, str]] = [
-            ("dynamic", total, report.energy.status, energy_range(total)),
-            ("static", static, static.status, f"{readable(static.low, 'J')} to {or_unbounded(static.high, 'J')}"),
+        expected = report.silicon.energy
+        parts: list[tuple[str, Joules | Static | Expected, str]] = [
+            ("dynamic, the model's sum", report.energy.total, report.energy.status),
+            ("static", report.energy.static, report.energy.static.status),
         ]
-        for kind, joules, status, text in parts:
-            if text == "no spread known":
+        if expected.range_from == "expected error":
+            parts.insert(0, ("dynamic, with the expected error", expected, report.energy.status))
+        for kind, joules, status in parts:
+            text = f"{readable(joules.low, 'J')} to {or_unbounded(joules.high, 'J')}"
+            if joules.low == joules.high:
                 text = readable(joules.low, "J")
+            elif joules.high is None:
+                text = f"at least {readable(joules.low, 'J')}"
             rows.append(
                 {"name": f"{name}, {kind}", "low": joules.low, "high": joules.high, "text": text, "status": status}
             )

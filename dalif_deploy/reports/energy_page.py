@@ -16,7 +16,7 @@ from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.hw_models.files.ownership import MARK
 from dalif_deploy.reports.compared_gpus import compared_gpus
 from dalif_deploy.reports.core_map import CHIPS_DRAWN, core_maps
-from dalif_deploy.reports.energy_sentence import chip_title, energy_sentence
+from dalif_deploy.reports.energy_sentence import chip_title, energy_sentence, error_sentence
 from dalif_deploy.reports.layer_energy import BETWEEN, energy_by_layer
 from dalif_deploy.reports.log_axis import on_log_axis
 from dalif_deploy.reports.mapping_table import LIMITS
@@ -45,6 +45,7 @@ def energy_page(report: EnergyReport) -> str:
     environment = page_environment()
     environment.filters |= {
         "joules": lambda value: or_unbounded(value, "J"),
+        "joule_seconds": lambda value: readable(value, "Js"),
         "seconds": lambda value: or_unbounded(value, "s"),
         "count": lambda value: f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}",
         "percent": lambda share: f"{share:.0%}" if share >= 0.095 or not share else f"{share:.1%}",
@@ -63,6 +64,8 @@ def energy_page(report: EnergyReport) -> str:
     return environment.get_template("page.html.j2").render(
         report=report,
         sentence=energy_sentence(report),
+        error=error_sentence(report),
+        expected_error=report.silicon.energy.range_from == "expected error",
         title=Path(report.artefact or "a network").name,
         version=package_version(),
         mark=MARK,
@@ -104,7 +107,14 @@ def _range(joules: Joules | Static) -> str:
 
 def _ranges(report: EnergyReport) -> list[dict[str, Any]]:
     """Energies on the chip, dynamic by each model and static, and of the GPU that it is set beside."""
-    rows = []
+    rows: list[dict[str, Any]] = []
+    expected = report.silicon.energy
+    if expected.range_from == "expected error":
+        text = f"{readable(expected.low, 'J')} to {or_unbounded(expected.high, 'J')}"
+        name = "dynamic, with the expected error"
+        rows.append(
+            {"low": expected.low, "high": expected.high, "text": text, "name": name, "status": report.energy.status}
+        )
     for energy in _models(report):
         rows.append({**_ends(energy.total), "name": f"dynamic: {energy.title}", "status": energy.status})
     static = report.energy.static

@@ -12,7 +12,7 @@ from dalif_deploy.hw_models.energy.report.mapping import Fits, Refused
 from dalif_deploy.hw_models.energy.report.report import EnergyReport
 from dalif_deploy.hw_models.energy.units import readable
 from dalif_deploy.reports.compared_gpus import compared_gpus
-from dalif_deploy.reports.energy_sentence import energy_sentence
+from dalif_deploy.reports.energy_sentence import energy_sentence, error_sentence
 from dalif_deploy.reports.mapping_table import LIMITS
 from dalif_deploy.reports.sanafe_table import print_sanafe
 from dalif_deploy.reports.status_words import mapping_word, what_is_assumed
@@ -67,7 +67,7 @@ def _where_it_goes(energy: EnergyByModel, console: Console) -> Table:
 def _facts(report: EnergyReport) -> list[tuple[str, str]]:
     total = report.energy.total
     model = f"{readable(total.mean, 'J')}, {energy_range(total)}, worst sample {readable(total.worst, 'J')}"
-    rows = [("error", report.silicon.energy.because), ("model", f"{model}; {report.energy.title}")]
+    rows = [("error", error_sentence(report)), ("model", f"{model}; {report.energy.title}")]
     if report.energy_sanafe is not None:
         other = report.energy_sanafe
         rows.append(("SANA-FE", f"{readable(other.total.mean, 'J')} by its terms [{other.status}]"))

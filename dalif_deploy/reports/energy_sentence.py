@@ -27,11 +27,25 @@ def chip_title(name: str) -> str:
         return name
 
 
+def error_sentence(report: EnergyReport) -> str:
+    """How far the model has been from published chips, and what the headline takes of that; or why nothing is said."""
+    expected, error = report.silicon.energy, report.silicon.errors[0]
+    if expected.range_from != "expected error" or error.factor is None or error.calibration is None:
+        return expected.because
+    words = (
+        f"within a factor {error.factor:.1f} in {error.networks} of {error.networks} published networks, "
+        f"{error.runs} runs, each left out in turn"
+    )
+    if f"{error.calibration:.2f}" == "1.00":
+        return words
+    return f"{words}; headline: the model's sum times {error.calibration:.2f}, their calibration"
+
+
 def energy_sentence(report: EnergyReport) -> str:
     """What one inference costs, by which model, over which samples, and what is left out."""
     expected, static = report.silicon.energy, report.energy.static
     if expected.high is None:
-        joules = f"at least {readable(expected.low, 'J')}"
+        joules = f"at least {readable(expected.low, 'J')} ({expected.range_from}, no upper bound)"
     elif expected.low == expected.high:
         joules = readable(expected.value, "J")
     else:

@@ -12,7 +12,7 @@ from dalif_deploy.converters.artefact import Artefact
 from dalif_deploy.reports.export_table import can_fire, export_notes, range_check, sqnr, time_step_lines
 from dalif_deploy.reports.table_parts import add_row, plain_table, print_rest
 
-LAYERS = 5
+LAYERS = 4
 WARNINGS = 3
 NOTES = 3
 

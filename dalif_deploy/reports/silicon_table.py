@@ -34,7 +34,7 @@ def print_energy_delay(delay: EnergyDelay, console: Console) -> None:
     table = new_table(f"Energy and delay [{delay.status}]", *heads)
     for row in delay.rows:
         parts = (row.dynamic_joules, row.static_joules, row.x86_joules)
-        product = f"{row.joule_seconds:.3g} Js"
+        product = readable(row.joule_seconds, "Js")
         add_row(table, row.name, readable(row.seconds, "s"), *(readable(part, "J") for part in parts), product)
     console.print(table)
     for each in delay.waiting:

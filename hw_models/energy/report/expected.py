@@ -66,7 +66,7 @@ def _expected(
             low=modelled.low,
             high=modelled.high,
             range_from="spread of constants",
-            because=f"{title}, {error.sentence}; the range is the spread of the model's constants",
+            because=f"{title}, {error.sentence}; the range is the constants' spread",
         )
     middle = modelled.mean * error.calibration
     return Expected(
@@ -75,5 +75,5 @@ def _expected(
         low=middle / error.factor,
         high=middle * error.factor,
         range_from="expected error",
-        because=f"{title}, {error.sentence}",
+        because=f"{title}, {error.sentence}; the figure is the model's times {error.calibration:.2f}",
     )
