@@ -73,6 +73,21 @@ def test_planted_fault_is_named_with_its_layer(monkeypatch, fault, layer):
         source_of_module(Net(), samples())
 
 
+def test_one_spike_of_hundreds_stops_it(monkeypatch):
+    """No share of the spikes is enough: a layer that agrees in 199 of 200 is refused."""
+    verify = capture.verify
+
+    def one_wrong(populations, node_of, nodes, run, **options):
+        spikes = run.spikes["two"]
+        spikes[4, -1, 3] = 1 - spikes[4, -1, 3]
+        assert spikes.size == 200
+        return verify(populations, node_of, nodes, run, **options)
+
+    monkeypatch.setattr(capture, "verify", one_wrong)
+    with pytest.raises(UserError, match=r"^two: at step 7 of sample 4, neuron \[3\] "):
+        source_of_module(Net(), samples())
+
+
 def test_a_wrong_reading_of_the_result_is_caught(monkeypatch):
     planted(monkeypatch, lambda nodes: None)
     decide = capture.decide

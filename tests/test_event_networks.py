@@ -79,7 +79,9 @@ def test_frames_and_a_recording_give_the_same_bits_in_lava(exported, tmp_path):
     faery = pytest.importorskip("faery")
     root, _ = exported
     request = SimulationRequest("lava", check="counterpart", limit=3, data_root=str(root))
-    assert run_simulation(load_artefact(root / "exported"), "fashion-motion:test", request)[1].check.total_mismatches == 0
+    assert (
+        run_simulation(load_artefact(root / "exported"), "fashion-motion:test", request)[1].check.total_mismatches == 0
+    )
     rng = np.random.default_rng(1)
     events = np.zeros(20_000, dtype=faery.EVENTS_DTYPE)
     events["t"] = np.sort(rng.integers(0, 110_000, len(events)))

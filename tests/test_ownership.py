@@ -66,6 +66,19 @@ def exported(places):
     return {"MODEL": places / "model.pt", "EXPORTED": artefact.folder, "REPORT": places / "report.json"}
 
 
+@pytest.fixture(autouse=True)
+def sweeps_here(monkeypatch):
+    """A sweep's points in this process; what they write is the same, and a process each costs seconds."""
+
+    def here(work, tasks, workers):
+        return ((number, work(task)) for number, task in enumerate(tasks))
+
+    monkeypatch.setattr("dalif_deploy.exploration.explore.run_in_workers", here)
+    threads = torch.get_num_threads()  # a point sets its own
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def run_inside(capfd):
     return lambda command, *arguments: run_here([command, *arguments], capfd)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
@@ -95,8 +96,9 @@ class ConstantSet(BaseModel):
         return self.constants[key]
 
 
+@cache
 def load_constants(name: str) -> ConstantSet:
-    """The set of constants/<name>.toml.
+    """The set of constants/<name>.toml, read once: a report asks for it some hundred times.
 
     Raises:
         UserError: there is no such set, or it breaks a rule.
