@@ -176,6 +176,8 @@ def chip_cases(draw, steps: int, samples: int) -> Case:
             builder.features.add("chip: bias a sample")
         mode = _pick(draw, "membrane", "count", "membrane_before_reset")
         over_time = _pick(draw, None, "sum", "max", "last")
+        if over_time == "max" and network.populations[name].max_spikes > 1:
+            over_time = "sum"  # the most spikes of a step are refused
         network.outputs[f"y{index}"] = ChipOutput(f"y{index}", name, mode, over_time)
         builder.features |= {f"chip: {mode} {over_time}"} if over_time else set()
     return Case(network, encoded, frozenset(builder.features))

@@ -65,6 +65,8 @@ def check_chip_network(network: ChipNetwork, where: str) -> None:
         read = network.populations[output.population]
         readable = output.mode != "membrane_before_reset" or (read.fires and read.reset == "subtract")
         check(readable, f"output {output.name} reads {read.name} before its reset, which takes a subtraction")
+        most = output.mode == "count" and output.kept == "max" and read.max_spikes > 1
+        check(not most, f"output {output.name} takes the most spikes of a step of {read.name}, which no engine reads")
         check(math.isfinite(output.zero), f"output {output.name} holds NaN or infinity")
     try:
         network.depths()
