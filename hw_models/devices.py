@@ -1,7 +1,8 @@
-"""Devices by the names that commands take."""
+"""What computes here: devices by the names that commands take, and the cores of the processor."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from .errors import UserError
@@ -35,3 +36,8 @@ def chosen_device(name: str) -> torch.device:
     if kind == "mps" and not torch.backends.mps.is_available():
         raise UserError("no Apple GPU that torch can use", where="--device mps", remedy="use --device cpu")
     return torch.device(name)
+
+
+def processor_cores() -> int:
+    """Cores that this process may use; a container or a batch system may give fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

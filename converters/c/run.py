@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from dalif_deploy.hw_models.chip_network.form import ChipNetwork
+from dalif_deploy.hw_models.devices import processor_cores
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.samples.input_data import InputData, take_samples
 from dalif_deploy.hw_models.samples.recording import EncodedInput, Recording
@@ -193,4 +194,4 @@ def _bias(mantissa: np.ndarray, exponent: np.ndarray) -> np.ndarray:
 
 def _threads() -> int:
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() and int(asked) else len(os.sched_getaffinity(0))
+    return int(asked) if asked.isdigit() and int(asked) else processor_cores()

@@ -22,7 +22,7 @@ from dalif_deploy.cli.command import (
 def inspect(
     thing: Annotated[
         Path,
-        typer.Argument(help="A checkpoint, a NIR graph, a .net file, or a folder written by dalif-export."),
+        typer.Argument(help="A checkpoint or zoo:NAME, a NIR graph, a .net file, or a folder written by dalif-export."),
     ],
     dt: Annotated[float | None, typer.Option(help="Time step in seconds; overrides the graph's.")] = None,
     steps: Annotated[
@@ -46,10 +46,11 @@ def inspect(
     from dalif_deploy.inspection import inspect_thing
     from dalif_deploy.reports.inspect_page import write_inspect_page
     from dalif_deploy.reports.inspect_table import print_inspection
+    from dalif_deploy.zoo import zoo_file
 
     require_free_files(html_file, json_file, force=force)
     with shown_progress():
-        facts = inspect_thing(thing, dt=dt, steps=steps)
+        facts = inspect_thing(zoo_file(thing), dt=dt, steps=steps)
     if html_file is not None:
         write_inspect_page(facts, html_file, force=force)
     write_json(facts, json_file, force=force)

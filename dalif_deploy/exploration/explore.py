@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from dalif_deploy.exploration.grid import grid
 from dalif_deploy.exploration.journal import Journal, journal_file, key, remove_journal
 from dalif_deploy.exploration.point import REFUSED, PointWork
 from dalif_deploy.exploration.sweep_source import SweepSource, sweep_source
+from dalif_deploy.hw_models.devices import processor_cores
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.sharding.cluster import open_cluster
 from dalif_deploy.sharding.workers import WorkerFailure, run_in_workers
@@ -121,7 +121,7 @@ def _results(
     """(index, figures) of the points that are left, as they end."""
     if not left:
         return
-    cores = _processor_cores()
+    cores = processor_cores()
     with ExitStack() as stack:
         threads: int | None
         if asked.cluster is None:
@@ -180,8 +180,3 @@ def _refuse_what_never_works(points: list[dict[str, Any]], result: Path | None) 
     if len(reasons) == 1 and all(point["status"] == REFUSED for point in points):
         remove_journal(result)
         raise UserError(reasons.pop())
-
-
-def _processor_cores() -> int:
-    # a container or a batch system may give fewer than the machine has
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

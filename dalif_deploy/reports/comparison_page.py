@@ -14,11 +14,8 @@ from dalif_deploy.hw_models.files.ownership import MARK
 from dalif_deploy.reports.comparison import ComparedReports
 from dalif_deploy.reports.energy_sentence import energy_sentence
 from dalif_deploy.reports.log_axis import on_log_axis
-from dalif_deploy.reports.page_environment import FOLDER, package_version, page_environment
-from dalif_deploy.reports.status_words import look
+from dalif_deploy.reports.page_environment import page_environment
 from dalif_deploy.reports.table_parts import or_unbounded
-
-COLOURS = 8  # of style.css
 
 
 def write_comparison_page(compared: ComparedReports, path: Path, *, force: bool = False) -> None:
@@ -33,18 +30,13 @@ def write_comparison_page(compared: ComparedReports, path: Path, *, force: bool 
 
 def comparison_page(compared: ComparedReports) -> str:
     """The page as text."""
-    from markupsafe import Markup
-
     environment = page_environment()
-    environment.filters |= {"look": look, "colour": lambda number: number % COLOURS}
     pairs = list(zip(compared.names, compared.reports, strict=True))
     return environment.get_template("comparison.html.j2").render(
         compared=compared,
         sentences=[(name, energy_sentence(report)) for name, report in pairs],
         ranges=on_log_axis(_ranges(compared), lambda joules: readable(joules, "J")),
-        version=package_version(),
         mark=MARK,
-        style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
     )
 
 

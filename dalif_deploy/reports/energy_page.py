@@ -20,11 +20,10 @@ from dalif_deploy.reports.energy_sentence import chip_title, energy_sentence, er
 from dalif_deploy.reports.layer_energy import BETWEEN, energy_by_layer
 from dalif_deploy.reports.log_axis import on_log_axis
 from dalif_deploy.reports.mapping_table import LIMITS
-from dalif_deploy.reports.page_environment import FOLDER, package_version, page_environment
-from dalif_deploy.reports.status_words import look, mapping_word
+from dalif_deploy.reports.page_environment import FOLDER, page_environment
+from dalif_deploy.reports.status_words import mapping_word
 from dalif_deploy.reports.table_parts import or_unbounded, shown_ends
 
-COLOURS = 8  # of style.css; further layers take them again, their numbers tell them apart
 NAME_LENGTH = 40
 
 
@@ -52,11 +51,9 @@ def energy_page(report: EnergyReport) -> str:
         "words": lambda name: LIMITS.get(name, str(name).replace("_", " ")),
         "chip": chip_title,
         "shortened": lambda name: name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…",
-        "colour": lambda number: number % COLOURS,
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
         "ends": shown_ends,
         "unit_of": _with_unit,
-        "look": look,
     }
     numbers = {layer.name: index for index, layer in enumerate(report.counts.layers)}
     mapping = report.mapping
@@ -67,9 +64,7 @@ def energy_page(report: EnergyReport) -> str:
         error=error_sentence(report),
         expected_error=report.silicon.energy.range_from == "expected error",
         title=Path(report.artefact or "a network").name,
-        version=package_version(),
         mark=MARK,
-        style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         # the browser runs this script and no other, whatever a name may hold
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -9,7 +9,7 @@ from dalif_deploy.hw_models.files.atomic import atomic_file
 from dalif_deploy.hw_models.files.ownership import MARK
 from dalif_deploy.inspection.drawing import drawing
 from dalif_deploy.reports.inspect_table import chip_lines, export_lines, shown_range
-from dalif_deploy.reports.page_environment import FOLDER, page_environment
+from dalif_deploy.reports.page_environment import page_environment
 
 NAME_LENGTH = 24
 
@@ -26,8 +26,6 @@ def write_inspect_page(facts: dict[str, Any], path: Path, *, force: bool = False
 
 def inspect_page(facts: dict[str, Any]) -> str:
     """The page as text. Names come from foreign files: Jinja escapes every one."""
-    from markupsafe import Markup
-
     environment = page_environment()
     environment.filters |= {
         "shortened": lambda name: name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…",
@@ -39,7 +37,6 @@ def inspect_page(facts: dict[str, Any]) -> str:
         facts=facts,
         title=Path(facts["file"]).name,
         mark=MARK,
-        style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
         picture=drawing(facts),
         lines=[line for line, _ in [*chip_lines(facts), *export_lines(facts)]],
     )
