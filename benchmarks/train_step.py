@@ -31,7 +31,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from dalif_deploy.networks import NetworkSpec, SpikingNetwork, build_network
 from dalif_deploy.neuron import DALIF
+from dalif_deploy.neuron.relu import ReLULayer
 
 # batch, input shape, channels and strides of the convolutions
 SIZES = {
@@ -74,12 +76,24 @@ class PerStep(nn.Module):
         super().__init__()
         self.neuron, self.step = neuron, step
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, record: None = None, steps: int | None = None) -> torch.Tensor:
+        x = x if steps is None else x.expand(steps, *x.shape)
         state, spikes = None, []
         for x_t in x:
             s, state = self.step(self.neuron, x_t, state)
             spikes.append(s)
         return torch.stack(spikes)
+
+
+class WholeSequence(nn.Module):
+    """A neuron that takes a sequence, called as the package's layers call theirs."""
+
+    def __init__(self, neuron: nn.Module):
+        super().__init__()
+        self.neuron = neuron
+
+    def forward(self, x: torch.Tensor, record: None = None, steps: int | None = None) -> torch.Tensor:
+        return self.neuron(x if steps is None else x.expand(steps, *x.shape))
 
 
 def dalif(engine: str) -> nn.Module:
@@ -90,8 +104,10 @@ def spikingjelly() -> nn.Module:
     from spikingjelly.activation_based import neuron, surrogate
 
     # step_mode "m" is its fused multi-step path; store_v_seq off keeps its memory low
-    return neuron.ParametricLIFNode(
-        decay_input=False, surrogate_function=surrogate.ATan(), detach_reset=True, step_mode="m"
+    return WholeSequence(
+        neuron.ParametricLIFNode(
+            decay_input=False, surrogate_function=surrogate.ATan(), detach_reset=True, step_mode="m"
+        )
     )
 
 
@@ -118,8 +134,8 @@ VARIANTS: dict[str, Callable[[], nn.Module]] = {
     "DA-LIF": lambda: dalif("compile"),
     "DA-LIF eager": lambda: dalif("eager"),
     "DA-LIF compiled": lambda: dalif("auto"),
-    "ReLU": nn.ReLU,
-    "ReLU compiled": nn.ReLU,
+    "ReLU": ReLULayer,
+    "ReLU compiled": ReLULayer,
     "SpikingJelly PLIF": spikingjelly,
     "SpikingJelly PLIF compiled": spikingjelly,
     "snnTorch Leaky": snntorch,
@@ -133,35 +149,28 @@ OURS, PEERS = (
 )
 
 
-class Network(nn.Module):
-    """Convolution, batch norm, neuron; again; mean of each channel; linear. [T, N, C, H, W] to [N, 10]."""
-
-    def __init__(self, size: str, make_neuron: Callable[[], nn.Module]):
-        super().__init__()
-        _, shape, channels, strides = SIZES[size]
-        widths = (shape[0], *channels)
-        torch.manual_seed(0)
-        self.convs = nn.ModuleList(
-            nn.Conv2d(a, b, 3, stride, 1, bias=False)
-            for a, b, stride in zip(widths[:-1], channels, strides, strict=True)
-        )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in channels)
-        self.readout = nn.Linear(channels[-1], 10)
-        self.neurons = nn.ModuleList(make_neuron() for _ in channels)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        steps = len(x)
-        for conv, norm, neuron in zip(self.convs, self.norms, self.neurons, strict=True):
-            x = neuron(norm(conv(x.flatten(0, 1))).unflatten(0, (steps, -1)))
-        return self.readout(x.mean((0, 3, 4)))
+def network_with(size: str, steps: int, make_neuron: Callable[[], nn.Module]) -> SpikingNetwork:
+    """The package's own network, as dalif-train trains it, but for its neurons."""
+    _, shape, channels, strides = SIZES[size]
+    torch.manual_seed(0)
+    network = build_network(
+        NetworkSpec(input_shape=shape, classes=10, channels=list(channels), strides=list(strides), steps=steps)
+    )
+    for layer in network.layers.values():
+        layer.neuron = make_neuron()
+    return network
 
 
-def training_step(variant: str, size: str, steps: int) -> Callable[[], torch.Tensor]:
+def training_step(variant: str, size: str, steps: int, frames: bool = False) -> Callable[[], torch.Tensor]:
     """A function that makes one step of training and hands out the loss."""
-    network = Network(size, VARIANTS[variant]).to(memory_format=torch.channels_last)
+    network = network_with(size, steps, VARIANTS[variant])
     batch, shape, *_ = SIZES[size]
     generator = torch.Generator().manual_seed(1)
-    x = torch.rand(steps, batch, *shape, generator=generator)
+    x = torch.rand(batch, *shape, generator=generator)
+    if frames:
+        x = torch.rand(steps, batch, *shape, generator=generator)
+    elif variant.startswith("ReLU"):
+        x = x.expand(steps, *x.shape).contiguous()
     y = torch.randint(10, (batch,), generator=generator)
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-3)
     run = torch.compile(network, dynamic=False) if variant.endswith("compiled") else network
@@ -196,9 +205,9 @@ def measure(size: str, steps: int, arguments: argparse.Namespace) -> dict:
     times: dict[str, list[float]] = {variant: [] for variant in runs}
     for _ in range(arguments.turns):
         for variant, run in runs.items():
-            began = time.perf_counter()
+            began = time.process_time()
             run()
-            times[variant].append(1e3 * (time.perf_counter() - began))
+            times[variant].append(1e3 * (time.process_time() - began))
     saved = {variant: saved_bytes(run.loss, run.network) for variant, run in runs.items()}
     kept = {variant: kept_by_neuron(variant, steps) for variant in runs}
     peaks = {variant: in_own_process(variant, size, steps, arguments.threads) for variant in runs}

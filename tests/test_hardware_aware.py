@@ -18,7 +18,7 @@ from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.simulator import simulate
 from dalif_deploy.networks import NetworkSpec, NeuronSpec
 from dalif_deploy.neuron import DALIF
-from dalif_deploy.neuron.eager import Rule
+from dalif_deploy.neuron.steps import Rule
 from dalif_deploy.training import TrainConfig, train
 from tests.test_architectures import lively
 

@@ -135,7 +135,7 @@ def test_small_inputs_are_not_compiled_and_large_ones_are(monkeypatch):
     monkeypatch.setattr(
         module,
         "compiled",
-        lambda steps, rule: asked.append(steps) or (eager.fire_rows, eager.gradient_rows),
+        lambda steps, rule, still: asked.append(steps) or (eager.fire_rows, eager.gradient_rows),
     )
     neuron = DALIF()
     neuron(torch.rand(3, 33))
@@ -164,6 +164,52 @@ assert torch.equal(spikes, neuron(x, []))
 """
     environment = {**os.environ, "CXX": str(tmp_path / "none"), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
     subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("engine", "reset", "per"),
+    [("eager", "zero", "layer"), ("eager", "subtract", "neuron"), ("compile", "zero", "neuron")],
+)
+def test_a_still_input_is_the_sequence_that_repeats_it(engine, reset, per, monkeypatch):
+    monkeypatch.setattr(eager, "BLOCK", 60)  # blocks that do not divide the neurons
+    neuron = DALIF(reset=reset, decays_per=per, shape=(3, 5, 6), alpha_init=0.7, engine=engine)
+    x, weight = sample((4, 2, 3, 5, 6))
+    for still in (x[0], x[0].transpose(0, 1).contiguous().transpose(0, 1)):
+        found = []
+        for make in (lambda leaf: neuron(leaf, steps=4), lambda leaf: neuron(leaf.expand(4, -1, -1, -1, -1))):
+            leaf = still.detach().requires_grad_()
+            spikes = make(leaf)
+            found.append((spikes, *torch.autograd.grad((spikes * weight).sum(), (leaf, neuron.tau_a, neuron.tau_b))))
+        assert torch.equal(found[0][0], found[1][0]) and 0 < found[0][0].mean() < 1
+        torch.testing.assert_close(found[0][1:], found[1][1:], rtol=1e-4, atol=1e-5)
+    one, other = [], []
+    assert torch.equal(neuron(x[0], one, 4), neuron(x[:1].expand(4, -1, -1, -1, -1), other))
+    assert len(one) == 4 and all(map(torch.equal, one, other))
+
+
+@pytest.mark.parametrize("still", [False, True])
+def test_a_network_compiled_as_a_whole_has_the_gradients_of_plain_steps(still):
+    """And keeps nothing of the steps but their input."""
+    neuron, (x, weight) = DALIF(alpha_init=0.7, beta_init=0.6), sample((4, 3, 700))
+    leaf = (x[0] if still else x).clone().requires_grad_()
+    learned, kept = (leaf, neuron.tau_a, neuron.tau_b), {}
+
+    def pack(t):
+        kept[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        spikes = torch.compile(neuron, fullgraph=True)(leaf, steps=4 if still else None)
+    found = torch.autograd.grad((spikes * weight).sum(), learned)
+    wanted, state = [], None
+    for x_t in leaf.expand(4, -1, -1) if still else leaf:
+        s, state = neuron.step(x_t, state)
+        wanted.append(s)
+    assert torch.equal(spikes, torch.stack(wanted)) and 0 < spikes.mean() < 1
+    torch.testing.assert_close(
+        found, torch.autograd.grad((torch.stack(wanted) * weight).sum(), learned), rtol=1e-4, atol=1e-5
+    )
+    assert sum(kept.values()) <= 4 * leaf.numel() + 256
 
 
 def test_a_network_compiled_or_traced_as_a_whole_gives_the_same_spikes():

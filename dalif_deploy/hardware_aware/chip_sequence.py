@@ -13,7 +13,7 @@ import torch
 
 from dalif_deploy.hw_models.arithmetic.lava.population_state import PopulationState
 from dalif_deploy.hw_models.chip_network.form import DECAY_UNITY
-from dalif_deploy.neuron.eager import Rule, membrane_gradient
+from dalif_deploy.neuron.steps import Rule, membrane_gradient
 
 
 class ChipSequence(torch.autograd.Function):
@@ -61,7 +61,8 @@ class ChipSequence(torch.autograd.Function):
             torch.mul(state.membrane(), unit, out=v[t])
             state.fire(s[t])
             torch.mul(state.membrane(), unit, out=h[t])
-        g = membrane_gradient(v, s, grad, beta, ctx.rule)
+        membrane_gradient(v, s, grad, beta, ctx.rule, torch.empty_like(v[0]))
+        g = v  # written over
         grad_beta = None
         if ctx.steps > 1 and ctx.needs_input_grad[1]:
             grad_beta = (g[1:] * h[:-1]).sum((0, 1), dtype=beta.dtype).sum_to_size(beta.shape)

@@ -12,7 +12,7 @@ import torch
 
 from dalif_deploy.hw_models.arithmetic.lava.population_state import PopulationState
 from dalif_deploy.hw_models.chip_network.form import DECAY_UNITY
-from dalif_deploy.neuron.eager import Rule
+from dalif_deploy.neuron.steps import Rule
 from dalif_deploy.neuron.surrogate import SURROGATES
 
 

@@ -72,11 +72,15 @@ class SpikingLayer(nn.Module):
             image = len(shape) > 1
             self.recurrent = nn.Conv2d(size, size, 3, 1, 1, bias=False) if image else nn.Linear(size, size, bias=False)
 
-    def fire(self, current: torch.Tensor, record: list[torch.Tensor] | None = None) -> torch.Tensor:
-        """Spikes [T, N, ...] of the neurons, given what the branches bring; `record` as for `DALIF`."""
+    def fire(
+        self, current: torch.Tensor, record: list[torch.Tensor] | None = None, steps: int | None = None
+    ) -> torch.Tensor:
+        """Spikes [T, N, ...] of the neurons, given what the branches bring; `record` and `steps` as for `DALIF`."""
         if self.recurrent is None:
-            spikes: torch.Tensor = self.neuron(current, record)
+            spikes: torch.Tensor = self.neuron(current, record, steps)
             return spikes
+        if steps is not None:
+            current = current.expand(steps, *current.shape)
         state: torch.Tensor | None = None
         fired: list[torch.Tensor] = []
         for now in current:
@@ -154,13 +158,12 @@ class SpikingNetwork(nn.Module):
         fired = {INPUT: x if still else x.flatten(0, 1)}
         for name, layer in self.spiking_layers.items():
             current = layer.current(fired)
-            if still and layer.sources == {INPUT}:
-                # a still image gives the same current at each step: convolve it once
-                current = current.expand(steps, *[-1] * current.ndim)
-            else:
+            # a still image gives the same current at each step: it is convolved once
+            shown = steps if still and layer.sources == {INPUT} else None
+            if shown is None:
                 current = current.unflatten(0, (steps, -1))
             held: list[torch.Tensor] = []
-            spikes = layer.fire(current, None if records is None else held)
+            spikes = layer.fire(current, None if records is None else held, shown)
             fired[name] = spikes.flatten(0, 1)
             if records is not None:
                 records[name] = {"spikes": spikes, "membrane": torch.stack(held)}

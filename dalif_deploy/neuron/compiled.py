@@ -14,40 +14,45 @@ from typing import Any
 
 import torch
 
-from dalif_deploy.neuron.eager import Rule, fire_rows, gradient_rows
-from dalif_deploy.neuron.surrogate import SURROGATES
+from dalif_deploy.neuron.eager import fire_rows, gradient_rows
+from dalif_deploy.neuron.steps import Rule, fire_whole, gradient_whole
 
 # Entries of the input from which "auto" compiles. Compiling takes about 14 s the first time on a machine and 3 s after
 # that (torch caches it), and saves about 3 ns an entry in forward and backward: at this size it is back after a few
 # thousand calls, which small data sets never reach. A fixed size, and not a clock, so that a run can be repeated.
 COMPILE_FROM = 2**20
 
-Fire = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, Rule], torch.Tensor]
+Fire = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, Rule, int | None], torch.Tensor]
 Gradient = Callable[
-    [torch.Tensor, torch.Tensor, torch.Tensor, Rule, torch.Tensor], tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+    [torch.Tensor, torch.Tensor, torch.Tensor, Rule, int | None, torch.Tensor],
+    tuple[torch.Tensor, torch.Tensor, torch.Tensor],
 ]
 
 _unavailable = False
 
 
 @cache
-def compiled(steps: int, rule: Rule) -> tuple[Fire, Gradient]:
+def compiled(steps: int, rule: Rule, still: int | None) -> tuple[Fire, Gradient]:
     """`fire_rows` and `gradient_rows` of `dalif_deploy.neuron.eager` for `steps` steps."""
-    return _with_fallback(_fire, fire_rows, steps, rule), _with_fallback(_gradient, gradient_rows, steps, rule)
+    return (
+        _with_fallback(fire_whole, fire_rows, steps, rule, still),
+        _with_fallback(gradient_whole, gradient_rows, steps, rule, still),
+    )
 
 
 def _with_fallback(
-    function: Callable[..., Any], eager: Callable[..., Any], steps: int, rule: Rule
+    function: Callable[..., Any], eager: Callable[..., Any], steps: int, rule: Rule, still: int | None
 ) -> Callable[..., Any]:
     fused = None
 
-    def run(x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, _: Rule, *grad: torch.Tensor) -> Any:
+    def run(*tensors_and_rule: Any) -> Any:
+        x, alpha, beta, _, _, *grad = tensors_and_rule
         global _unavailable
         nonlocal fused
         if not _unavailable:
             try:
                 if fused is None:
-                    fused = torch.compile(_bound(function, steps, rule), dynamic=True, fullgraph=True)
+                    fused = torch.compile(_bound(function, steps, rule, still), dynamic=True, fullgraph=True)
                 return fused(x, alpha, beta, *grad)
             except Exception as error:  # whatever is missing, torch names it in many types
                 _unavailable = True
@@ -56,53 +61,15 @@ def _with_fallback(
                     f"torch.compile does not work here ({first_line[:200]}): neurons run slower, with the same results",
                     stacklevel=2,
                 )
-        return eager(x, alpha, beta, rule, *grad)
+        return eager(x, alpha, beta, rule, still, *grad)
 
     return run
 
 
-def _bound(function: Callable[..., Any], steps: int, rule: Rule) -> FunctionType:
-    def bound(*tensors: torch.Tensor) -> Any:
-        return function(rule, *tensors)
+def _bound(function: Callable[..., Any], steps: int, rule: Rule, still: int | None) -> FunctionType:
+    def bound(x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, *grad: torch.Tensor) -> Any:
+        return function(x, alpha, beta, rule, still, *grad)
 
     # torch counts recompilations by code object and gives up at a few: rules are not to count against each other
-    code = bound.__code__.replace(co_name=f"{function.__name__}_{steps}_{hash(rule)}")
+    code = bound.__code__.replace(co_name=f"{function.__name__}_{steps}_{hash((rule, still))}")
     return FunctionType(code, globals(), code.co_name, None, bound.__closure__)
-
-
-def _fire(rule: Rule, x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
-    return torch.stack([s.to(x.dtype) for _, s, _ in _steps(rule, x.to(alpha.dtype), alpha, beta)])
-
-
-def _gradient(
-    rule: Rule, x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, grad: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    given, x, grad = x.dtype, x.to(alpha.dtype), grad.to(alpha.dtype)
-    steps = _steps(rule, x, alpha, beta)
-    bump = SURROGATES[rule.surrogate][1]
-    grad_x, grad_alpha, grad_beta, carry = [], torch.zeros_like(x[0]), torch.zeros_like(x[0]), None
-    for t in range(len(steps) - 1, -1, -1):
-        v, s, _ = steps[t]
-        g = bump((v - rule.v_threshold) / rule.width) * (grad[t] / rule.width)
-        if carry is not None:
-            g = g + (carry * (1 - s) if rule.reset == "zero" else carry)
-        carry = beta * g
-        grad_x.append(alpha * g)
-        grad_alpha = grad_alpha + g * x[t]
-        if t:
-            grad_beta = grad_beta + g * steps[t - 1][2]
-    over, stacked = tuple(range(x.ndim - 1 - alpha.ndim)), torch.stack(grad_x[::-1]).to(given)
-    return stacked, grad_alpha.sum(over, dtype=alpha.dtype), grad_beta.sum(over, dtype=beta.dtype)
-
-
-def _steps(
-    rule: Rule, x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor
-) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """V, S and H of each step."""
-    steps: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
-    for t in range(x.shape[0]):
-        current = alpha * x[t]
-        v = torch.addcmul(current, beta, steps[-1][2]) if steps else current
-        s = (v >= rule.v_threshold).to(v.dtype)
-        steps.append((v, s, v * (1 - s) if rule.reset == "zero" else v - rule.v_threshold * s))
-    return steps

@@ -10,8 +10,8 @@ from torch import nn
 from torch.jit._trace import is_tracing
 
 from dalif_deploy.neuron.decay import ACTIVATIONS, even, free_parameter, spread
-from dalif_deploy.neuron.eager import Rule
 from dalif_deploy.neuron.sequence import Engine, Sequence
+from dalif_deploy.neuron.steps import Rule
 from dalif_deploy.neuron.surrogate import SURROGATES, spike
 
 Learn = Literal["both", "spatial", "temporal", "tied", "none"]
@@ -176,24 +176,29 @@ class DALIF(nn.Module):
         s = self._fire(v)
         return s, self._release(v, s)
 
-    def forward(self, x: torch.Tensor, record: list[torch.Tensor] | None = None) -> torch.Tensor:
+    def forward(
+        self, x: torch.Tensor, record: list[torch.Tensor] | None = None, steps: int | None = None
+    ) -> torch.Tensor:
         """A sequence from rest, equal to `step` at each of its entries.
 
         Args:
-            x: [T, N, ...].
+            x: [T, N, ...]; with `steps`, [N, ...], which is the same at each of T = `steps` steps.
             record: if given, H of every step is appended to it.
 
         Returns:
             Spikes [T, N, ...].
         """
         gain, beta = self.gain, self.beta
-        if record is None and len(x) and x.is_floating_point() and not _is_traced():
+        if record is None and (len(x) or steps) and x.is_floating_point() and not _is_exported():
             if gain.ndim or beta.ndim:
-                gain, beta = gain.expand(x.shape[2:]), beta.expand(x.shape[2:])
-            fired: torch.Tensor = Sequence.apply(x, gain, beta, self.rule, self.engine)
+                sample = x.shape[2 if steps is None else 1 :]
+                gain, beta = gain.expand(sample), beta.expand(sample)
+            fired: torch.Tensor = Sequence.apply(x, gain, beta, self.rule, steps, self.engine)
             return fired
         # what all steps share is computed once
         current = gain * x
+        if steps is not None:
+            current = current.expand(steps, *current.shape)
         state, spikes = None, []
         for current_t in current:
             v = self._charge(current_t, beta, state)
@@ -237,6 +242,6 @@ def _ends(values: torch.Tensor) -> str:
     return f"{lowest:.4f}" if lowest == highest else f"{lowest:.4f}..{highest:.4f}"
 
 
-def _is_traced() -> bool:
-    """Whoever compiles or exports the whole network sees plain steps, and fuses them with what surrounds them."""
-    return torch.compiler.is_compiling() or is_tracing()
+def _is_exported() -> bool:
+    """Whoever exports the whole network sees plain steps, which any runtime has."""
+    return torch.compiler.is_exporting() or is_tracing()
