@@ -34,7 +34,10 @@ def _print_schema(asked: bool) -> None:
 def energy(
     source: Annotated[
         str | None,
-        typer.Argument(metavar="SOURCE", help="Folder written by dalif-export. For --sweep also a checkpoint."),
+        typer.Argument(
+            metavar="SOURCE",
+            help="Folder written by dalif-export. For --sweep also a checkpoint, a NIR graph or zoo:NAME.",
+        ),
     ] = None,
     more: Annotated[
         list[str] | None,
