@@ -125,12 +125,12 @@ def main() -> None:
     if asked.one:
         sweep(asked.model, asked.data, asked.one, asked.processes, asked.result)
         return
+    compare_sweeps(asked.model, asked.data, asked.processes, asked.rounds)  # first: it waits for every child
     began, used = time.perf_counter(), time.process_time()
     with open_cluster(f"local:{asked.processes}") as cluster:
         own = time.process_time() - used
         print(f"start: {time.perf_counter() - began:.1f} s, {own:.1f} s of this process")
         price_of_a_shard(cluster)
-    compare_sweeps(asked.model, asked.data, asked.processes, asked.rounds)
 
 
 if __name__ == "__main__":
