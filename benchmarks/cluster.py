@@ -26,7 +26,7 @@ from dalif_deploy.exploration.explore import Exploration, explore
 from dalif_deploy.exploration.grid import grid, parse_sweep
 from dalif_deploy.sharding.cluster import Cluster, open_cluster
 
-SWEEP = ["weight-bits=3,4,5,6,7,8", "steps=1,2", "chip=loihi1,loihi2"]
+SWEEP = ["weight-bits=3,4,5,6,7,8", "steps=4,8", "chip=loihi1,loihi2"]
 SIZES = {"a number": 0, "1 MB": 1 << 20}
 SHARDS = 300
 WAYS = ["workers", "cluster", "killed"]
