@@ -21,7 +21,7 @@ from dalif_deploy.hw_models.devices import chosen_device
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_directory
 from dalif_deploy.hw_models.files.ownership import require_free
-from dalif_deploy.networks import build_network
+from dalif_deploy.networks import SpikingNetwork, build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig
 from dalif_deploy.training.epoch_log import EpochLog, require_tensorboard
@@ -29,6 +29,7 @@ from dalif_deploy.training.fit import fit, steps_per_epoch
 from dalif_deploy.training.optimization import make_optimizer, make_schedule
 from dalif_deploy.training.processes import Processes, this_process
 from dalif_deploy.training.training_state import TrainingState, load_unfinished, require_same_config
+from dalif_deploy.zoo import zoo_file
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -138,6 +139,29 @@ def chip_target(config: TrainConfig, data: LabelledData) -> ChipTarget:
     return ChipTarget(config.quantize, mode, data.step, data.highest, config.weight_bits, config.scale_group)
 
 
+def start_from(network: SpikingNetwork, trained: str) -> None:
+    """Gives a network the weights, batch norm averages and decays of a trained one.
+
+    Args:
+        trained: checkpoint, or zoo:NAME.
+
+    Raises:
+        UserError: not a checkpoint, or one of other layers.
+    """
+    found = load_checkpoint(zoo_file(trained)).network.state_dict()
+    wanted = network.state_dict()
+    for key in [*wanted, *found]:
+        if key not in found or key not in wanted or found[key].shape != wanted[key].shape:
+            has, wants = (_size(each.get(key)) for each in (found, wanted))
+            what = f"has other layers than the network to be trained: {key} is {has} there, {wants} here"
+            raise UserError(what, where=trained, remedy="give the same --arch, --channels, --strides and --decays-per")
+    network.load_state_dict(found)
+
+
+def _size(value: torch.Tensor | None) -> str:
+    return "missing" if value is None else str(list(value.shape))
+
+
 def _metrics(out: Path) -> dict[str, Any]:
     path = out / "metrics.json"
     try:
@@ -189,6 +213,8 @@ def _train(
     testing = load_data(f"{config.dataset}:test", data_root, steps=config.steps)
     torch.manual_seed(config.seed)
     network = build_network(config.network(training.inputs.shape[-3:], int(training.labels.max()) + 1))
+    if config.start_from is not None and not resume:
+        start_from(network, config.start_from)
     network.to(processes.device)
     optimizer = make_optimizer(network, config)
     schedule = make_schedule(optimizer, config, steps_per_epoch(training, config))
