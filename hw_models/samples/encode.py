@@ -73,7 +73,7 @@ def message_levels(chip_input: ChipInput, data: np.ndarray) -> np.ndarray:
             )
         return data.astype(np.int32)
     # in place and without np.clip, whose call alone costs as much as an image's levels
-    levels = np.divide(data, chip_input.step, dtype=np.float64)
+    levels: np.ndarray = np.divide(data, chip_input.step, dtype=np.float64)
     np.rint(levels, out=levels)
     np.maximum(levels, chip_input.min_level, out=levels)
     np.minimum(levels, chip_input.max_level, out=levels)
