@@ -70,11 +70,10 @@ def _arithmetic(arithmetic: Arithmetic, console: Console) -> None:
 def _memory_priced(report: EnergyReport, console: Console) -> None:
     account, beside = report.memory_45nm, report.equal_accuracy
     rows = [*account.rows, *([] if beside is None else [beside.baseline_memory])]
-    names = list(dict.fromkeys(term.name for row in rows for term in row.terms))
     table = new_table(
         f"A second account: {account.title} [{account.status}]", "of a sample", *(r.network for r in rows)
     )
-    for name in names:
+    for name in account.names():
         found = [next((t for t in row.terms if t.name == name), None) for row in rows]
         add_row(table, name, *("-" if term is None else readable(term.joules.mean, "J") for term in found))
     table.add_section()

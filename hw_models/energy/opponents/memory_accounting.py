@@ -68,6 +68,10 @@ class MemoryAccount(Part):
     rows: list[AccountRow]
     not_included: list[str]
 
+    def names(self) -> list[What]:
+        """Of the terms of all rows, each once."""
+        return list(dict.fromkeys(term.name for row in self.rows for term in row.terms))
+
     def sentence(self) -> str | None:
         """Which costs less with memory priced; None where the network has no feed-forward equal."""
         totals = {row.network: row.total for row in self.rows}
