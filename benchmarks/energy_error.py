@@ -286,7 +286,8 @@ def _missing() -> str:
             "number, and by the words that Intel's profilers print, in stored web pages and in public",
             "repositories with their notebooks and data. Most papers could not be opened at their publisher or",
             "at arXiv, only what others keep of them. Where a figure was read in a survey, the table says so;",
-            "no such figure is part of an error.\n",
+            "no such figure is part of an error. On sigma-delta networks with local recurrence no measurement was",
+            "found at all.\n",
             _table(("chip", "source", "figures that were read", "how far it was read", "what it lacks"), rows),
             "",
         ]

@@ -31,7 +31,7 @@ from ..fan_out import dense_macs
 from ..figures import Count, Joules, OverSamples, Part, Status
 from ..models import PricedEvents, add_terms
 from ..units import readable
-from .arithmetic import WEIGHT_BITS, dense_pass, spiking_terms
+from .arithmetic import WEIGHT_BITS, has_dense_equal, spiking_terms
 
 CONSTANTS = "cmos45_horowitz2014"
 MEMBRANE_BITS = STATE_LIMIT.bit_length()
@@ -147,7 +147,7 @@ def which_costs_less(spiking: Joules, relu: Joules, name: str) -> str:
 
 def dense_layers(network: ChipNetwork) -> list[DenseLayer] | None:
     """Layers of the network's form in one dense pass; None for loops and delays, which have no feed-forward equal."""
-    if dense_pass(network) is None:
+    if not has_dense_equal(network):
         return None
     layers, counted = [], set()
     for layer in network.layers():
