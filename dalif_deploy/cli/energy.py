@@ -77,7 +77,7 @@ def energy(
     ] = False,
     measured_file: Annotated[
         Path | None,
-        typer.Option("--measured", metavar="FILE", help="Use what --measure-only measured on another machine."),
+        typer.Option("--measured", metavar="FILE", help="Use what --measure-only wrote on another machine."),
     ] = None,
     baseline: Annotated[
         Path | None,
