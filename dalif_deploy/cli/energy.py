@@ -76,7 +76,8 @@ def energy(
         typer.Option("--measure-only", help="Only measure this machine's GPU and processor; needs --json."),
     ] = False,
     measured_file: Annotated[
-        Path | None, typer.Option("--measured", metavar="FILE", help="Use what --measure-only measured on another machine.")
+        Path | None,
+        typer.Option("--measured", metavar="FILE", help="Use what --measure-only wrote on another machine."),
     ] = None,
     baseline: Annotated[
         Path | None,
