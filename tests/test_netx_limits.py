@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from dalif_deploy.converters.netx.dense_synapses import check_weights
+from dalif_deploy.converters.netx.layer_chain import round_biases
 from dalif_deploy.converters.netx.read import read_net
 from dalif_deploy.converters.netx.write import write_net
 from dalif_deploy.hw_models.chip_network.form import ChipInput, Projection
@@ -84,6 +85,31 @@ def test_what_neurons_can_not_be_is_refused(with_values):
     with_values(vThMant=[100, 131071])
     with pytest.raises(UserError, match=r"^layer2\.dense: 3 values of vDecay"):
         with_values(vDecay=[1, 2, 3])
+
+
+def test_means_over_outputs_may_end_a_file(with_values, tmp_path):
+    """netx leaves them to whoever reads the outputs."""
+    expected = with_values()[0]
+    with h5py.File(tmp_path / "x.net", "a") as file:
+        file.create_group("layer/3").create_dataset("type", (1,), "S10", [b"average"])
+    back = read_net(tmp_path / "x.net")
+    assert (
+        list(back.populations) == ["layer1.dense", "layer2.dense"]
+        and back.outputs["output"].population == expected.name
+    )
+
+
+def test_rounded_biases_say_how_far_they_moved():
+    """By thresholds: 100 becomes 2 * 64, of a threshold of 5 * 64; -64 stays."""
+    network = chip(
+        [ChipInput("input", (2,), "spikes")],
+        [population("p", (2,), vth=5, mant=np.array([100, -64]), exp=0)],
+        [Projection("a", "input", "p", np.array([[2, -2], [4, 2]], np.int16))],
+        steps=4,
+    )
+    rounded, changes = round_biases(network)
+    assert rounded.populations["p"].bias.tolist() == [128, -64]
+    assert changes == {"p": pytest.approx(28 / (5 * 64))}
 
 
 def test_mixed_weights_pass_where_lava_leaves_them_as_they_are(lava):
