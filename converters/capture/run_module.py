@@ -186,9 +186,7 @@ class _Attempt:
         if self.time_axis is not None:
             x = x.movedim(self.time_axis, 1)  # [N, T, ...]
         count = x.shape[1] if moving else steps or _own_steps(self.model) or DEFAULT_STEPS
-        self.recorder = recorder = Recorder(
-            table.neuron_of, names_of(self.model), len(x), self.rewrite, self.expected
-        )
+        self.recorder = recorder = Recorder(table.neuron_of, names_of(self.model), len(x), self.rewrite, self.expected)
         table.prepare(self.model, count)
         with recorder.watching():
             if way.kind == "calls" or (way.kind == "static" and moving):
