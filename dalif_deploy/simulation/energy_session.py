@@ -142,7 +142,7 @@ def compared_at_equal_accuracy(
     own = run_engine(make_engine("fast", artefact, inputs), None, labels).accuracy
     if own is None:
         raise UserError("the network has several outputs, so its accuracy is not known", where=str(artefact.folder))
-    return equal_accuracy(found, own, report.arithmetic_45nm, report.samples)
+    return equal_accuracy(found, own, report.arithmetic_45nm, report.memory_45nm, report.samples)
 
 
 def compared_with_sanafe(artefact: Artefact, inputs: InputData) -> Sanafe:

@@ -20,6 +20,7 @@ from ..opponents.break_even import break_even
 from ..opponents.cpu_measurement import MeasuredCpu
 from ..opponents.gpu_measurement import MeasuredGpu
 from ..opponents.gpu_roofline import modelled_gpus
+from ..opponents.memory_accounting import memory_account
 from .comparisons import compare, used_constants
 from .counts import count_figures
 from .energy_delay import energy_delay
@@ -28,7 +29,7 @@ from .histograms import histograms
 from .mapping import mapping_figures
 from .report import REPORT_VERSION, EnergyReport, Host
 
-PARTS = 14  # that `energy_report` makes one after the other
+PARTS = 15  # that `energy_report` makes one after the other
 
 
 def energy_report(
@@ -79,6 +80,7 @@ def energy_report(
         energy_delay=part(energy_delay(chip, latency, network.chip)),
         host=host_figures(counts),
         arithmetic_45nm=part(arithmetic_45nm(network, counts)),
+        memory_45nm=part(memory_account(network, counts)),
         break_even=part(break_even(network, counts)),
         baseline=gpu_baseline(measured, modelled, not_measured, measured_on),
         baseline_cpu=cpu_baseline(measured_cpu, cpu_not_measured, measured_on),
