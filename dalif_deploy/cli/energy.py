@@ -130,7 +130,6 @@ def energy(
     from dalif_deploy.cli.energy_sweep import refuse_unsuited, run_sweep, split_words, sweep_result
     from dalif_deploy.hw_models.errors import UserError
 
-    _refuse_one_file_for_both(html_file, json_file)
     words = [word for word in (source, *(more or [])) if word is not None]
     if compare is not None:
         from dalif_deploy.cli.energy_compare import run_comparison
@@ -249,13 +248,6 @@ def energy(
         print_energy_screen(report, console)
     if does_not_fit:
         raise does_not_fit
-
-
-def _refuse_one_file_for_both(html_file: Path | None, json_file: str | None) -> None:
-    from dalif_deploy.hw_models.errors import UserError
-
-    if html_file is not None and json_file is not None and html_file.absolute() == Path(json_file).absolute():
-        raise UserError("--html and --json name the same file", where=json_file, remedy="give each its own")
 
 
 def main() -> None:

@@ -209,7 +209,7 @@ def train(
         return
     if out is None:
         raise UserError("missing", where="--out", remedy="name the folder to write")
-    require_free_files(json_file, force=force)
+    require_free_files(json_file, force=force, out=out)
     metrics = run(
         config,
         out,

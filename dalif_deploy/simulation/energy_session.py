@@ -24,7 +24,7 @@ from dalif_deploy.hw_models.samples.input_data import InputData
 from dalif_deploy.hw_models.samples.recording import EncodedSamples
 from dalif_deploy.hw_models.samples.stream import InputStream
 from dalif_deploy.sharding.cluster import open_cluster
-from dalif_deploy.simulation.data_fit import require_fit
+from dalif_deploy.simulation.data_fit import require_fit, warn_if_silent
 from dalif_deploy.simulation.engines import make_engine
 from dalif_deploy.simulation.one_engine import run_engine
 from dalif_deploy.simulation.relu_baseline import relu_baseline
@@ -77,6 +77,7 @@ def report_on_samples(
                 device=device,
                 progress=done,
             )
+    warn_if_silent(any(bool(each.spikes.any()) for each in counts.populations.values()), artefact.folder)
     devices = measure_devices(artefact, encoded, data=data, name=name) if elsewhere is None else elsewhere
     devices.require_network(artefact.network_sha256)
     report = energy_report(
