@@ -21,6 +21,7 @@ from .layout import (
 )
 from .linear_layers import LAYERS
 from .lists import LISTS
+from .masks import MASKS
 from .max_pool import max_pool
 from .probing import probed
 from .values import Operation, Ranked, is_binary, is_not_negative
@@ -275,7 +276,7 @@ HANDLERS: dict[str, Handler] = {
     **_table(largest, "argmax"),
     **_table(to_the_power, "pow"),
     **_table(sign_or_size, "sign abs sgn"),
-    **_table(compared, "gt ge lt le"),
+    **_table(compared, "gt ge lt le heaviside"),
     **_table(rectified, "relu clamp clamp_min hardtanh"),
     **_table(
         linear_in_features,
@@ -286,6 +287,7 @@ HANDLERS: dict[str, Handler] = {
         "rot90 tril triu gather take_along_dim diff unfold as_strided",
     ),
     **LISTS,
+    **MASKS,
     **ARITHMETIC,
     **LAYERS,
 }  # fmt: skip

@@ -21,6 +21,7 @@ from .layout import Tracked, listed, single
 from .population import Population
 from .recorder import Recorder, fail_if_untold
 from .values import InputValue, Value
+from .written_states import settle_states
 
 DEFAULT_STEPS = 16  # of a module that leaves them to its caller, where nobody says how many
 
@@ -183,9 +184,13 @@ class _Attempt:
                 remedy="build it with neurons of snnTorch, SpikingJelly, Norse, sinabs or dalif_deploy; a trained ReLU "
                 "network is converted by dalif_deploy.convert",
             )
-        recorder.inline.resolve()
-        found = [_first(recorder, out) for out in outputs]
         taken = max(len(p.inputs) for p in recorder.populations)
+        missing = x.shape[1] - taken if moving else 0
+        if 0 < missing <= 2 * len(recorder.inline.found):  # neurons that the first steps' data had not reached
+            taken = x.shape[1]
+        recorder.inline.resolve(taken)
+        settle_states(recorder.populations, taken)
+        found = [_first(recorder, out) for out in outputs]
         return Run(
             recorder.populations,
             [known for known, _ in found],

@@ -29,6 +29,7 @@ from .run_module import Run, run_module
 from .simplify import simplified
 from .values import NeuronValue, Operation
 from .verification import Verification, verify
+from .written_states import with_synapse
 
 VERIFIED_SAMPLES = 32
 REWRITES = {"max-pool": ("after-spikes", "average")}
@@ -91,7 +92,8 @@ def source_of_module(
         steps=None if run.moving else run.steps,
         record=tuple({"spikes", "membrane", *reader.needs}),
     )
-    verification = verify(run.populations, builder.node_of, flat.nodes, reference, dt=dt, exact=run.exact)
+    recorded = [p for p in run.populations if p.recorded]
+    verification = verify(recorded, builder.node_of, flat.nodes, reference, dt=dt, exact=run.exact)
     _check_result(run, decision, reader, reference, verification)
     if decision.seen_through is not None:
         verification.notes.append(
@@ -134,11 +136,14 @@ def graph_of_run(run: Run, dt: float) -> tuple[nir.NIRGraph, Decision, GraphBuil
     """The graph of one step that a run folds into, which value decides in it, and the builder that knows its nodes."""
     signatures = Signatures()
     last = fold(run.populations, signatures)
-    decision = decide(run.results, run.steps, signatures)
+    decision = decide(run.results, run.steps, signatures, run.populations)
     shape = tuple(run.data.shape[2:] if run.moving else run.data.shape[1:])
     builder = GraphBuilder(shape, signatures, dt, run.populations)
     builder.order(run.populations, last)
-    layers = [(p, with_readout(p, p.neuron.nodes(p.shape), run.populations, decision)) for p in run.populations]
+    layers = [
+        (p, with_readout(p, with_synapse(p, p.neuron.nodes(p.shape)), run.populations, decision))
+        for p in run.populations
+    ]
     for p, nodes in layers:
         builder.population(p, nodes, last)
     base = decision.base

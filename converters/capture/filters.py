@@ -1,0 +1,189 @@
+"""Leaky sums that a forward writes out, as filters: the current of a synapse, a readout that integrates.
+
+What a value at the last step takes of each step before it is an impulse response. One that shrinks by the same factor
+from step to step is a leaky sum with that decay; one of two decays is a leaky sum of a leaky sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .arithmetic import affine
+from .expansion import Expansions
+from .fold import Signatures
+from .values import Operation, Still, Value
+
+CLOSE = 1e-9  # of the largest entry of a response
+MOST_TAPS = 8  # of a response that ends: a synapse each
+
+
+@dataclass
+class Source:
+    """One thing that a state is made of.
+
+    Attributes:
+        at: step -> the value of that step; of data shown at each step, the same everywhere.
+        response: one entry a step back, [steps back to its first, ...].
+        moves: False where it is the same at each step.
+    """
+
+    at: dict[int, Value]
+    response: np.ndarray
+    moves: bool
+
+
+@dataclass
+class Filter:
+    """A state as decays and what they sum.
+
+    Attributes:
+        decays: none (a plain sum), one, or two.
+        inputs: what is summed at each step.
+    """
+
+    decays: tuple[np.ndarray, ...]
+    inputs: list[Value]
+
+
+def written_filter(values: list[Value], shape: tuple[int, ...], name: str, expansions: Expansions) -> Filter | None:
+    """The filter that `values`, one a step, are the states of; None if they are none of at most two decays."""
+    sources = _sources(values, expansions)
+    if not sources:
+        return None
+    found = [_decays(source.response) for source in sources]
+    orders = {len(d[0]) for d in found if d is not None}
+    if any(d is None for d in found) or len(orders) != 1:
+        return None
+    decays = found[0][0]  # type: ignore[index]
+    for each in found[1:]:
+        assert each is not None
+        if any(not np.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in zip(decays, each[0], strict=True)):
+            return None
+    inputs: list[Value] = []
+    for step in range(len(values)):
+        parts = []
+        for source, each in zip(sources, found, strict=True):
+            assert each is not None
+            for wait, factor in each[1]:
+                part = _delayed(source, step, wait, factor, name, shape)
+                if part is not None:
+                    parts.append(part)
+        inputs.append(parts[0] if len(parts) == 1 else Operation(shape, "add", name, tuple(parts)) if parts
+                      else Still(shape))  # fmt: skip
+    return Filter(decays, inputs)
+
+
+def _sources(values: list[Value], expansions: Expansions) -> list[Source]:
+    """What the states are made of, and the response to each."""
+    steps = len(values)
+    signatures = Signatures()
+    seen = [expansions(value) for value in values]
+    moving: dict[int, dict[int, Value]] = {}
+    totals: dict[int, tuple[Value, list[Any]]] = {}
+    constants = []
+    for step, each in enumerate(seen):
+        constants.append(np.asarray(each.constant, dtype=np.float64))
+        for value, factor in each.terms.values():
+            when = expansions.steps(value)
+            if len(when) > 1:
+                return []
+            if when:
+                (own,) = when
+                moving.setdefault(signatures(value, own), {})[own] = value
+            else:
+                _, series = totals.setdefault(signatures(value, step), (value, [0.0] * steps))
+                series[step] = series[step] + np.asarray(factor)
+    found = []
+    last = seen[-1]
+    for key, at in moving.items():
+        taps: list[Any] = [0.0] * steps
+        for value, factor in last.terms.values():
+            when = expansions.steps(value)
+            if when:
+                (own,) = when
+                if signatures(value, own) == key and 0 <= steps - 1 - own < steps:
+                    taps[steps - 1 - own] = taps[steps - 1 - own] + np.asarray(factor)
+        found.append(Source(at, _stacked(taps)[: steps - min(at)], True))  # what came earlier is not known
+    for value, series in totals.values():
+        found.append(Source(dict.fromkeys(range(steps), value), np.diff(_stacked(series), axis=0, prepend=0.0), False))
+    if any(c.any() for c in constants):
+        like = found[0]
+        one = {step: affine(_name(v), v, np.asarray(0.0), np.asarray(1.0)) for step, v in like.at.items()}
+        some = next(iter(one.values()))
+        one = {step: one.get(step, some) for step in range(steps)}
+        found.append(Source(one, np.diff(_stacked(constants), axis=0, prepend=0.0), False))
+    return [source for source in found if source.response.any()]
+
+
+def _name(value: Value) -> str:
+    return value.name if isinstance(value, Operation) else ""
+
+
+def _stacked(entries: list[Any]) -> np.ndarray:
+    return np.stack(np.broadcast_arrays(*(np.asarray(e, dtype=np.float64) for e in entries)))
+
+
+def _decays(response: np.ndarray) -> tuple[tuple[np.ndarray, ...], list[tuple[int, np.ndarray]]] | None:
+    """(decays, [(steps of delay, factor)]) of a response; None if it is no filter of at most two decays."""
+    scale = float(np.abs(response).max())
+    there = np.abs(response).reshape(len(response), -1).max(1) > CLOSE * scale
+    start = int(np.argmax(there))
+    taps = response[start:]
+    taken = int(there.sum())
+    if taken == 1:
+        return (), [(start, response[start])]
+    gain = taps[0]
+    if (np.abs(gain) <= CLOSE * scale).any():
+        gain = None
+    if gain is not None:
+        one = taps[1] / gain
+        if np.abs(taps - gain * _powers(one, len(taps))).max() <= CLOSE * scale and _is_decay(one):
+            return (np.minimum(one, 1.0),), [(start, gain)]
+        if len(taps) > 3:
+            p, q = taps[1] / gain, (taps[1] / gain) ** 2 - taps[2] / gain
+            root = p * p / 4 - q
+            root = np.where(np.abs(root) < 1e-10, 0.0, root)
+            if (root >= 0).all():
+                high, low = p / 2 + np.sqrt(root), p / 2 - np.sqrt(root)
+                both = _powers(high, len(taps))
+                whole = np.stack([sum(both[j] * low ** (k - j) for j in range(k + 1)) for k in range(len(taps))])
+                if np.abs(taps - gain * whole).max() <= 1e-7 * scale and _is_decay(high) and _is_decay(low):
+                    return (low, np.minimum(high, 1.0)), [(start, gain)]
+    places = np.nonzero(there)[0]
+    if taken <= MOST_TAPS and places[-1] < len(response) - 1:  # it ends before the steps do
+        return (), [(int(k), response[k]) for k in places]
+    return None
+
+
+def _is_decay(factor: np.ndarray) -> bool:
+    return bool((factor >= 0).all() and (factor <= 1 + 1e-9).all())
+
+
+def _powers(base: np.ndarray, count: int) -> np.ndarray:
+    return np.stack([base**k for k in range(count)])
+
+
+def _delayed(
+    source: Source, step: int, wait: int, factor: np.ndarray, name: str, shape: tuple[int, ...]
+) -> Value | None:
+    """factor * the source `wait` steps before `step`; None before it is there."""
+    value = source.at.get(step - wait)
+    if value is None or step < wait:
+        return None
+    scaled = affine(name, value, np.asarray(factor), np.asarray(0.0))
+    if wait == 0:
+        return scaled
+    if source.moves and not has_constants(value):
+        return scaled  # whose spikes or data say how late it is
+    return Operation(shape, "delay", name, (scaled,), {"steps": wait})
+
+
+def has_constants(value: Value) -> bool:
+    """True if a bias or a shift is part of the value."""
+    if not isinstance(value, Operation):
+        return False
+    own = any(value.parameters.get(key) is not None and np.any(value.parameters[key]) for key in ("bias", "shift"))
+    return own or any(map(has_constants, value.inputs))
