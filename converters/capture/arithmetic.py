@@ -29,7 +29,7 @@ def added(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tens
     known, constant = (one, b) if one is not None else (two, a)
     own, other = factors if one is not None else factors[::-1]
     assert known is not None
-    return _affine(where, known, torch.as_tensor(own), torch.as_tensor(constant) * other, out)
+    return scaled_and_shifted(where, known, torch.as_tensor(own), torch.as_tensor(constant) * other, out)
 
 
 def multiplied(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Any:
@@ -40,7 +40,7 @@ def multiplied(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch
         return product(where, one, two, out)
     known, constant = (one, args[1]) if one is not None else (two, args[0])
     assert known is not None
-    return _affine(where, known, torch.as_tensor(constant), torch.as_tensor(0.0), out)
+    return scaled_and_shifted(where, known, torch.as_tensor(constant), torch.as_tensor(0.0), out)
 
 
 def divided(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Any:
@@ -49,7 +49,7 @@ def divided(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Te
     if known is None or recorder.of(args[1]) is not None or kwargs.get("rounding_mode"):
         raise LayoutError
     factor = 1 / torch.as_tensor(args[1], dtype=torch.float64)
-    return _affine(recorder.where or "div", known, factor, torch.as_tensor(0.0), out)
+    return scaled_and_shifted(recorder.where or "div", known, factor, torch.as_tensor(0.0), out)
 
 
 def negated(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Any:
@@ -57,7 +57,7 @@ def negated(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Te
     known = recorder.of(args[0])
     if known is None:
         raise LayoutError
-    return _affine(recorder.where or "neg", known, torch.as_tensor(-1.0), torch.as_tensor(0.0), out)
+    return scaled_and_shifted(recorder.where or "neg", known, torch.as_tensor(-1.0), torch.as_tensor(0.0), out)
 
 
 def _sum(where: str, one: Tracked, two: Tracked, factors: tuple[float, float], out: torch.Tensor) -> Tracked:
@@ -81,7 +81,7 @@ def one_minus(where: str, gate: Tracked) -> Tracked:
 
 def scaled_by(where: str, known: Tracked, scale: torch.Tensor, out: torch.Tensor) -> Tracked:
     """scale * known, which `out` has the shape of."""
-    return _affine(where, known, scale, torch.as_tensor(0.0), out)
+    return scaled_and_shifted(where, known, scale, torch.as_tensor(0.0), out)
 
 
 def total(where: str, one: Tracked, two: Tracked, out: torch.Tensor) -> Tracked:
@@ -135,7 +135,10 @@ def affine(where: str, value: Value, scale: np.ndarray, shift: np.ndarray) -> Va
     return Operation(value.shape, "affine", where, (value,), {"scale": np.asarray(scale), "shift": np.asarray(shift)})
 
 
-def _affine(where: str, known: Tracked, scale: torch.Tensor, shift: torch.Tensor, out: torch.Tensor) -> Tracked:
+def scaled_and_shifted(
+    where: str, known: Tracked, scale: torch.Tensor, shift: torch.Tensor, out: torch.Tensor
+) -> Tracked:
+    """scale * known + shift, which `out` has the shape of."""
     if tuple(out.shape) != known.shape:
         missing = out.dim() - len(known.dims)
         known = Tracked(((),) * missing + known.dims, known.values, known.lists)
@@ -160,6 +163,8 @@ def same_for_all_samples(known: Tracked, constant: torch.Tensor) -> np.ndarray:
     Raises:
         LayoutError: it differs from sample to sample, or from step to step.
     """
+    if constant.dim() > len(known.dims):
+        raise LayoutError
     found = _per_value(known, constant).values
     if found.size != 1:
         raise LayoutError

@@ -13,6 +13,7 @@ import numpy as np
 from dalif_deploy.hw_models.errors import UserError
 
 from .apply import constant_part, matrix_of
+from .coded_input import Part
 from .fold import Signatures
 from .operation_nodes import operation_nodes
 from .population import NeuronNodes, Population
@@ -33,7 +34,10 @@ class GraphBuilder:
         node_of: population -> its neuron's node.
     """
 
-    def __init__(self, input_shape: tuple[int, ...], signatures: Signatures, dt: float, populations: list[Population]):
+    def __init__(
+        self, input_shape: tuple[int, ...], signatures: Signatures, dt: float, populations: list[Population],
+        parts: list[Part] | None = None,
+    ):  # fmt: skip
         self.nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": np.array(input_shape)})}
         self.edges: list[tuple[str, str]] = []
         self.node_of: dict[int, str] = {}
@@ -41,6 +45,7 @@ class GraphBuilder:
         self._built: dict[int, tuple[list[str], bool]] = {}
         self._flat: dict[int, bool] = {}
         self._delays: dict[tuple[str, int], str] = {}
+        self._parts, self._part_nodes = parts or [], {}  # type: list[Part], dict[int, str]
         self._now = nx.DiGraph()  # populations by what reaches them within a step
         for p in populations:
             self.node_of[id(p)] = self.unique(p.name)
@@ -119,9 +124,21 @@ class GraphBuilder:
         back = 0 if value.step is None else step - value.step
         if back < 0:
             raise UserError(f"step {step} takes the data of step {value.step}", remedy="take each step's own data")
-        if back == 0:
-            return ["input"], False
-        return [self._delay("input", value.shape, back)], False
+        name, shape, flat = "input", value.shape, False
+        if self._parts:
+            assert value.coded is not None
+            name, shape, flat = self._part(value.coded), (math.prod(value.shape),), len(value.shape) > 1
+        return [name if back == 0 else self._delay(name, shape, back)], flat
+
+    def _part(self, number: int) -> str:
+        """The node that picks one coding's entries out of the input."""
+        if number not in self._part_nodes:
+            part, (whole,) = self._parts[number], self.nodes["input"].input_type["input"]
+            size = math.prod(part.shape)
+            picks = np.zeros((size, int(whole)))
+            picks[np.arange(size), part.start + np.arange(size)] = 1.0
+            self._part_nodes[number] = self.add(f"input.part{number + 1}", nir.Linear(picks), ["input"])
+        return self._part_nodes[number]
 
     def _delay(self, name: str, shape: tuple[int, ...], steps: int) -> str:
         """`name`, so many steps later; one node for all that want it."""

@@ -91,7 +91,7 @@ def fold(populations: list[Population], signatures: Signatures) -> int:
                     remedy="do the same in every time step",
                 )
         still = isinstance(p.inputs[0], Still)
-        if not still and signatures(p.inputs[0], 0) != template and not _looks_back(p.inputs[last], last):
+        if not still and signatures(p.inputs[0], 0) != template and not looks_back(p.inputs[last], last):
             raise UserError(
                 f"step 0 computes something different from step {last}: {difference(p, 0, last)}",
                 where=p.name,
@@ -144,10 +144,10 @@ def words(value: Value, step: int, depth: int = 3) -> str:
     return type(value).__name__
 
 
-def _looks_back(value: Value, step: int) -> bool:
+def looks_back(value: Value, step: int) -> bool:
     """True if the value depends on what neurons gave out in a step before."""
     if isinstance(value, NeuronValue):
         return value.step < step
     if isinstance(value, Operation):
-        return any(_looks_back(v, step) for v in value.inputs)
+        return any(looks_back(v, step) for v in value.inputs)
     return False

@@ -103,9 +103,9 @@ class InlineNeurons:
                 raise LayoutError
             strict, right = float(at_zero) == 0.0, 0.0
         constant = same_for_all_samples(known, torch.as_tensor(right).detach().double())
-        already = spikes_compared(known, constant, strict)
-        if already is not None:
-            return already
+        unchanged = spikes_compared(known, constant, strict)
+        if unchanged is not None:
+            return unchanged
         name = recorder.where or "neurons"
         tidy = with_features(known, 1, name)
         if tidy.lists or any(a.kind == "list" for a in tidy.dims[0]):
@@ -118,7 +118,8 @@ class InlineNeurons:
             base = signal.inputs[0]
         for known_one in self._of_base.get(id(base), ()):
             if known_one.latest is base and known_one.strict == strict and known_one.asked(constant, signal):
-                return tidy.mapped(lambda _: known_one.given[-1])  # once more, for the reset or the slope
+                already = known_one.given[-1]  # asked once more, for the reset or the slope
+                return tidy.mapped(lambda _, same=already: same)
         one = self._of(recorder, name, base, constant, strict)
         population = one.population
         step = len(one.signals)

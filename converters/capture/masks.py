@@ -1,4 +1,4 @@
-"""Choices by spikes: `torch.where(spikes, a, b)`, `masked_fill`, `v[spikes] = a`, and comparisons of spikes themselves."""
+"""Choices by spikes: `torch.where(spikes, a, b)`, `masked_fill`, `v[spikes] = a`, and spikes compared."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def _terms(value: Value, before: Value, own: Value | None, touching: set[int] | 
 
 
 def _leading_to(value: Value, before: Value, own: Value | None) -> set[int]:
-    """Operations within `value` that the membrane or the spikes of the step before are in. No recursion: see Expansions."""
+    """Operations within `value` that the membrane or the spikes of the step before are in."""
     found: set[int] = set()
     done: set[int] = set()
     waiting: list[tuple[Value, bool]] = [(value, False)]

@@ -84,7 +84,7 @@ def _own_scores(run: Run) -> np.ndarray:
     """[N, ...] of what the module itself returned; every step's values by its decision rule."""
     signatures = Signatures()
     fold(run.populations, signatures)
-    decision = decide(run.results, run.steps, signatures)
+    decision = decide(run.results, run.steps, signatures, run.populations)
     parts = []
     for known, tensor in zip(run.results, run.outputs, strict=True):
         axes = [axis for dim in known.dims for axis in dim]

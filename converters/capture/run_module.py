@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_leaves
 
 from dalif_deploy.hw_models.errors import UserError
 
+from .coded_input import CodedData
 from .frameworks import table
 from .layout import Tracked, listed, single
 from .population import Population
@@ -37,6 +38,7 @@ class Run:
         moving: True if `data` has an axis of time.
         own_loop: True if the module runs all steps in one call.
         exact: True if it ran in float64.
+        coded: how the module codes its data itself, which is `data` then; None where it takes them as they are.
     """
 
     populations: list[Population]
@@ -47,6 +49,7 @@ class Run:
     steps: int
     own_loop: bool
     exact: bool
+    coded: CodedData | None = None
 
 
 def run_module(
@@ -188,9 +191,13 @@ class _Attempt:
         missing = x.shape[1] - taken if moving else 0
         if 0 < missing <= 2 * len(recorder.inline.found):  # neurons that the first steps' data had not reached
             taken = x.shape[1]
+        found = [_first(recorder, out) for out in outputs]
+        used = [value for p in recorder.populations for value in p.inputs]
+        coded = recorder.codings.taken([*used, *(v for known, _ in found for v in known.all())], taken, x, moving)
+        if coded is not None:
+            x, moving = coded.data, coded.moving
         recorder.inline.resolve(taken)
         settle_states(recorder.populations, taken)
-        found = [_first(recorder, out) for out in outputs]
         return Run(
             recorder.populations,
             [known for known, _ in found],
@@ -200,6 +207,7 @@ class _Attempt:
             taken,
             len(outputs) == 1,
             exact,
+            coded,
         )
 
     def _whole(self, way: _Way, x: torch.Tensor, moving: bool, count: int) -> Any:

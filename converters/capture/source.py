@@ -18,6 +18,7 @@ from dalif_deploy.hw_models.reference import FloatRecording, run_reference
 
 from ..source import Source
 from .build_graph import GraphBuilder
+from .coded_input import CodedData
 from .decision import Decision, decide
 from .fold import Signatures, fold
 from .frameworks import table
@@ -107,6 +108,9 @@ def source_of_module(
     for key, value in sorted(model.state_dict().items()):
         if isinstance(value, torch.Tensor):
             digest.update(key.encode() + np.ascontiguousarray(value.detach().cpu().numpy()).tobytes())
+    if run.coded is not None:
+        verification.notes.append(coding_note(run.coded))
+        example = run.data
     highest = float(example.max())
     return Source(
         path=Path(type(model).__name__),
@@ -125,6 +129,15 @@ def source_of_module(
     )
 
 
+def coding_note(coded: CodedData) -> str:
+    """What a person has to know of a module that codes its data itself."""
+    shape = ["N", *(["T"] if coded.moving else []), *map(str, coded.data.shape[2 if coded.moving else 1 :])]
+    return (
+        f"the forward codes its data itself ({', '.join(dict.fromkeys(coded.what))}): the network's input is what comes "
+        f"of that, [{', '.join(shape)}]; dalif_deploy.coded_samples makes it of samples"
+    )
+
+
 def _dt(populations: list[Population]) -> float:
     found = {p.neuron.dt for p in populations if p.neuron.dt is not None}
     if len(found) > 1:
@@ -138,7 +151,8 @@ def graph_of_run(run: Run, dt: float) -> tuple[nir.NIRGraph, Decision, GraphBuil
     last = fold(run.populations, signatures)
     decision = decide(run.results, run.steps, signatures, run.populations)
     shape = tuple(run.data.shape[2:] if run.moving else run.data.shape[1:])
-    builder = GraphBuilder(shape, signatures, dt, run.populations)
+    parts = [] if run.coded is None else run.coded.parts
+    builder = GraphBuilder(shape, signatures, dt, run.populations, parts)
     builder.order(run.populations, last)
     layers = [
         (p, with_readout(p, with_synapse(p, p.neuron.nodes(p.shape)), run.populations, decision))

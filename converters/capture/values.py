@@ -83,11 +83,16 @@ class Ranked(Value):
 
 @dataclass(eq=False)
 class Untold(Value):
-    """A value that no graph can say; an error only if a neuron or the result depends on it."""
+    """A value that no graph can say; an error only if a neuron or the result depends on it.
+
+    Attributes:
+        of_data: True if it is made of the data alone.
+    """
 
     name: str
     what: str
     remedy: str
+    of_data: bool = False
 
 
 def is_not_negative(value: Value) -> bool:

@@ -13,7 +13,7 @@ from dalif_deploy.hw_models.errors import UserError
 from .apply import apply_linear
 from .expansion import Expansions
 from .filters import has_constants, written_filter
-from .fold import Signatures
+from .fold import Signatures, looks_back
 from .neuron_nodes import DT
 from .population import NeuronNodes, Population
 from .values import Operation, Still, Value
@@ -46,11 +46,11 @@ def _alike(p: Population, signatures: Signatures, expansions: Expansions) -> boo
     last = len(p.inputs) - 1
     if len(expansions.steps(p.inputs[last])) > 3:  # a state, which is of all steps before
         return False
-    form = signatures(p.inputs[last], last)
+    form, back = signatures(p.inputs[last], last), looks_back(p.inputs[last], last)
     return all(
         signatures(each, step) == form
         for step, each in enumerate(p.inputs)
-        if step > p.late and not isinstance(each, Still)
+        if (step > p.late or not back) and not isinstance(each, Still)
     )
 
 
