@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import torch
 from dalif_deploy.hw_models.errors import UserError
 
 from .layout import Tracked, new_list_axis, tensors_of
-from .values import InputValue, NeuronValue, Operation, OverTime, Ranked, Still, Untold, Value
+from .values import InputValue, NeuronValue, Operation, OverTime, Ranked, Untold, Value
 
 HERE = str(Path(__file__).parent)
 TORCH = str(Path(torch.__file__).parent)
@@ -83,6 +84,8 @@ class Codings:
                 continue
             if like.shape == tuple(out.shape):
                 return self._inputs(name, like, out)
+            if not like.dims[0] and len(like.dims) == out.dim():
+                like = Tracked(like.dims[1:], like.values, like.lists)
             if like.shape == tuple(out.shape[1:]):
                 time = new_list_axis(out.shape[0])
                 values = like.values[None].repeat(out.shape[0], axis=0)
@@ -103,12 +106,18 @@ class Codings:
 
     def _here(self, name: str) -> tuple[int, Coding]:
         """The coding of the line of the person's code that runs."""
-        frame = sys._getframe()
-        while frame.f_back is not None and frame.f_code.co_filename.startswith((HERE, TORCH)):
+        frame: FrameType | None = sys._getframe()
+        lines: list[tuple[str, int]] = []
+        line = 0
+        while frame is not None:
+            if not frame.f_code.co_filename.startswith((HERE, TORCH)):
+                line = line or frame.f_lineno
+                lines.append((frame.f_code.co_filename, frame.f_lasti))
             frame = frame.f_back
-        key = (name, frame.f_code.co_filename, frame.f_lineno)
+        key = (name, *lines)
         if key not in self._found:
-            self._found[key] = Coding(name)
+            place = f", {Path(lines[0][0]).name}:{line}" if lines else ""
+            self._found[key] = Coding(f"{name}{place}")
         return list(self._found).index(key), self._found[key]
 
     def taken(self, values: Iterable[Value], steps: int, raw: torch.Tensor, moving: bool) -> CodedData | None:
@@ -163,11 +172,18 @@ def is_of_data(value: Value) -> bool:
         return True
     if isinstance(value, Untold):
         return value.of_data
+    if isinstance(value, NeuronValue):  # a comparison of the data
+        return value.population.written and all(map(is_of_data, value.population.inputs))
     return isinstance(value, Operation) and value.kind not in ("conv", "linear") and all(map(is_of_data, value.inputs))
 
 
 def _inputs_in(values: Iterable[Value]) -> list[InputValue]:
-    found: dict[int, InputValue] = {}
+    return [value for value in leaves(values) if isinstance(value, InputValue)]
+
+
+def leaves(values: Iterable[Value]) -> list[Value]:
+    """What values are made of in the end: data, neurons' outputs, and what can't be said."""
+    found: list[Value] = []
     seen: set[int] = set()
     waiting = list(values)
     while waiting:
@@ -175,14 +191,12 @@ def _inputs_in(values: Iterable[Value]) -> list[InputValue]:
         if id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, InputValue):
-            found[id(value)] = value
-        elif isinstance(value, Operation):
+        if isinstance(value, Operation):
             waiting += value.inputs
         elif isinstance(value, OverTime):
             waiting += value.values
         elif isinstance(value, Ranked):
             waiting.append(value.of)
-        elif isinstance(value, NeuronValue | Still | Untold):
-            continue
-    return list(found.values())
+        else:
+            found.append(value)
+    return found

@@ -83,12 +83,22 @@ def decide(results: list[Tracked], steps: int, signatures: Signatures, populatio
     read = readout_of(states, signatures, populations)
     if read is not None:
         return Decision(read, last, how, _what(read), seen_through)
+    terms = [_membrane_in(term) for term in terms]
     base = terms[-1]
     first = signatures(base, last)
     for step, term in enumerate(terms[:-1]):
         if step and not isinstance(term, Still) and signatures(term, step) != first:
             raise UserError(f"the result is computed differently at step {step}", remedy="treat every step alike")
     return Decision(base, last, how, _what(base), seen_through)
+
+
+def _membrane_in(value: Value) -> Value:
+    """The membrane that was scaled by a positive number: a chip shows it in its own units, in the same order."""
+    if not isinstance(value, Operation) or value.kind != "affine":
+        return value
+    (inner,), scale = value.inputs, np.asarray(value.parameters["scale"])
+    scaled = scale.size == 1 and float(scale.ravel()[0]) > 0 and not np.any(value.parameters["shift"])
+    return inner if scaled and isinstance(inner, NeuronValue) and inner.what == MEMBRANE else value
 
 
 def _as_long_as(terms: list[Value], steps: int, populations: list[Population]) -> list[Value]:

@@ -23,6 +23,7 @@ from torch import nn
 from dalif_deploy.hw_models.errors import UserError
 
 from .arithmetic import affine, same_for_all_samples
+from .coded_input import leaves
 from .fold import Signatures
 from .layout import LayoutError, Tracked, with_features
 from .masks import spikes_compared
@@ -148,7 +149,7 @@ class InlineNeurons:
         while label in taken:
             number += 1
             label = f"{name}_{number}"
-        one = Comparison(Population(label, nn.Identity(), Neuron(_call, _never)))
+        one = Comparison(Population(label, nn.Identity(), Neuron(_call, _never), written=True))
         self.found.append(one)
         recorder.populations.append(one.population)
         return one
@@ -161,6 +162,18 @@ class InlineNeurons:
             return False
         assert one.latest is not None
         return self._signatures(one.latest, last) == self._signatures(base, now)
+
+    def drop_unused(self, populations: list[Population], results: list[Value]) -> None:
+        """Leaves out comparisons that nothing comes of: what a person counts, or how data are coded."""
+        needed: dict[int, Population] = {id(p): p for p in populations if not p.written}
+        waiting = [*results, *(v for p in needed.values() for v in p.inputs)]
+        while waiting:
+            found = {id(v.population): v.population for v in leaves(waiting) if isinstance(v, NeuronValue)}
+            fresh = [p for key, p in found.items() if key not in needed]
+            needed |= found
+            waiting = [v for p in fresh for v in p.inputs]
+        self.found = [one for one in self.found if id(one.population) in needed]
+        populations[:] = [p for p in populations if id(p) in needed]
 
     def resolve(self, steps: int) -> None:
         """Reads decay and reset off the last step, and leaves each step's input behind.

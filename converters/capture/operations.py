@@ -20,6 +20,7 @@ from .layout import (
     with_features,
 )
 from .linear_layers import LAYERS
+from .coded_input import is_of_data
 from .lists import LISTS
 from .masks import MASKS
 from .max_pool import max_pool
@@ -185,6 +186,8 @@ def rectified(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -
     known = _of(recorder, args[0])
     if torch.equal(out, args[0]) and all(map(is_not_negative, known.all())):
         return known
+    if all(map(is_of_data, known.all())):
+        raise LayoutError
     recorder.untold(
         out,
         "a ReLU between layers; only spiking neurons are on the chip",

@@ -96,6 +96,7 @@ class Population:
         reads_membrane: True if it is lowered to neurons that never fire.
         shows_before_reset, notes: see `NeuronCall`.
         several: True if a neuron fired more than once in a step.
+        written: True of comparisons in a forward.
         late: first steps in which no data had reached it.
         synapse: decay of a synaptic current that is written out before it, None for none.
         decay, held: of a neuron that is written out: what a step leaves of its membrane, and what that held, in the
@@ -116,6 +117,7 @@ class Population:
     shows_before_reset: bool = False
     notes: tuple[str, ...] = ()
     several: bool = False
+    written: bool = False
     late: int = 0
     synapse: Any = None
     decay: Any = 0.0

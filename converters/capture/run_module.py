@@ -178,6 +178,9 @@ class _Attempt:
                         recorder.populations[:], outputs = first, outputs[:1]
             else:
                 outputs = [self._whole(way, x, moving, count)]
+        if recorder.inline.found:
+            given = [v for out in outputs if (first := _first_of(recorder, out)) for v in first[0].all()]
+            recorder.inline.drop_unused(recorder.populations, given)
         if not recorder.populations:
             for known, _ in (_first(recorder, out) for out in outputs):
                 fail_if_untold(known)
@@ -265,12 +268,23 @@ def _one_step_each(populations: list[Population]) -> bool:
 
 
 def _first(recorder: Recorder, out: Any) -> tuple[Tracked, torch.Tensor]:
-    """The first tensor of a result that depends on the data."""
+    """The first tensor of a result that depends on the data; a list with an entry a step is one."""
+    found = _first_of(recorder, out)
+    if found is None:
+        raise UserError("nothing that the module returns depends on its input", remedy="return tensors")
+    return found
+
+
+def _first_of(recorder: Recorder, out: Any) -> tuple[Tracked, torch.Tensor] | None:
+    if isinstance(out, list) and len(out) > 1 and len({getattr(each, "shape", None) for each in out}) == 1:
+        if all(recorder.of(each) is not None for each in out):
+            with recorder:
+                out = torch.stack(out)
     for tensor in tree_leaves(out):
         known = recorder.of(tensor)
         if known is not None:
             return known, tensor.detach()
-    raise UserError("nothing that the module returns depends on its input", remedy="return tensors")
+    return None
 
 
 def names_of(model: nn.Module) -> dict[int, str]:
