@@ -147,7 +147,8 @@ def _over_time(value: Value, signatures: Signatures) -> tuple[str, list[Value]]:
                 "a sum over functions, such as a softmax, of each step",
                 remedy="sum over time first, and take the function of the sum",
             )
-        if len(parts) == len(terms) and len({_step_of(t) for t in terms}) == len(terms) > 1:
+        each_its_own = len({_step_of(t) for t in terms}) == len(terms) > 1
+        if len(parts) == len(terms) and each_its_own and not any(_is_a_state(t) for t in terms):
             return "sum", sorted(terms, key=_step_of)
     if isinstance(value, Operation) and len(value.inputs) == 1 and value.kind in LINEAR_KINDS:
         how, terms = _over_time(value.inputs[0], signatures)
@@ -181,6 +182,11 @@ def _terms(value: Value) -> list[Value]:
     if isinstance(value, Operation) and value.kind == "add":
         return [t for v in value.inputs for t in _terms(v)]
     return [value]
+
+
+def _is_a_state(value: Value) -> bool:
+    """True if it is made of more than a few steps: a leaky sum is no sum of steps."""
+    return len({v.step for v in inside(value) if isinstance(v, NeuronValue | InputValue)}) > 3
 
 
 def _step_of(value: Value) -> int:

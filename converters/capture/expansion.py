@@ -40,9 +40,15 @@ class Expansion:
 
 
 class Expansions:
-    """Expansions of values, each worked out once."""
+    """Expansions of values, each worked out once.
 
-    def __init__(self) -> None:
+    Args:
+        apart: takes the biases of layers for constants everywhere, so that a layer of a state and one of a single step
+            are the same.
+    """
+
+    def __init__(self, *, apart: bool = False) -> None:
+        self._apart = apart
         self._known: dict[int, Expansion] = {}
         self._kept: list[Value] = []
         self._steps: dict[int, frozenset[int]] = {}
@@ -106,7 +112,7 @@ class Expansions:
             found = Expansion(constant=value.parameters["shift"])
             found.add(inner, value.parameters["scale"])
             return found
-        if inner.terms and len(self.steps(value.inputs[0])) <= 1 and not self._summed(inner):
+        if not self._apart and inner.terms and len(self.steps(value.inputs[0])) <= 1 and not self._summed(inner):
             return Expansion({id(value): (value, 1.0)})
         return self._pushed(value, inner)
 
@@ -133,3 +139,24 @@ class Expansions:
         if bias is not None:
             found.constant = found.constant + np.asarray(bias).reshape(-1, *[1] * (len(op.shape) - 1))
         return found
+
+
+def at_rest(value: Value) -> np.ndarray:
+    """What a value is while nothing fires and the data are zeros."""
+    if not isinstance(value, Operation) or value.kind in ("both", "max_pool", "product"):
+        return np.zeros(value.shape)
+    p = value.parameters
+    if value.kind == "add":
+        return np.asarray(sum(at_rest(v) for v in value.inputs))
+    if value.kind == "affine":
+        return np.asarray(at_rest(value.inputs[0]) * p["scale"] + p["shift"])
+    if value.kind == "delay":
+        return at_rest(value.inputs[0])
+    parts: Any = 0.0
+    for i, v in enumerate(value.inputs):
+        inner = at_rest(v)
+        if inner.any():
+            parts = parts + apply_linear(value, torch.from_numpy(inner)[None], i)[0].numpy()
+    if p.get("bias") is not None:
+        parts = parts + np.asarray(p["bias"]).reshape(-1, *[1] * (len(value.shape) - 1))
+    return np.array(np.broadcast_to(parts, value.shape))

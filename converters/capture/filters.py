@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .arithmetic import affine
-from .expansion import Expansions
+from .expansion import Expansions, at_rest
 from .fold import Signatures
 from .values import Operation, Still, Value
 
@@ -42,42 +42,115 @@ class Filter:
     Attributes:
         decays: none (a plain sum), one, or two.
         inputs: what is summed at each step.
+        offset: a constant beside the sum.
+        constants: what it is at each step while all else is 0, [steps, ...].
+        given: the constant that the unsure step came with.
     """
 
     decays: tuple[np.ndarray, ...]
     inputs: list[Value]
+    offset: np.ndarray
+    constants: np.ndarray
+    given: np.ndarray
 
 
-def written_filter(values: list[Value], shape: tuple[int, ...], name: str, expansions: Expansions) -> Filter | None:
-    """The filter that `values`, one a step, are the states of; None if they are none of at most two decays."""
-    sources = _sources(values, expansions)
-    if not sources:
-        return None
+def written_filter(
+    values: list[Value], shape: tuple[int, ...], name: str, expansions: Expansions, unsure: int | None = None
+) -> Filter | None:
+    """The filter that `values`, one a step, are the states of; None if they are none of at most two decays.
+
+    Args:
+        unsure: the step whose constant holds something else, too: what a membrane was before.
+    """
+    found = _filter(values, shape, name, expansions, unsure)
+    return found if found is not None else _filter(values, shape, name, Expansions(apart=True), unsure)
+
+
+def _filter(
+    values: list[Value], shape: tuple[int, ...], name: str, expansions: Expansions, unsure: int | None
+) -> Filter | None:
+    sources, constants = _sources(values, expansions)
     found = [_decays(source.response) for source in sources]
-    orders = {len(d[0]) for d in found if d is not None}
-    if any(d is None for d in found) or len(orders) != 1:
+    if not sources or any(d is None for d in found):
         return None
-    decays = found[0][0]  # type: ignore[index]
-    for each in found[1:]:
-        assert each is not None
-        if any(not np.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in zip(decays, each[0], strict=True)):
-            return None
+    shapes = [each for each in found if each is not None]
+    decays = shapes[0][0]
+    if not all(_same_decays(decays, each[0]) for each in shapes):
+        return None
+    biases = _of_biases(sources, shapes, constants.shape)
+    first = 0 if unsure is None else unsure
+    candidates = [constants[first]] if unsure is None else [constants[first], biases[first], constants[-1]]
+    for candidate in candidates:
+        left = constants - biases
+        left[:first] = 0.0
+        left[first] = candidate - biases[first]
+        rest = _constant_source(left, decays, sources[0])
+        if rest is not None:
+            break
+    else:
+        return None
+    offset, response = rest
+    if response is not None:
+        sources, shapes = [*sources, _ones(sources[0], len(values))], [*shapes, response]
+    given, constants = constants[first], biases + (offset if response is None else left)
     inputs: list[Value] = []
     for step in range(len(values)):
         parts = []
-        for source, each in zip(sources, found, strict=True):
-            assert each is not None
+        for source, each in zip(sources, shapes, strict=True):
             for wait, factor in each[1]:
                 part = _delayed(source, step, wait, factor, name, shape)
                 if part is not None:
                     parts.append(part)
-        inputs.append(parts[0] if len(parts) == 1 else Operation(shape, "add", name, tuple(parts)) if parts
-                      else Still(shape))  # fmt: skip
-    return Filter(decays, inputs)
+        whole = parts[0] if len(parts) == 1 else Operation(shape, "add", name, tuple(parts))
+        inputs.append(whole if parts else Still(shape))
+    return Filter(decays, inputs, offset, constants, given)
 
 
-def _sources(values: list[Value], expansions: Expansions) -> list[Source]:
-    """What the states are made of, and the response to each."""
+def _same_decays(ours: tuple[np.ndarray, ...], theirs: tuple[np.ndarray, ...]) -> bool:
+    return len(ours) == len(theirs) and all(
+        np.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def _constant_source(left: np.ndarray, decays: tuple[np.ndarray, ...], like: Source) -> tuple[np.ndarray, Any] | None:
+    """(an offset beside the filter, or a response of a constant that goes through it) of what biases leave; else None."""
+    if (np.abs(left) <= 1e-9).all():
+        return np.zeros(()), None
+    if decays and len(left) > 2 and np.allclose(left, left[-1], rtol=1e-9, atol=1e-12):
+        return left[-1], None
+    response = _decays(np.diff(left, axis=0, prepend=0.0))
+    if response is None or not _same_decays(decays, response[0]):
+        return None
+    return np.zeros(()), response
+
+
+def _of_biases(sources: list[Source], shapes: list[Any], shape: tuple[int, ...]) -> np.ndarray:
+    """What the biases of layers add up to while nothing that fires has reached these: [steps, ...]."""
+    total = np.zeros(shape)
+    for source, (decays, taps) in zip(sources, shapes, strict=True):
+        if not source.moves or not decays:
+            continue
+        first = min(source.at)
+        bias = at_rest(source.at[first])
+        if not bias.any():
+            continue
+        ((start, gain),) = taps
+        response = gain * _response(decays, len(total))
+        for step in range(len(total)):
+            for lag in range(max(step - first + 1, start), step + 1):
+                total[step] = total[step] + response[lag - start] * bias
+    return total
+
+
+def _ones(like: Source, steps: int) -> Source:
+    """A source that is 1 from the first step on."""
+    some = next(iter(like.at.values()))
+    one = affine(some.name if isinstance(some, Operation) else "", some, np.asarray(0.0), np.asarray(1.0))
+    return Source(dict.fromkeys(range(steps), one), np.zeros(()), False)
+
+
+def _sources(values: list[Value], expansions: Expansions) -> tuple[list[Source], np.ndarray]:
+    """What the states are made of with the response to each, and their constants, [steps, ...]."""
     steps = len(values)
     signatures = Signatures()
     seen = [expansions(value) for value in values]
@@ -89,7 +162,7 @@ def _sources(values: list[Value], expansions: Expansions) -> list[Source]:
         for value, factor in each.terms.values():
             when = expansions.steps(value)
             if len(when) > 1:
-                return []
+                return [], np.zeros(())
             if when:
                 (own,) = when
                 moving.setdefault(signatures(value, own), {})[own] = value
@@ -109,17 +182,7 @@ def _sources(values: list[Value], expansions: Expansions) -> list[Source]:
         found.append(Source(at, _stacked(taps)[: steps - min(at)], True))  # what came earlier is not known
     for value, series in totals.values():
         found.append(Source(dict.fromkeys(range(steps), value), np.diff(_stacked(series), axis=0, prepend=0.0), False))
-    if any(c.any() for c in constants):
-        like = found[0]
-        one = {step: affine(_name(v), v, np.asarray(0.0), np.asarray(1.0)) for step, v in like.at.items()}
-        some = next(iter(one.values()))
-        one = {step: one.get(step, some) for step in range(steps)}
-        found.append(Source(one, np.diff(_stacked(constants), axis=0, prepend=0.0), False))
-    return [source for source in found if source.response.any()]
-
-
-def _name(value: Value) -> str:
-    return value.name if isinstance(value, Operation) else ""
+    return [source for source in found if source.response.any()], _stacked(constants)
 
 
 def _stacked(entries: list[Any]) -> np.ndarray:
@@ -148,14 +211,21 @@ def _decays(response: np.ndarray) -> tuple[tuple[np.ndarray, ...], list[tuple[in
             root = np.where(np.abs(root) < 1e-10, 0.0, root)
             if (root >= 0).all():
                 high, low = p / 2 + np.sqrt(root), p / 2 - np.sqrt(root)
-                both = _powers(high, len(taps))
-                whole = np.stack([sum(both[j] * low ** (k - j) for j in range(k + 1)) for k in range(len(taps))])
+                whole = _response((low, high), len(taps))
                 if np.abs(taps - gain * whole).max() <= 1e-7 * scale and _is_decay(high) and _is_decay(low):
                     return (low, np.minimum(high, 1.0)), [(start, gain)]
     places = np.nonzero(there)[0]
     if taken <= MOST_TAPS and places[-1] < len(response) - 1:  # it ends before the steps do
         return (), [(int(k), response[k]) for k in places]
     return None
+
+
+def _response(decays: tuple[np.ndarray, ...], count: int) -> np.ndarray:
+    """What a filter of one or two decays keeps of a 1, step by step."""
+    kept = [_powers(decay, count) for decay in decays]
+    if len(kept) == 1:
+        return kept[0]
+    return np.stack([np.asarray(sum(kept[0][j] * kept[1][k - j] for j in range(k + 1))) for k in range(count)])
 
 
 def _is_decay(factor: np.ndarray) -> bool:

@@ -236,7 +236,6 @@ def _resolve(one: Comparison) -> None:
         )
     inputs: list[Value] = []
     known: list[Any] = [np.asarray(1.0)]
-    first: Any = 0.0
     for step in reversed(range(last + 1)):
         membrane = one.membranes[step]
         values = {id(v): v for v in inside(membrane)}
@@ -253,21 +252,9 @@ def _resolve(one: Comparison) -> None:
             left = {atom: factor for atom, factor in left.items() if atom[0] in ("value", "one")}
         left = {atom: _snapped(np.asarray(factor), known) for atom, factor in left.items()}
         known += list(left.values())
-        if step == 0 and last:
-            # what the membrane holds beside its input is what it started with
-            always = _constant(inputs[0])
-            first = left.get(("one", 0), 0.0) - always
-            if not _zero(first) and not _zero(a):
-                left[("one", 0)] = always
-                p.held = first
         inputs.insert(0, _sum(left, values, p))
     p.inputs, p.decay = inputs, a
     _give_nodes(one, a, c, threshold, reset, blind)
-
-
-def _constant(value: Value) -> Any:
-    """The constant that is added to an input."""
-    return value.parameters["shift"] if isinstance(value, Operation) and value.kind == "affine" else 0.0
 
 
 def _give_nodes(one: Comparison, a: Any, c: Any, threshold: Any, reset: str, blind: bool) -> None:
@@ -282,6 +269,7 @@ def _give_nodes(one: Comparison, a: Any, c: Any, threshold: Any, reset: str, bli
                 shape,
                 beta=a,
                 gain=1.0,
+                rest=p.offset / (1 - a) if np.any(p.offset) else 0.0,
                 threshold=threshold,
                 reset="zero" if reset == "zero" else "subtract",
                 v_reset=v_reset,

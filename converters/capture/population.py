@@ -99,8 +99,8 @@ class Population:
         written: True of comparisons in a forward.
         late: first steps in which no data had reached it.
         synapse: decay of a synaptic current that is written out before it, None for none.
-        decay, held: of a neuron that is written out: what a step leaves of its membrane, and what that held, in the
-            first step that data reached, beside its input.
+        offset: constant input beside that current.
+        decay: of a neuron that is written out, what a step leaves of its membrane.
         start: the membrane before the first step, None where it resets to.
         folded: True if `inputs` were brought to one form already.
         recorded: False of a readout that is known by the network's result alone.
@@ -120,8 +120,8 @@ class Population:
     written: bool = False
     late: int = 0
     synapse: Any = None
+    offset: Any = 0.0
     decay: Any = 0.0
-    held: Any = 0.0
     start: Any = None
     folded: bool = False
     recorded: bool = True

@@ -24,6 +24,7 @@ from .layout import LayoutError, Tracked, single
 from .neuron_calls import NeuronCalls
 from .operations import HANDLERS, UNTRACKED
 from .population import Neuron, Population, UnknownNeuronError
+from .refusals import why_not
 from .values import Untold, Value
 
 Rewrite = dict[str, str]
@@ -166,7 +167,7 @@ class Recorder(TorchDispatchMode):
         except LayoutError:
             if not self._coded(plain, args, kwargs, results):
                 of_data = all(map(is_of_data, self._operands(args, kwargs)))
-                what, remedy = _why_not(plain, [v for v in arguments if self.of(v) is None], self.batch)
+                what, remedy = why_not(plain, [v for v in arguments if self.of(v) is None], self.batch)
                 for result in results:
                     self.untold(result, what, remedy, of_data)
             return
@@ -215,24 +216,6 @@ class Recorder(TorchDispatchMode):
 
         buffer, dim, index = found
         self.track(buffer, written(self, buffer, dim, index, tracked))
-
-
-def _why_not(name: str, constants: list[torch.Tensor], batch: int) -> tuple[str, str]:
-    """What the operation does, and what to do about it."""
-    if any(_differs_by_sample(each, batch) for each in constants):
-        return (
-            f"numbers that differ from sample to sample ({name}), as noise does; the chip computes the same for all",
-            "leave the noise out in evaluation (if not self.training), or add it to the data",
-        )
-    return (
-        f"the operation {name} mixes what NIR keeps apart, or has no node in NIR",
-        "leave it out, or do it after the network",
-    )
-
-
-def _differs_by_sample(constant: torch.Tensor, batch: int) -> bool:
-    axes = [i for i, n in enumerate(constant.shape) if n == batch]
-    return any(bool((constant != constant.narrow(i, 0, 1)).any()) for i in axes[:1]) and constant.is_floating_point()
 
 
 def fail_if_untold(tracked: Tracked) -> None:

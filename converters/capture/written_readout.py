@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from .expansion import Expansions
@@ -24,7 +25,7 @@ def readout_of(values: list[Value], signatures: Signatures, populations: list[Po
         return None
     name = _free_name(values[last], populations)
     found = written_filter(values, values[last].shape, name, expansions)
-    if found is None or not found.decays:
+    if found is None or not found.decays or np.any(found.offset):
         return None
     p = Population(name, nn.Identity(), Neuron(_call, _nodes(found.decays), fires=False), values[last].shape)
     p.inputs, p.folded, p.recorded = found.inputs, True, False

@@ -6,12 +6,11 @@ from typing import Any
 
 import nir
 import numpy as np
-import torch
 
 from dalif_deploy.hw_models.errors import UserError
 
-from .apply import apply_linear
-from .expansion import Expansions
+from .arithmetic import affine
+from .expansion import Expansions, at_rest
 from .filters import has_constants, written_filter
 from .fold import Signatures, looks_back
 from .neuron_nodes import DT
@@ -28,18 +27,40 @@ def settle_states(populations: list[Population], steps: int) -> None:
     for p in populations:
         if len(p.inputs) != steps or steps < 2:
             continue
-        template = p.inputs[-1]
+        template, first = p.inputs[-1], p.inputs[p.late]
+        held = np.zeros(())
+        if p.written and p.late < steps - 1 and not _zero(p.decay):
+            # the first constant is of the input, and of what the membrane held before
+            always = _constant(template)
+            held = _constant(first) - always
+            p.inputs[p.late] = affine(p.name, first, np.asarray(1.0), -held)
         if _alike(p, signatures, expansions):
-            _come_late(p, template, expansions)
+            _come_late(p, template, held, expansions)
             continue
-        found = written_filter(p.inputs, p.shape, p.name, expansions)
-        if found is None or len(found.decays) > 1:
+        p.inputs[p.late] = first
+        found = written_filter(p.inputs, p.shape, p.name, expansions, p.late if p.written else None)
+        if found is None or len(found.decays) > 1 or (not _zero(found.offset) and not p.written):
             continue
         if found.decays:
-            (p.synapse,) = found.decays
+            (p.synapse,), p.offset = found.decays, found.offset
+            if not _zero(p.offset) and np.any(p.decay == 1):
+                continue
         p.inputs, p.folded = found.inputs, True
-        if np.any(p.held):
-            p.start = p.held / p.decay ** (p.late + 1)
+        if p.written and not _zero(p.decay):
+            charged = sum((p.decay ** (p.late - j) * found.constants[j] for j in range(p.late + 1)), np.zeros(()))
+            held = found.given - charged
+            if not _zero(held):
+                p.start = held / p.decay ** (p.late + 1)
+
+
+def _zero(values: Any) -> bool:
+    return bool(np.all(np.abs(values) < 1e-10))
+
+
+def _constant(value: Value) -> np.ndarray:
+    """The constant that is added to an input."""
+    shift = value.parameters["shift"] if isinstance(value, Operation) and value.kind == "affine" else 0.0
+    return np.asarray(shift, dtype=np.float64)
 
 
 def _alike(p: Population, signatures: Signatures, expansions: Expansions) -> bool:
@@ -54,20 +75,19 @@ def _alike(p: Population, signatures: Signatures, expansions: Expansions) -> boo
     )
 
 
-def _come_late(p: Population, template: Value, expansions: Expansions) -> None:
+def _come_late(p: Population, template: Value, held: np.ndarray, expansions: Expansions) -> None:
     """An input of steps before comes with a delay, and its bias as late as the module's did."""
     last = len(p.inputs) - 1
     when = expansions.steps(template)
     lag = last - max(when) if when else p.late
     begins = 0
-    held = np.asarray(p.held, dtype=np.float64)
     if p.late:
         bias = at_rest(template)
         sums = [sum((bias * p.decay**j for j in range(1, p.late - m + 1)), 0.0 * bias) for m in range(p.late + 1)]
         fits = [m for m, each in enumerate(sums) if np.allclose(each, held, rtol=1e-9, atol=1e-12)]
         begins = fits[0] if fits and np.any(bias) else lag if np.any(bias) else 0
         held = held - sums[min(begins, p.late)]
-    if np.any(np.abs(held) > 1e-12):
+    if p.written and not _zero(held) and not _zero(p.decay):
         p.start = held / p.decay ** (p.late + 1)
     if lag and (not when or (begins and has_constants(template))):
         p.inputs = [
@@ -79,27 +99,6 @@ def _come_late(p: Population, template: Value, expansions: Expansions) -> None:
 
 def _delayed(p: Population, value: Value, steps: int) -> Value:
     return Operation(p.shape, "delay", p.name, (value,), {"steps": steps})
-
-
-def at_rest(value: Value) -> np.ndarray:
-    """What a value is while nothing fires and the data are zeros."""
-    if not isinstance(value, Operation) or value.kind in ("both", "max_pool", "product"):
-        return np.zeros(value.shape)
-    p = value.parameters
-    if value.kind == "add":
-        return np.asarray(sum(at_rest(v) for v in value.inputs))
-    if value.kind == "affine":
-        return np.asarray(at_rest(value.inputs[0]) * p["scale"] + p["shift"])
-    if value.kind == "delay":
-        return at_rest(value.inputs[0])
-    parts: Any = 0.0
-    for i, v in enumerate(value.inputs):
-        inner = at_rest(v)
-        if inner.any():
-            parts = parts + apply_linear(value, torch.from_numpy(inner)[None], i)[0].numpy()
-    if p.get("bias") is not None:
-        parts = parts + np.asarray(p["bias"]).reshape(-1, *[1] * (len(value.shape) - 1))
-    return np.array(np.broadcast_to(parts, value.shape))
 
 
 def with_synapse(p: Population, nodes: NeuronNodes) -> NeuronNodes:
