@@ -43,15 +43,13 @@ class Filter:
         decays: none (a plain sum), one, or two.
         inputs: what is summed at each step.
         offset: a constant beside the sum.
-        constants: what it is at each step while all else is 0, [steps, ...].
-        given: the constant that the unsure step came with.
+        at_rest: what is summed and the offset at each step while nothing fires and the data are zeros, [steps, ...].
     """
 
     decays: tuple[np.ndarray, ...]
     inputs: list[Value]
     offset: np.ndarray
-    constants: np.ndarray
-    given: np.ndarray
+    at_rest: np.ndarray
 
 
 def written_filter(
@@ -77,7 +75,10 @@ def _filter(
     decays = shapes[0][0]
     if not all(_same_decays(decays, each[0]) for each in shapes):
         return None
-    biases = _of_biases(sources, shapes, constants.shape)
+    full = (len(values), *shape)
+    constants = np.broadcast_to(constants.reshape(len(values), *[1] * (len(shape) - constants.ndim + 1),
+                                                  *constants.shape[1:]), full)  # fmt: skip
+    biases = _of_biases(sources, shapes, full)
     first = 0 if unsure is None else unsure
     candidates = [constants[first]] if unsure is None else [constants[first], biases[first], constants[-1]]
     for candidate in candidates:
@@ -90,9 +91,9 @@ def _filter(
     else:
         return None
     offset, response = rest
+    resting = _of_biases(sources, shapes, full, missing=False) + (offset if response is None else left)
     if response is not None:
         sources, shapes = [*sources, _ones(sources[0], len(values))], [*shapes, response]
-    given, constants = constants[first], biases + (offset if response is None else left)
     inputs: list[Value] = []
     for step in range(len(values)):
         parts = []
@@ -103,7 +104,7 @@ def _filter(
                     parts.append(part)
         whole = parts[0] if len(parts) == 1 else Operation(shape, "add", name, tuple(parts))
         inputs.append(whole if parts else Still(shape))
-    return Filter(decays, inputs, offset, constants, given)
+    return Filter(decays, inputs, offset, resting)
 
 
 def _same_decays(ours: tuple[np.ndarray, ...], theirs: tuple[np.ndarray, ...]) -> bool:
@@ -124,21 +125,20 @@ def _constant_source(left: np.ndarray, decays: tuple[np.ndarray, ...], like: Sou
     return np.zeros(()), response
 
 
-def _of_biases(sources: list[Source], shapes: list[Any], shape: tuple[int, ...]) -> np.ndarray:
-    """What the biases of layers add up to while nothing that fires has reached these: [steps, ...]."""
+def _of_biases(sources: list[Source], shapes: list[Any], shape: tuple[int, ...], *, missing: bool = True) -> np.ndarray:
+    """What the biases of layers add up to, [steps, ...]; with `missing`, those alone that no spike came with yet."""
     total = np.zeros(shape)
     for source, (decays, taps) in zip(sources, shapes, strict=True):
-        if not source.moves or not decays:
-            continue
-        first = min(source.at)
-        bias = at_rest(source.at[first])
+        begins = min(source.at) if source.moves else 0
+        bias = at_rest(source.at[begins])
         if not bias.any():
             continue
-        ((start, gain),) = taps
-        response = gain * _response(decays, len(total))
-        for step in range(len(total)):
-            for lag in range(max(step - first + 1, start), step + 1):
-                total[step] = total[step] + response[lag - start] * bias
+        for start, gain in taps:
+            response = _response(decays, len(total))
+            for step in range(len(total)):
+                seen = step - begins if missing else -1  # lags up to it came with what the source gave
+                for lag in range(max(seen + 1, start), step + 1):
+                    total[step] = total[step] + gain * response[lag - start] * bias
     return total
 
 
@@ -222,6 +222,8 @@ def _decays(response: np.ndarray) -> tuple[tuple[np.ndarray, ...], list[tuple[in
 
 def _response(decays: tuple[np.ndarray, ...], count: int) -> np.ndarray:
     """What a filter of one or two decays keeps of a 1, step by step."""
+    if not decays:
+        return np.asarray([1.0] + [0.0] * (count - 1))
     kept = [_powers(decay, count) for decay in decays]
     if len(kept) == 1:
         return kept[0]

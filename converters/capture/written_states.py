@@ -47,8 +47,8 @@ def settle_states(populations: list[Population], steps: int) -> None:
                 continue
         p.inputs, p.folded = found.inputs, True
         if p.written and not _zero(p.decay):
-            charged = sum((p.decay ** (p.late - j) * found.constants[j] for j in range(p.late + 1)), np.zeros(()))
-            held = found.given - charged
+            charged = sum((p.decay ** (p.late - j) * found.at_rest[j] for j in range(p.late + 1)), np.zeros(()))
+            held = at_rest(first) - charged
             if not _zero(held):
                 p.start = held / p.decay ** (p.late + 1)
 
