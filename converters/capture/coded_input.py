@@ -72,7 +72,7 @@ class Codings:
         self._found: dict[Any, Coding] = {}
 
     def of(self, name: str, operands: list[tuple[torch.Tensor, Tracked]], out: Any) -> Tracked | None:
-        """`out` as inputs, if it is made of data alone and has the axes of one of them, and maybe time before; else None.
+        """`out` as inputs, if it is of data alone and has the axes of one of them, or time before these; else None.
 
         Args:
             operands: the tensors that depend on the data.

@@ -11,6 +11,7 @@ from dalif_deploy.hw_models.chip_network import form
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph.decision_rule import BEFORE_RESET, CURRENT, MEMBRANE, SPIKES, DecisionRule
 
+from .filters import MOST_TAPS
 from .fold import Signatures
 from .layout import Tracked
 from .membrane_terms import inside
@@ -83,6 +84,12 @@ def decide(results: list[Tracked], steps: int, signatures: Signatures, populatio
     read = readout_of(states, signatures, populations)
     if read is not None:
         return Decision(read, last, how, _what(read), seen_through)
+    if how == "last" and len({v.step for v in inside(terms[-1]) if isinstance(v, NeuronValue)}) > MOST_TAPS:
+        raise UserError(
+            "the result is of all steps before, as no neuron of the chip has it: more than two leaky sums in a row, or "
+            "another function over time",
+            remedy="return the spikes or membranes of a layer, or a leaky sum of them",
+        )
     terms = [_membrane_in(term) for term in terms]
     base = terms[-1]
     first = signatures(base, last)

@@ -85,7 +85,7 @@ def _filter(
         left = constants - biases
         left[:first] = 0.0
         left[first] = candidate - biases[first]
-        rest = _constant_source(left, decays, sources[0])
+        rest = _constant_source(left, decays)
         if rest is not None:
             break
     else:
@@ -113,8 +113,8 @@ def _same_decays(ours: tuple[np.ndarray, ...], theirs: tuple[np.ndarray, ...]) -
     )
 
 
-def _constant_source(left: np.ndarray, decays: tuple[np.ndarray, ...], like: Source) -> tuple[np.ndarray, Any] | None:
-    """(an offset beside the filter, or a response of a constant that goes through it) of what biases leave; else None."""
+def _constant_source(left: np.ndarray, decays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, Any] | None:
+    """(an offset beside the filter, the response of a constant that goes through it) of what biases leave, or None."""
     if (np.abs(left) <= 1e-9).all():
         return np.zeros(()), None
     if decays and len(left) > 2 and np.allclose(left, left[-1], rtol=1e-9, atol=1e-12):

@@ -119,8 +119,7 @@ class InlineNeurons:
             base = signal.inputs[0]
         for known_one in self._of_base.get(id(base), ()):
             if known_one.latest is base and known_one.strict == strict and known_one.asked(constant, signal):
-                already = known_one.given[-1]  # asked once more, for the reset or the slope
-                return tidy.mapped(lambda _, same=already: same)
+                return _everywhere(tidy, known_one.given[-1])  # asked once more, for the reset or the slope
         one = self._of(recorder, name, base, constant, strict)
         population = one.population
         step = len(one.signals)
@@ -133,7 +132,7 @@ class InlineNeurons:
         population.inputs.append(signal)
         population.spikes.append(out.detach().double().clone())
         population.membranes.append(None)
-        return tidy.mapped(lambda _: spikes)
+        return _everywhere(tidy, spikes)
 
     def _of(self, recorder: Recorder, name: str, base: Value, constant: np.ndarray, strict: bool) -> Comparison:
         """The population that a comparison belongs to: the one whose last membrane is part of this one."""
@@ -193,8 +192,12 @@ class InlineNeurons:
                 given.step += late
             p.inputs = [Still(p.shape)] * late + p.inputs
             p.spikes = [torch.zeros_like(p.spikes[0])] * late + p.spikes
-            p.membranes = [None] * late + p.membranes
+            p.membranes = [*[None] * late, *p.membranes]
             p.late = late
+
+
+def _everywhere(like: Tracked, value: Value) -> Tracked:
+    return like.mapped(lambda _: value)
 
 
 def _never(*_: Any) -> Any:

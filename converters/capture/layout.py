@@ -242,6 +242,13 @@ def tensors_of(t: Tracked, tensor: torch.Tensor) -> Any:
     return found
 
 
+def every_step(t: Tracked, tensor: torch.Tensor) -> np.ndarray:
+    """The numbers with the batch first and time, if there is any, after it: [N, (T,) ...], float64."""
+    axes = [axis for dim in t.dims for axis in dim]
+    order = [i for kind in ("batch", "list", "feature") for i, axis in enumerate(axes) if axis.kind == kind]
+    return np.asarray(tensor.detach().double().reshape([axis.size for axis in axes]).permute(order).numpy())
+
+
 def is_list(t: Tracked, dim: int) -> bool:
     """True if the dimension is a list axis and nothing else."""
     return len(t.dims[dim]) == 1 and t.dims[dim][0].kind == "list"

@@ -1,6 +1,6 @@
 """A membrane written out in a forward, as a sum over what it was and what the neuron sent a step before.
 
-    v[t] = a v[t-1] + b s[t-1] v[t-1] + c s[t-1] + input
+v[t] = a v[t-1] + b s[t-1] v[t-1] + c s[t-1] + input
 """
 
 from __future__ import annotations

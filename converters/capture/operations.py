@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from .arithmetic import ARITHMETIC
+from .coded_input import is_of_data
 from .layout import (
     LayoutError,
     Tracked,
@@ -20,7 +21,6 @@ from .layout import (
     with_features,
 )
 from .linear_layers import LAYERS
-from .coded_input import is_of_data
 from .lists import LISTS
 from .masks import MASKS
 from .max_pool import max_pool

@@ -41,7 +41,7 @@ def why_not(name: str, constants: list[torch.Tensor], batch: int) -> tuple[str, 
         return f"a product of two signals ({plain}); neurons on the chip add", "multiply by constants only"
     if name in COMPARISONS:
         return (
-            f"signals that are compared ({plain}); a neuron on the chip compares its own membrane with a fixed number, once",
+            f"signals that are compared ({plain}); a neuron on the chip compares its own membrane with a fixed number",
             "compare a membrane with a constant, and reset it with v * (1 - spike) or v - spike * threshold",
         )
     if name in FUNCTIONS:

@@ -179,7 +179,7 @@ class _Attempt:
             else:
                 outputs = [self._whole(way, x, moving, count)]
         if recorder.inline.found:
-            given = [v for out in outputs if (first := _first_of(recorder, out)) for v in first[0].all()]
+            given = [v for out in outputs if (seen := _first_of(recorder, out)) for v in seen[0].all()]
             recorder.inline.drop_unused(recorder.populations, given)
         if not recorder.populations:
             for known, _ in (_first(recorder, out) for out in outputs):
@@ -276,10 +276,10 @@ def _first(recorder: Recorder, out: Any) -> tuple[Tracked, torch.Tensor]:
 
 
 def _first_of(recorder: Recorder, out: Any) -> tuple[Tracked, torch.Tensor] | None:
-    if isinstance(out, list) and len(out) > 1 and len({getattr(each, "shape", None) for each in out}) == 1:
-        if all(recorder.of(each) is not None for each in out):
-            with recorder:
-                out = torch.stack(out)
+    steps = isinstance(out, list) and len(out) > 1 and len({getattr(each, "shape", None) for each in out}) == 1
+    if steps and all(recorder.of(each) is not None for each in out):
+        with recorder:
+            out = torch.stack(out)
     for tensor in tree_leaves(out):
         known = recorder.of(tensor)
         if known is not None:

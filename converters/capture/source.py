@@ -22,6 +22,7 @@ from .coded_input import CodedData
 from .decision import Decision, decide
 from .fold import Signatures, fold
 from .frameworks import table
+from .layout import every_step
 from .neuron_nodes import DT
 from .population import Population
 from .readout import with_readout
@@ -95,7 +96,7 @@ def source_of_module(
     )
     recorded = [p for p in run.populations if p.recorded]
     verification = verify(recorded, builder.node_of, flat.nodes, reference, dt=dt, exact=run.exact)
-    _check_result(run, decision, reader, reference, verification)
+    _check_result(run, decision, reader, reference, verification, builder.node_of)
     if decision.seen_through is not None:
         verification.notes.append(
             f"the result: {decision.seen_through} is left to the reader; "
@@ -133,8 +134,8 @@ def coding_note(coded: CodedData) -> str:
     """What a person has to know of a module that codes its data itself."""
     shape = ["N", *(["T"] if coded.moving else []), *map(str, coded.data.shape[2 if coded.moving else 1 :])]
     return (
-        f"the forward codes its data itself ({', '.join(dict.fromkeys(coded.what))}): the network's input is what comes "
-        f"of that, [{', '.join(shape)}]; dalif_deploy.coded_samples makes it of samples"
+        f"the forward codes its data itself ({', '.join(dict.fromkeys(coded.what))}): the network's input is what "
+        f"comes of that, [{', '.join(shape)}]; dalif_deploy.coded_samples makes it of samples"
     )
 
 
@@ -178,11 +179,15 @@ def graph_of_run(run: Run, dt: float) -> tuple[nir.NIRGraph, Decision, GraphBuil
 
 
 def _check_result(
-    run: Run, decision: Decision, reader: DecisionReader, reference: FloatRecording, verification: Verification
-) -> None:
+    run: Run, decision: Decision, reader: DecisionReader, reference: FloatRecording, verification: Verification,
+    node_of: dict[int, str],
+) -> None:  # fmt: skip
     """What the module returns follows from the graph by the rule."""
-    if verification.ties or decision.over_time == "steps":
-        return  # spikes differ then; each step's were compared
+    if verification.ties:
+        return  # spikes differ then
+    if decision.over_time == "steps":
+        _check_steps(run, decision, reference, node_of)
+        return
     (folded,) = reader(reference.outputs, reference.spikes, reference.membrane, reference.current).values()
     how = decision.over_time
     own = run.outputs[0].double().numpy()
@@ -199,6 +204,23 @@ def _check_result(
         raise UserError(
             f"the result is not the {how} over time of the layer that it was taken for",
             remedy="report it with the network",
+        )
+
+
+def _check_steps(run: Run, decision: Decision, reference: FloatRecording, node_of: dict[int, str]) -> None:
+    """A readout that the forward adds up itself, step by step; of neurons, every step was compared already."""
+    base = decision.base
+    if not isinstance(base, NeuronValue) or base.population.recorded:
+        return
+    own = [every_step(known, tensor) for known, tensor in zip(run.results, run.outputs, strict=True)]
+    steps = (np.stack(own, 1) if len(own) > 1 else own[0])[:, -run.steps :]
+    found = reference.membrane[node_of[id(base.population)]].reshape(steps.shape)
+    gap = np.abs(steps - found).max(initial=0.0)
+    if gap > 1e-6 * max(float(np.abs(found).max(initial=0.0)), 1e-9):
+        raise UserError(
+            f"the membrane of this readout is {gap:.3g} from the graph's",
+            where=base.population.name,
+            remedy="this layer does something that its NIR node doesn't: report it with the network",
         )
 
 
