@@ -310,5 +310,6 @@ NETWORKS = [
     ZooNetwork("snntorch-data-parallel", "snnTorch", "utils.data_parallel's example", in_parallel,
                digits, 10, loop_wrapped, loop="caller"),
     ZooNetwork("snntorch-rate-in-forward", "snnTorch", "tutorial 1's spikegen.rate, in the forward",
-               lambda: RateInForward(64, 40, num_steps=15), lambda: pixels(8, size=8), 15, called_with_seed, coded=True),
+               lambda: RateInForward(64, 40, num_steps=15), lambda: pixels(8, size=8), 15, called_with_seed,
+               coded=True),
 ]  # fmt: skip

@@ -1,8 +1,9 @@
 """Neurons, synapses and readouts as lines of a loop, in plain PyTorch, as papers' code and tutorials have them.
 
-Sources: SpyTorch's recurrent tutorial; the code of STBP (pixels compared with random numbers in the forward), of temporal
-efficient training, of DIET-SNN and of quantisation clip-floor-shift (QCFS); the Cosyne tutorial on surrogate gradients;
-the neuron that snnTorch's tutorial 5 builds before it uses its own; a neuron in millivolts, as neuroscience has it.
+Sources: SpyTorch's recurrent tutorial; the code of STBP (pixels compared with random numbers in the forward), of
+temporal efficient training, of DIET-SNN and of quantisation clip-floor-shift (QCFS); the Cosyne tutorial on surrogate
+gradients; the neuron that snnTorch's tutorial 5 builds before it uses its own; a neuron in millivolts, as neuroscience
+has it.
 """
 
 from __future__ import annotations
