@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+ELEMENT_BY_ELEMENT = {"add", "sub", "rsub", "mul", "div", "true_divide"}
 PRODUCTS = {"mul", "bmm", "mm", "matmul", "addmm", "baddbmm", "addcmul", "addcdiv", "dot", "linear", "convolution"}
 QUOTIENTS = {"div", "true_divide", "reciprocal", "floor_divide", "remainder", "fmod"}
 COMPARISONS = {
@@ -28,7 +29,7 @@ def why_not(name: str, constants: list[torch.Tensor], batch: int) -> tuple[str, 
         batch: number of samples.
     """
     plain = name.strip("_")
-    if any(_differs_by_sample(each, batch) for each in constants):
+    if name in ELEMENT_BY_ELEMENT and any(_differs_by_sample(each, batch) for each in constants):
         return (
             f"numbers that differ from sample to sample ({plain}), as noise does; the chip computes the same for all",
             "leave the noise out in evaluation (if not self.training), or add it to the data",
