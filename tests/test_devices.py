@@ -32,7 +32,15 @@ from tests.test_architectures import lively
 
 RECIPES = [
     {"shift": 1, "flip": True, "crop_padding": 1, "cutout": 2},
-    {"loss": "tet", "tet_lambda": 0.1, "optimizer": "sgd", "nesterov": True, "neuron": {"reset": "subtract"}},
+    {
+        "loss": "tet",
+        "tet_lambda": 0.1,
+        "optimizer": "sgd",
+        "nesterov": True,
+        "neuron": {"reset": "subtract"},
+        "teacher": "zoo:digits",
+        "batch_size": 128,
+    },
     {"arch": "resnet", "quantize": "loihi2", "weight_bits": 4, "scale_group": "channel"},
     {"recurrent": True, "neuron": {"decays_per": "channel", "learn_threshold": True}},
     {"quantize": "loihi2", "neuron": {"learn": "none"}, "epochs": 3, "quantize_epochs": 2},

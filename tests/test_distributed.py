@@ -22,6 +22,7 @@ from dalif_deploy.training.processes import OneProcess
 MODULE = ["-m", "dalif_deploy.cli.train"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 TET = ["--loss", "tet", "--tet-lambda", "0.05", "--optimizer", "sgd", "--nesterov", "--lr", "0.1", "--flip"]
+TET += ["--teacher", "zoo:digits", "--teacher-weight", "0.5"]
 QUANTIZE = ["--quantize", "loihi2", "--weight-bits", "4"]
 
 

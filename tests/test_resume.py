@@ -19,7 +19,15 @@ from dalif_deploy.training.training_state import TrainingState
 COMMAND = [sys.executable, "-c", "from dalif_deploy.cli.train import main; main()"]
 RECIPES = [
     {},
-    {"optimizer": "sgd", "nesterov": True, "schedule": "cosine", "warmup_epochs": 0.5, "flip": True, "cutout": 2},
+    {
+        "optimizer": "sgd",
+        "nesterov": True,
+        "schedule": "cosine",
+        "warmup_epochs": 0.5,
+        "flip": True,
+        "cutout": 2,
+        "teacher": "zoo:digits",
+    },
     {"quantize": "loihi2", "weight_bits": 4},  # the second epoch
 ]
 

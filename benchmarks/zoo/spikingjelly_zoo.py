@@ -396,8 +396,7 @@ NETWORKS = [
     ZooNetwork("spikingjelly-sew-resnet18", "SpikingJelly", "zoo sew_resnet18, ADD",
                lambda: zoo_model(sew_resnet.sew_resnet18, cnf="ADD"), colour, 4, mean_over_repeated(4), large=True),
     ZooNetwork("spikingjelly-resnet18", "SpikingJelly", "zoo spiking_resnet18",
-               lambda: zoo_model(spiking_resnet.spiking_resnet18), colour, 4, mean_over_repeated(4), large=True,
-               lava_minutes=15),
+               lambda: zoo_model(spiking_resnet.spiking_resnet18), colour, 4, mean_over_repeated(4), large=True),
     ZooNetwork("spikingjelly-vgg11-bn", "SpikingJelly", "zoo spiking_vgg11_bn",
                lambda: zoo_model(spiking_vgg.spiking_vgg11_bn), colour, 4, mean_over_repeated(4), large=True),
 ]  # fmt: skip

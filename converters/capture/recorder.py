@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.progress import told
 
 from .circular_padding import pad
 from .coded_input import Codings, is_of_data
@@ -28,6 +29,7 @@ from .refusals import why_not
 from .values import Untold, Value
 
 Rewrite = dict[str, str]
+RUNNING = "running the module, operations"
 
 
 class Recorder(TorchDispatchMode):
@@ -38,6 +40,7 @@ class Recorder(TorchDispatchMode):
         names: id of a module -> its name in the network.
         batch: number of samples.
         rewrite: {"max-pool": "after-spikes" or "average"}, for pools over currents.
+        expected: operations of the whole run, if they are known, for who waits.
     """
 
     def __init__(
@@ -46,10 +49,13 @@ class Recorder(TorchDispatchMode):
         names: dict[int, str],
         batch: int,
         rewrite: Rewrite | None = None,
+        expected: int | None = None,
     ):
         super().__init__()  # type: ignore[no-untyped-call]
         self.batch = batch
         self.rewrite = rewrite or {}
+        self.operations = 0
+        self._expected = expected
         self.tracked: Any = WeakTensorKeyDictionary()
         self.neurons = NeuronCalls(self)
         self.postponed_pools: Any = WeakTensorKeyDictionary()
@@ -69,6 +75,16 @@ class Recorder(TorchDispatchMode):
     def where(self) -> str:
         """Name of the module that is running."""
         return self._path[-1] if self._path else ""
+
+    def _count(self) -> None:
+        """One more call of a neuron, or operation outside of them."""
+        self.operations += 1
+        expected = None if self._expected is None or self.operations > self._expected else self._expected
+        told(RUNNING, self.operations, expected)
+
+    def finished(self) -> None:
+        """The module has run."""
+        told(RUNNING, self.operations, self.operations)
 
     def track(self, tensor: torch.Tensor, as_what: Tracked) -> None:
         """From now on `tensor` is known."""
@@ -109,6 +125,7 @@ class Recorder(TorchDispatchMode):
             try:
                 if neuron is None:
                     return original(module, *args, **kwargs)
+                self._count()
                 with _disable_current_modes(), mock.patch.object(nn.Module, "__call__", original):
                     return self.neurons.call(name or "neuron", module, neuron, args, kwargs)
             finally:
@@ -120,6 +137,7 @@ class Recorder(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """See TorchDispatchMode."""
         kwargs = kwargs or {}
+        self._count()
         name = func.overloadpacket.__name__
         arguments = [a for a in tree_leaves((args, kwargs)) if isinstance(a, torch.Tensor)]
         if not any(a in self.tracked for a in arguments):

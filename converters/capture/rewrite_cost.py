@@ -11,6 +11,7 @@ from torch import nn
 
 from dalif_deploy.hw_models.graph.decision_rule import DecisionReader
 from dalif_deploy.hw_models.graph.flat_graph import FlatGraph
+from dalif_deploy.hw_models.progress import tracked, unreported
 from dalif_deploy.hw_models.reference import run_reference
 
 from .decision import decide
@@ -65,14 +66,15 @@ def rewrite_cost(
     reader = DecisionReader(flat, dt)
     before: list[np.ndarray] = []
     after: list[np.ndarray] = []
-    for part in example.split(CHUNK, batch_axis):
+    for part in tracked(example.split(CHUNK, batch_axis), "what the rewrite costs, chunks of samples"):
         count = part.shape[batch_axis]
         if count == 1:  # an axis of size 1 can't be told from others
             part = torch.cat([part, part], batch_axis)
-        run = run_module(model, part, steps=steps, time_axis=time_axis, rewrite=AS_IT_IS)
-        found = run_reference(
-            flat, run.data.double().numpy(), dt=dt, steps=None if run.moving else run.steps, record=reader.needs
-        )
+        with unreported():
+            run = run_module(model, part, steps=steps, time_axis=time_axis, rewrite=AS_IT_IS)
+            found = run_reference(
+                flat, run.data.double().numpy(), dt=dt, steps=None if run.moving else run.steps, record=reader.needs
+            )
         (graph,) = reader(found.outputs, found.spikes, found.membrane, found.current).values()
         for kept, values in ((before, _own_scores(run)), (after, graph)):
             kept.append(values[:count].reshape(count, -1).argmax(1))

@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.progress import is_reported, unreported
 
 from .coded_input import CodedData
 from .frameworks import table
@@ -24,6 +25,7 @@ from .recorder import Recorder, fail_if_untold
 from .values import InputValue, Value
 from .written_states import settle_states
 
+REHEARSAL_SAMPLES = 2  # an axis of size 1 can't be told from others
 DEFAULT_STEPS = 16  # of a module that leaves them to its caller, where nobody says how many
 
 
@@ -71,8 +73,9 @@ def run_module(
     failed: list[tuple[int, Exception]] = []
     for exact in (True, False):
         for way in _ways(example, steps, time_axis, model):
+            operations = _rehearsed(model, example, way, rewrite, steps, time_axis, exact) if is_reported() else None
             with _ready(model, exact) as ready:
-                attempt = _Attempt(ready, rewrite, time_axis)
+                attempt = _Attempt(ready, rewrite, time_axis, operations)
                 try:
                     return attempt.run(way, example, steps, exact)
                 except UserError as error:
@@ -90,6 +93,24 @@ def run_module(
         where=type(model).__name__,
         remedy="check the example's shape, and say which of its axes is time (time_axis)",
     ) from furthest
+
+
+def _rehearsed(
+    model: nn.Module, example: torch.Tensor, way: _Way, rewrite: dict[str, str] | None, steps: int | None,
+    time_axis: int | None, exact: bool,
+) -> int | None:  # fmt: skip
+    """Operations of a run over all of `example`, counted over two samples: how often it loops, a module alone knows."""
+    batch_axis = 1 if time_axis == 0 else 0
+    if example.shape[batch_axis] <= REHEARSAL_SAMPLES:
+        return None
+    few = example.narrow(batch_axis, 0, REHEARSAL_SAMPLES)
+    with unreported(), torch.random.fork_rng(devices=[]), _ready(model, exact) as ready:
+        attempt = _Attempt(ready, rewrite, time_axis)
+        try:
+            attempt.run(way, few, steps, exact)
+        except Exception:  # the run itself will say it
+            return None
+        return attempt.operations
 
 
 @contextmanager
@@ -142,9 +163,16 @@ def _ways(example: torch.Tensor, steps: int | None, time_axis: int | None, model
 
 
 class _Attempt:
-    def __init__(self, model: nn.Module, rewrite: dict[str, str] | None, time_axis: int | None):
-        self.model, self.rewrite, self.time_axis = model, rewrite, time_axis
+    def __init__(
+        self, model: nn.Module, rewrite: dict[str, str] | None, time_axis: int | None, expected: int | None = None
+    ):
+        self.model, self.rewrite, self.time_axis, self.expected = model, rewrite, time_axis, expected
         self.recorder: Recorder | None = None
+
+    @property
+    def operations(self) -> int:
+        """How many there were, see `Recorder`."""
+        return 0 if self.recorder is None else self.recorder.operations
 
     @property
     def reached(self) -> int:
@@ -162,7 +190,7 @@ class _Attempt:
         if self.time_axis is not None:
             x = x.movedim(self.time_axis, 1)  # [N, T, ...]
         count = x.shape[1] if moving else steps or _own_steps(self.model) or DEFAULT_STEPS
-        self.recorder = recorder = Recorder(table.neuron_of, names_of(self.model), len(x), self.rewrite)
+        self.recorder = recorder = Recorder(table.neuron_of, names_of(self.model), len(x), self.rewrite, self.expected)
         table.prepare(self.model, count)
         with recorder.watching():
             if way.kind == "calls" or (way.kind == "static" and moving):
@@ -178,6 +206,7 @@ class _Attempt:
                         recorder.populations[:], outputs = first, outputs[:1]
             else:
                 outputs = [self._whole(way, x, moving, count)]
+        recorder.finished()
         if recorder.inline.found:
             given = [v for out in outputs if (seen := _first_of(recorder, out)) for v in seen[0].all()]
             recorder.inline.drop_unused(recorder.populations, given)

@@ -36,7 +36,7 @@ def inspect(
     debug: DebugOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Look into a network: layers, neurons, time step, size on each chip, and what would stop an export.
+    """Inspect a network: layers, neurons, time step, size on each chip, and what would prevent an export.
 
     Example: dalif-inspect net.nir --dt 1e-4 --html graph.html
     """

@@ -95,6 +95,16 @@ def train(
     loss: Annotated[str | None, typer.Option(help="cross-entropy (default), or tet, which scores every step.")] = None,
     tet_lambda: Annotated[float | None, typer.Option(help="Weight of the regulariser in the TET loss, 0 to 1.")] = None,
     label_smoothing: Annotated[float | None, typer.Option(help="Label smoothing, 0 to 1.")] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Also learn a trained network's answers: a checkpoint, its folder, or zoo:NAME."
+        ),
+    ] = None,
+    teacher_weight: Annotated[float | None, typer.Option(help="With --teacher: its share of the loss; 0.9.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="With --teacher: what the logits are divided by; 4 by default.")
+    ] = None,
     shift: Annotated[int | None, typer.Option(help="Shift each batch by up to this many pixels.")] = None,
     flip: Annotated[bool | None, typer.Option("--flip", help="Mirror images at random, left to right.")] = None,
     crop_padding: Annotated[
@@ -113,6 +123,9 @@ def train(
     ] = None,
     quantize_epochs: Annotated[
         int | None, typer.Option(help="With --quantize: how many of the epochs; half by default.")
+    ] = None,
+    start_from: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Start with the weights of a checkpoint or zoo:NAME.")
     ] = None,
     precision: Annotated[
         str | None, typer.Option(help="Precision of products: 32 (default), bf16-mixed, or 16-mixed on a GPU.")
@@ -152,6 +165,9 @@ def train(
         "loss": loss,
         "tet_lambda": tet_lambda,
         "label_smoothing": label_smoothing,
+        "teacher": teacher,
+        "teacher_weight": teacher_weight,
+        "temperature": temperature,
         "shift": shift,
         "flip": flip,
         "crop_padding": crop_padding,
@@ -160,6 +176,7 @@ def train(
         "weight_bits": weight_bits,
         "scale_group": scale_group,
         "quantize_epochs": quantize_epochs,
+        "start_from": start_from,
         "precision": precision,
         "seed": seed,
     }

@@ -102,6 +102,11 @@ class TrainConfig(BaseModel):
             it), or "cosine" (up over `warmup_epochs`, then half a cosine down to 0).
         loss: of the logits averaged over time ("cross-entropy"), or "tet", see `tet_loss`.
         tet_lambda: share of the regulariser in the TET loss.
+        teacher: a trained network, whose answers to the same images are learned beside the labels; see
+            `dalif_deploy.training.distillation`. None: the labels alone.
+        teacher_weight: share of the teacher in the loss; `loss` has the rest.
+        temperature: by which the logits of both are divided. Defaults of both: those for CIFAR of Tian et al., ICLR
+            2020 ("Contrastive representation distillation"; github.com/HobbitLong/RepDistiller).
         shift: images are moved by up to so many pixels, a batch at a time.
         flip, crop_padding, cutout: an image at a time; see `dalif_deploy.training.augmentation`.
         quantize: chip whose arithmetic the forward pass has in the last `quantize_epochs` epochs (by default half of
@@ -110,6 +115,8 @@ class TrainConfig(BaseModel):
         scale_group: one scale a "layer", or one a "channel", which a few bits serve better.
         precision: "32", or "bf16-mixed" or "16-mixed" (GPUs alone): convolutions and products in 16 bits, under
             autocast. Membranes have 32, the epochs of `quantize` are exact, and the test is made in full precision.
+        start_from: a trained network, path or zoo:NAME, whose weights and decays the training begins with. It has the
+            layers of this one; steps, reset and all that has no shape may differ.
         recipe: that the fields come from; None where they are the user's own. Options given beside it go before it.
         seed: of the weights, the order of the samples and all augmentation; on a CPU with the same number of threads it
             determines every bit of the result.
@@ -137,6 +144,9 @@ class TrainConfig(BaseModel):
     loss: Literal["cross-entropy", "tet"] = "cross-entropy"
     tet_lambda: FiniteFloat = Field(default=0, ge=0, le=1)
     label_smoothing: FiniteFloat = Field(default=0, ge=0, lt=1)
+    teacher: str | None = None
+    teacher_weight: FiniteFloat = Field(default=0.9, gt=0, le=1)
+    temperature: FiniteFloat = Field(default=4, gt=0)
     shift: int = Field(default=0, ge=0)
     flip: bool = False
     crop_padding: int = Field(default=0, ge=0, le=256)
@@ -146,6 +156,7 @@ class TrainConfig(BaseModel):
     scale_group: Literal["layer", "channel"] = "layer"
     quantize_epochs: int | None = Field(default=None, ge=1)
     precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
+    start_from: str | None = None
     recipe: str | None = None
     seed: int = Field(default=0, ge=0, lt=1 << 63)
 
@@ -169,12 +180,17 @@ class TrainConfig(BaseModel):
             raise ValueError(f"warmup_epochs {self.warmup_epochs} must be less than epochs {self.epochs}")
         if self.tet_lambda and self.loss != "tet":
             raise ValueError("tet_lambda needs the loss tet")
+        if self.teacher is None and (self.teacher_weight, self.temperature) != (0.9, 4):
+            raise ValueError("teacher_weight and temperature need a teacher")
         bare = self.quantize_epochs is None and self.weight_bits == 8 and self.scale_group == "layer"
         if self.quantize is None and not bare:
             raise ValueError(f"weight_bits, scale_group and quantize_epochs need quantize: {either_chip()}")
-        if self.quantize is not None and self.float_epochs < 1:
+        # a trained network's batch norm has seen the data
+        if self.quantize is not None and self.float_epochs < (1 if self.start_from is None else 0):
             raise ValueError(
                 "quantize needs at least one epoch before it, in which batch norm sees the data: more epochs"
+                if self.start_from is None
+                else f"quantize_epochs {self.quantize_epochs} are more than epochs {self.epochs}"
             )
         return self
 

@@ -18,6 +18,7 @@ from dalif_deploy.neuron import DALIF
 from dalif_deploy.training.augmentation import Part, augment
 from dalif_deploy.training.batches import read_batches
 from dalif_deploy.training.config import TrainConfig
+from dalif_deploy.training.distillation import Teacher
 from dalif_deploy.training.epoch_log import in_short
 from dalif_deploy.training.evaluation import evaluate, time_first
 from dalif_deploy.training.losses import loss_and_logits
@@ -35,12 +36,14 @@ def fit(
     after_step: Callable[[], None],
     after_epoch: Callable[[dict[str, Any]], None],
     workers: int = 0,
+    teacher: Teacher | None = None,
 ) -> None:
     """Trains from where `state` stands to the last epoch.
 
     Args:
         state: its network is on the device of `processes`.
         workers: processes that read batches ahead.
+        teacher: as the configuration says.
         after_step: called after each step but an epoch's last.
         after_epoch: called with the metrics of each epoch, which are in `state.epochs` by then.
 
@@ -72,7 +75,7 @@ def fit(
                 # the whole batch's augmentation is drawn in every process, so that it does not depend on their number
                 x, y = augment(x, config, state.rng, Part(config.batch_size, mine)), labels[index.to(labels.device)]
                 shared = [] if state.chip is None else state.chip.shared_decays()
-                loss, logits = loss_and_logits(network, time_first(x), y, config)
+                loss, logits = loss_and_logits(network, time_first(x), y, config, teacher)
                 value, correct = processes.total([loss.item() / processes.count, int((logits.argmax(1) == y).sum())])
                 if not math.isfinite(value):
                     raise not_a_number(f"the loss became {value} in epoch {epoch}")

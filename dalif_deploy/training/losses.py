@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from dalif_deploy.training.config import TrainConfig
+from dalif_deploy.training.distillation import Teacher, distillation_loss
 
 
 def tet_loss(
@@ -40,9 +41,19 @@ class Classifier(Protocol):
 
 
 def loss_and_logits(
-    network: Classifier, x: torch.Tensor, labels: torch.Tensor, config: TrainConfig
+    network: Classifier, x: torch.Tensor, labels: torch.Tensor, config: TrainConfig, teacher: Teacher | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The configuration's loss, and logits [N, classes] averaged over time."""
+    loss, logits = _loss_of_labels(network, x, labels, config)
+    if teacher is not None:
+        taught = distillation_loss(logits, teacher(x), config.temperature)
+        loss = (1 - config.teacher_weight) * loss + config.teacher_weight * taught
+    return loss, logits.detach()
+
+
+def _loss_of_labels(
+    network: Classifier, x: torch.Tensor, labels: torch.Tensor, config: TrainConfig
+) -> tuple[torch.Tensor, torch.Tensor]:
     if config.loss == "tet":
         logits = network.logits_per_step(x)
         loss = tet_loss(
@@ -52,6 +63,6 @@ def loss_and_logits(
             regulariser=config.tet_lambda,
             target=config.neuron.v_threshold,
         )
-        return loss, logits.detach().mean(0)
+        return loss, logits.mean(0)
     logits = network(x)
     return F.cross_entropy(logits, labels, label_smoothing=config.label_smoothing), logits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -30,6 +31,9 @@ class Processes(Protocol):
     def ready(self, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> tuple[Any, Any]:
         """Network and optimizer as the loop is to use them; the network's parameters stay the same objects."""
 
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The precision of the training, for what is not made `ready`."""
+
     def backward(self, loss: torch.Tensor) -> None:
         """Gradients of the mean of all processes' losses."""
 
@@ -54,6 +58,10 @@ class OneProcess:
     def ready(self, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> tuple[Any, Any]:
         """As they are."""
         return network, optimizer
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Full precision."""
+        return nullcontext()
 
     def backward(self, loss: torch.Tensor) -> None:
         """Gradients of the loss."""
@@ -108,6 +116,10 @@ class FabricProcesses:
         wrapped, optimizer = self.fabric.setup(network, optimizer)
         wrapped.mark_forward_method("logits_per_step")
         return wrapped, optimizer
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Fabric's, of the precision."""
+        return self.fabric.autocast()
 
     def backward(self, loss: torch.Tensor) -> None:
         """Gradients of the mean of all processes' losses."""

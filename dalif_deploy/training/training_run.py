@@ -21,14 +21,16 @@ from dalif_deploy.hw_models.devices import chosen_device
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_directory
 from dalif_deploy.hw_models.files.ownership import require_free
-from dalif_deploy.networks import build_network
+from dalif_deploy.networks import SpikingNetwork, build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig
+from dalif_deploy.training.distillation import load_teacher
 from dalif_deploy.training.epoch_log import EpochLog, require_tensorboard
 from dalif_deploy.training.fit import fit, steps_per_epoch
 from dalif_deploy.training.optimization import make_optimizer, make_schedule
 from dalif_deploy.training.processes import Processes, this_process
 from dalif_deploy.training.training_state import TrainingState, load_unfinished, require_same_config
+from dalif_deploy.zoo import zoo_file
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -94,7 +96,7 @@ def train(
 
     Raises:
         UserError: data missing, `out` or an unfinished training exists, there is nothing to resume or it is of
-            another configuration, or the loss is no number any more.
+            another configuration, a teacher that does not fit, or the loss is no number any more.
     """
     out, working = Path(out), working_folder(out)
     processes = this_process(chosen_device(device), config.precision)
@@ -136,6 +138,29 @@ def chip_target(config: TrainConfig, data: LabelledData) -> ChipTarget:
     require_arithmetic(config.quantize, "lava", "training")
     mode = load_chip(config.quantize).formats.image_input
     return ChipTarget(config.quantize, mode, data.step, data.highest, config.weight_bits, config.scale_group)
+
+
+def start_from(network: SpikingNetwork, trained: str) -> None:
+    """Gives a network the weights, batch norm averages and decays of a trained one.
+
+    Args:
+        trained: checkpoint, or zoo:NAME.
+
+    Raises:
+        UserError: not a checkpoint, or one of other layers.
+    """
+    found = load_checkpoint(zoo_file(trained)).network.state_dict()
+    wanted = network.state_dict()
+    for key in [*wanted, *found]:
+        if key not in found or key not in wanted or found[key].shape != wanted[key].shape:
+            has, wants = (_size(each.get(key)) for each in (found, wanted))
+            what = f"has other layers than the network to be trained: {key} is {has} there, {wants} here"
+            raise UserError(what, where=trained, remedy="give the same --arch, --channels, --strides and --decays-per")
+    network.load_state_dict(found)
+
+
+def _size(value: torch.Tensor | None) -> str:
+    return "missing" if value is None else str(list(value.shape))
 
 
 def _metrics(out: Path) -> dict[str, Any]:
@@ -187,8 +212,12 @@ def _train(
     path = working / CHECKPOINT
     training = load_data(f"{config.dataset}:train", data_root, steps=config.steps)
     testing = load_data(f"{config.dataset}:test", data_root, steps=config.steps)
+    classes = int(training.labels.max()) + 1
+    teacher = None if config.teacher is None else load_teacher(config.teacher, config, training, classes, processes)
     torch.manual_seed(config.seed)
-    network = build_network(config.network(training.inputs.shape[-3:], int(training.labels.max()) + 1))
+    network = build_network(config.network(training.inputs.shape[-3:], classes))
+    if config.start_from is not None and not resume:
+        start_from(network, config.start_from)
     network.to(processes.device)
     optimizer = make_optimizer(network, config)
     schedule = make_schedule(optimizer, config, steps_per_epoch(training, config))
@@ -196,6 +225,11 @@ def _train(
     state = TrainingState(network, optimizer, schedule, np.random.default_rng(config.seed), chip, processes)
     checkpoint = load_unfinished(path, config) if resume else None
     if checkpoint is not None:
+        if teacher is not None and checkpoint.info.get("teacher") != teacher.known:
+            remedy = "resume with the teacher it was begun with, or start again with --force"
+            raise UserError(
+                f"another network than when it was begun: {config.teacher}", where="--teacher", remedy=remedy
+            )
         state.restore(checkpoint, path)
     log = (
         EpochLog(working, state.epochs, list(network.layers), tensorboard=tensorboard) if processes.rank == 0 else None
@@ -205,6 +239,7 @@ def _train(
         "input_step": training.step,
         "input_highest": training.highest,
         "config": config.model_dump(mode="json"),
+        **({} if teacher is None else {"teacher": teacher.known}),
     }
 
     def save() -> None:
@@ -224,7 +259,15 @@ def _train(
 
     try:
         fit(
-            state, training, testing, config, processes, after_step=after_step, after_epoch=after_epoch, workers=workers
+            state,
+            training,
+            testing,
+            config,
+            processes,
+            after_step=after_step,
+            after_epoch=after_epoch,
+            workers=workers,
+            teacher=teacher,
         )
     except UserError as error:
         if not path.exists():

@@ -132,6 +132,9 @@ def require_same_config(stored: Any, config: TrainConfig, path: Path) -> None:
 # what a configuration that was written before a field was there has in it
 _ADDED = {
     "precision": "32",
+    "teacher": None,
+    "teacher_weight": 0.9,
+    "temperature": 4.0,
     "recipe": None,
     "recurrent": False,
     "batch_norm": True,
