@@ -16,6 +16,7 @@ from dalif_deploy.hw_models.reference import run_reference
 
 from .decision import decide
 from .fold import Signatures, fold
+from .layout import every_step
 from .run_module import Run, run_module
 
 CHUNK = 64
@@ -86,18 +87,10 @@ def _own_scores(run: Run) -> np.ndarray:
     """[N, ...] of what the module itself returned; every step's values by its decision rule."""
     signatures = Signatures()
     fold(run.populations, signatures)
-    decision = decide(run.results, run.steps, signatures)
+    decision = decide(run.results, run.steps, signatures, run.populations)
     parts = []
     for known, tensor in zip(run.results, run.outputs, strict=True):
-        axes = [axis for dim in known.dims for axis in dim]
-        parts.append(_by_kind(tensor.reshape([axis.size for axis in axes]), [axis.kind for axis in axes]))
+        parts.append(every_step(known, tensor))
     if decision.over_time != "steps":
-        return parts[-1].numpy()
-    steps = torch.stack(parts, 1) if len(parts) > 1 else parts[0]
-    return decision.rule("").over(steps.double().numpy())
-
-
-def _by_kind(tensor: torch.Tensor, kinds: list[Any]) -> torch.Tensor:
-    """[N, (T,) ...]: the batch first, and time after it."""
-    order = [i for kind in ("batch", "list", "feature") for i, each in enumerate(kinds) if each == kind]
-    return tensor.permute(order)
+        return parts[-1]
+    return decision.rule("").over(np.stack(parts, 1) if len(parts) > 1 else parts[0])

@@ -17,11 +17,13 @@ from torch.utils._pytree import tree_leaves
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.progress import is_reported, unreported
 
+from .coded_input import CodedData
 from .frameworks import table
 from .layout import Tracked, listed, single
 from .population import Population
 from .recorder import Recorder, fail_if_untold
 from .values import InputValue, Value
+from .written_states import settle_states
 
 REHEARSAL_SAMPLES = 2  # an axis of size 1 can't be told from others
 DEFAULT_STEPS = 16  # of a module that leaves them to its caller, where nobody says how many
@@ -38,6 +40,7 @@ class Run:
         moving: True if `data` has an axis of time.
         own_loop: True if the module runs all steps in one call.
         exact: True if it ran in float64.
+        coded: how the module codes its data itself, which is `data` then; None where it takes them as they are.
     """
 
     populations: list[Population]
@@ -48,6 +51,7 @@ class Run:
     steps: int
     own_loop: bool
     exact: bool
+    coded: CodedData | None = None
 
 
 def run_module(
@@ -203,6 +207,9 @@ class _Attempt:
             else:
                 outputs = [self._whole(way, x, moving, count)]
         recorder.finished()
+        if recorder.inline.found:
+            given = [v for out in outputs if (seen := _first_of(recorder, out)) for v in seen[0].all()]
+            recorder.inline.drop_unused(recorder.populations, given)
         if not recorder.populations:
             for known, _ in (_first(recorder, out) for out in outputs):
                 fail_if_untold(known)
@@ -212,9 +219,17 @@ class _Attempt:
                 remedy="build it with neurons of snnTorch, SpikingJelly, Norse, sinabs or dalif_deploy; a trained ReLU "
                 "network is converted by dalif_deploy.convert",
             )
-        recorder.inline.resolve()
-        found = [_first(recorder, out) for out in outputs]
         taken = max(len(p.inputs) for p in recorder.populations)
+        missing = x.shape[1] - taken if moving else 0
+        if 0 < missing <= 2 * len(recorder.inline.found):  # neurons that the first steps' data had not reached
+            taken = x.shape[1]
+        found = [_first(recorder, out) for out in outputs]
+        used = [value for p in recorder.populations for value in p.inputs]
+        coded = recorder.codings.taken([*used, *(v for known, _ in found for v in known.all())], taken, x, moving)
+        if coded is not None:
+            x, moving = coded.data, coded.moving
+        recorder.inline.resolve(taken)
+        settle_states(recorder.populations, taken)
         return Run(
             recorder.populations,
             [known for known, _ in found],
@@ -224,6 +239,7 @@ class _Attempt:
             taken,
             len(outputs) == 1,
             exact,
+            coded,
         )
 
     def _whole(self, way: _Way, x: torch.Tensor, moving: bool, count: int) -> Any:
@@ -281,12 +297,23 @@ def _one_step_each(populations: list[Population]) -> bool:
 
 
 def _first(recorder: Recorder, out: Any) -> tuple[Tracked, torch.Tensor]:
-    """The first tensor of a result that depends on the data."""
+    """The first tensor of a result that depends on the data; a list with an entry a step is one."""
+    found = _first_of(recorder, out)
+    if found is None:
+        raise UserError("nothing that the module returns depends on its input", remedy="return tensors")
+    return found
+
+
+def _first_of(recorder: Recorder, out: Any) -> tuple[Tracked, torch.Tensor] | None:
+    steps = isinstance(out, list) and len(out) > 1 and len({getattr(each, "shape", None) for each in out}) == 1
+    if steps and all(recorder.of(each) is not None for each in out):
+        with recorder:
+            out = torch.stack(out)
     for tensor in tree_leaves(out):
         known = recorder.of(tensor)
         if known is not None:
             return known, tensor.detach()
-    raise UserError("nothing that the module returns depends on its input", remedy="return tensors")
+    return None
 
 
 def names_of(model: nn.Module) -> dict[int, str]:
