@@ -15,7 +15,7 @@ COPY --from=build /packages /packages
 # above Python 3.10 Lava's own metadata refuses: see Makefile
 RUN pip install --no-cache-dir "dalif-deploy[lava] @ file://$(ls /packages/*.whl)" \
     && pip install --no-cache-dir --no-deps --ignore-requires-python lava-nc==0.10.0 \
-    && useradd --create-home user
-USER user
+    && useradd --create-home --uid 1000 user
+USER 1000
 WORKDIR /work
 ENTRYPOINT ["python", "-m", "dalif_deploy"]

@@ -27,6 +27,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sample", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folders", nargs="*", default=PACKAGES, help="to draw faults from")
     parser.add_argument("--seconds", type=float, default=20.0, help="of tests a mutant, by their usual time")
     parser.add_argument("--again", action="store_true", help="judge survivors of this seed again, with today's tests")
     parser.add_argument("--only", nargs="*", help="mutants by name, for a closer look")
@@ -53,7 +55,7 @@ def main() -> None:
     tests = CoveringTests(clone, covered)
     judged_file = arguments.out / f"judged-{arguments.seed}.jsonl"
     judged = read_judged(judged_file)
-    chosen = draw(clone, arguments.sample, arguments.seed)
+    chosen = draw(clone, arguments.folders, arguments.sample, arguments.seed)
     from benchmarks.mutants import mutants
     from benchmarks.mutation_judge import Judge
 
@@ -118,6 +120,8 @@ class CoveringTests:
                 own = self.lines.setdefault(path, {})
                 for line, tests in lines.items():
                     own.setdefault(int(line), set()).update(tests)
+        if not self.lines:
+            raise SystemExit(f"no test ran a line, says {covered}: every mutant would survive")
         self.of_file: dict[str, set[str]] = {}
         for test in self.seconds:
             self.of_file.setdefault(test.partition("::")[0], set()).add(test)
@@ -195,11 +199,11 @@ class CoveringTests:
         return (self.clone / path).read_text(encoding="utf-8")
 
 
-def draw(clone: Path, size: int, seed: int) -> dict[str, set[int]]:
+def draw(clone: Path, folders: Sequence[str], size: int, seed: int) -> dict[str, set[int]]:
     """File -> numbers of the drawn mutants."""
     from benchmarks.mutants import count
 
-    files = [file for package in PACKAGES for file in sorted((clone / package).rglob("*.py"))]
+    files = [file for folder in folders for file in sorted((clone / folder).rglob("*.py"))]
     counts = {str(file.relative_to(clone)): count(file) for file in files}
     total = sum(counts.values())
     print(f"{total:,} mutants in {sum(n > 0 for n in counts.values())} files")

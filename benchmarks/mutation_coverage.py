@@ -21,7 +21,7 @@ import coverage
 import pytest
 
 SETTINGS = """[run]
-source_pkgs = hw_models, converters
+source_pkgs = dalif_deploy.hw_models, dalif_deploy.converters
 parallel = true
 concurrency = thread, multiprocessing
 sigterm = true

@@ -47,8 +47,17 @@ def main() -> int:
         prepare(arguments)
         return 0
     if arguments.verb == "random":
+        _old_torch()
         return check_random(arguments.networks, arguments.seed, arguments.save)
     return run(arguments.net, arguments.samples, arguments.save)
+
+
+def _old_torch() -> None:
+    """lava-dl pins a torch before 2.4, which can't say whether it casts by itself; nothing here asks it to."""
+    import torch
+
+    if not hasattr(torch.amp, "is_autocast_available"):
+        torch.amp.is_autocast_available = lambda _: False
 
 
 def prepare(arguments: argparse.Namespace) -> None:

@@ -31,33 +31,33 @@ AMPLITUDES = (0.31, 1.03, 3.07, 10.3, 41.0, 151.0, 1030.0, 10300.0, 103000.0)
 WRITERS = [
     [
         "Norse `to_nir`",
-        "time constants, in seconds already, are multiplied by dt",
+        "multiplies time constants by dt although they are in seconds already",
         "write with `dt=1`, or read with `--dt` of its square",
     ],
     [
         "Norse `to_nir`",
-        "w_in of LIFCell, r of IAFCell, v_reset; Flatten and pooling (their node is None)",
+        "w_in of LIFCell; r of IAFCell; v_reset; Flatten and pooling (written as None)",
         "`w_in = tau_syn/dt`, `r = 1/dt`, `v_reset`",
     ],
     [
         "snnTorch `export_to_nir`",
-        "reset by subtraction (its default), reset a step later",
+        "reset by subtraction (its default); the reset's delay of one step",
         'train with `reset_mechanism="zero", reset_delay=False`',
     ],
     [
         "SpikingJelly `export_to_nir`",
-        "that it fires on the threshold itself",
+        "that it fires at the threshold, not only above it",
         "`v_threshold = nextafter(v_threshold, 0)`",
     ],
     [
         "sinabs `to_nir`",
-        "exponential decay, `norm_input`, several spikes a step, reset by subtraction",
+        "exponential decay; `norm_input`; several spikes per step; reset by subtraction",
         "`tau = 1/(1 - exp(-1/tau))`; `r = tau` without `norm_input`; `--dt 1`; train with SingleSpike, MembraneReset",
     ],
     [
-        "Rockpool 3.1 `to_nir` (by hand, not in the test)",
-        "exponential decay, several spikes a step, reset by subtraction; axes of batch and time stay in the Input",
-        "none: several spikes a step are nothing that NIR can say; the graph is read as it stands",
+        "Rockpool 3.1 `to_nir` (tried by hand, not in the test)",
+        "exponential decay; several spikes per step; reset by subtraction; the Input keeps the axes of batch and time",
+        "nothing helps: NIR cannot express several spikes per step, so the graph is read as it stands",
     ],
 ]
 REPRODUCED = 0.95  # of the traces: float32 decides near ties otherwise, the more the larger the input
@@ -79,20 +79,26 @@ def main() -> None:
 
 def document() -> str:
     lif, cuba, iff, rest, ties, nodes = lif_table(), cuba_table(), if_table(), rest_table(), tie_table(), node_table()
-    writers = markdown(["Writer", "not in the file", "what to change in the graph"], WRITERS)
+    writers = markdown(["Writer", "missing or wrong in the file", "what to change in the graph"], WRITERS)
     packages = ", ".join(f"{name} {number}" for name, number in versions().items())
     return f"""# How simulators read the same NIR graph
 
 Written by `python benchmarks/nir_dialects.py --write docs/nir-dialects.md`; do not edit.
 {packages}.
 
-One neuron, the same inputs for every reader, each at the time step it takes when nobody says one. The verdicts are what
-all candidate update rules (`benchmarks/update_rules.py`) that reproduce the reader's spike trains have in common;
-"a or b" means that the traces do not tell them apart, "closest" that less than {REPRODUCED:.0%} are reproduced.
-NIR itself gives differential equations, a reset to v_reset and "fires above the threshold"; it says nothing of dt, of
-the order within a step or of the first membrane.
-`reference` is `hw_models/reference`, which every exported network is judged against; `loihi2 integers` is the compiled
-network in the simulator that gives Lava's bits, where decays have 12 bits.
+NIR describes a neuron by differential equations, a reset to v_reset, and a spike above the threshold. It does not
+fix dt, the order of operations within a step, or the initial membrane. So two simulators can read the same file
+differently.
+
+**What was measured.** Every reader gets the same graph of one neuron and the same inputs. Each uses its own default
+time step. Its spike trains are then compared with those of many candidate update rules (`benchmarks/update_rules.py`).
+
+**How to read the tables.** A cell shows what all rules that reproduce the spike trains have in common. "a or b" means
+that the traces cannot tell the two apart. "closest" means that even the best rule reproduces less than
+{REPRODUCED:.0%} of the traces.
+
+`reference` is `hw_models/reference`, against which every exported network is judged. `loihi2 integers` is the compiled
+network, with its 12-bit decays, in the simulator that matches Lava bit for bit.
 
 ## LIF
 
@@ -106,31 +112,31 @@ network in the simulator that gives Lava's bits, where decays have 12 bits.
 
 {iff}
 
-## v_leak, v_reset and the first membrane
+## v_leak, v_reset and the initial membrane
 
 {rest}
 
-## On the threshold itself
+## Exactly at the threshold
 
 {ties}
 
 ## Node types
 
-The result against the reference's, which reads them all. A reader that gives its input back unchanged has left the
-node out without a word.
+Each reader's output is compared with that of the reference, which reads all of these nodes. "gives its input back"
+means that the reader dropped the node silently.
 
 {nodes}
 
 ## What the writers leave out
 
-Written by hand; `tests/test_peer_graphs.py` holds it: the graph differs from the framework's own simulator, and with
-the change named it does not.
+This table is written by hand, and `tests/test_peer_graphs.py` checks it: as written, the graph differs from the
+framework's own simulator; with the change in the last column, it agrees.
 
 {writers}
 
-Files of Norse and sinabs: `nir.write` 1.0 refuses scalar parameters and convolutions without an input shape;
-`dalif_deploy.write_nir(path, graph)` writes them. A reset by subtraction is read from a node's metadata,
-`reset = "subtract"`.
+`nir.write` 1.0 refuses the graphs of Norse and sinabs, because of scalar parameters and convolutions without an input
+shape. `dalif_deploy.write_nir(path, graph)` writes them. NIR has no field for a reset by subtraction; it is read from
+the node's metadata, `reset = "subtract"`.
 """
 
 
@@ -318,7 +324,7 @@ def rest_table() -> str:
             for tau in (4e-3, 4.0):
                 probes[f"{title}, tau {tau:g}"] = probe(read, lif(tau, 1.0, **values))
         rows.append(verdict_row(name, probes, rules, attributes))
-    header = ["Reader", "v_leak", "reset", "first membrane", "traces reproduced", "refused"]
+    header = ["Reader", "v_leak", "reset", "initial membrane", "traces reproduced", "refused"]
     return markdown(header, rows)
 
 

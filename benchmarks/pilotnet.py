@@ -58,13 +58,13 @@ def document() -> str:
     off = 100 * (total / MEASURED_DYNAMIC - 1)
     return f"""# PilotNet: the assumed Loihi 2 against a measured one
 
-Written by `python benchmarks/pilotnet.py --write docs/pilotnet.md`; do not edit.
+Written by `python benchmarks/pilotnet.py --write docs/pilotnet.md`; don't edit it by hand.
 
-No energy an event is published for Loihi 2, so this project's figures for it are Loihi 1's constants (Davies et al.
-2018), and carry the word assumed. Intel has published one measurement of a spiking network of this kind with weights:
-PilotNet, {len(network.populations)} layers and an input layer, {STEPS} steps a frame. Its file is read by
-`converters/netx`, and every spike of its trace is reproduced (`tests/test_lava_dl_traces.py`), so the counts below are
-exact, for the one frame that the trace has.
+No energy per event is published for Loihi 2. So this project prices its events as Loihi 1's (Davies et al. 2018), and
+the figures carry the word *assumed*. Intel has published one measurement of a spiking network of this kind together
+with weights: PilotNet, {len(network.populations)} layers and an input layer, {STEPS} steps a frame. `converters/netx`
+reads its file, and every spike of its trace is reproduced (`tests/test_lava_dl_traces.py`). The counts below are
+therefore exact, for the one frame that the trace has.
 
 | a frame | events | energy [assumed] |
 |---|---|---|
@@ -74,15 +74,16 @@ exact, for the one frame that the trace has.
 
 Assumed over measured: {total / MEASURED_DYNAMIC:.2f}, that is {off:+.0f} %.
 
-What this says, and what not:
+What this says, and what it does not:
 
-- It is one network and one frame; Intel's figure is a mean over frames whose spikes are not published. The file here
-  comes with lava-dl's tests; that it has the measured run's weights could not be checked (layers and steps agree).
-- 0.253 W of the measured 0.679 W are the cores' rail and 0.422 W the memories'; the constants know no such division.
-  That the sum lies near does not make any one of them right.
-- Static energy is apart: measured 0.232 W at 408.9 frames a second is {readable(0.232 / 408.9, "J")} a frame.
-- Here the network takes {len(mapping.cores)} cores, as many neurons a core as its limits allow; Intel used 74.
-- Nothing is fitted to the measurement. Other networks, and what error follows: [energy-error.md](energy-error.md).
+- It is one network and one frame. Intel's figure is a mean over frames whose spikes are not published. The file here
+  comes with lava-dl's tests; whether it has the weights of the measured run could not be checked (layers and steps
+  agree).
+- Of the measured 0.679 W, 0.253 W are on the cores' rail and 0.422 W on the memories'. The constants know no such
+  division. That the sum lies near does not make any one of them right.
+- Static energy is apart: the measured 0.232 W at 408.9 frames a second are {readable(0.232 / 408.9, "J")} a frame.
+- Here the network takes {len(mapping.cores)} cores, with as many neurons on each as its limits allow. Intel used 74.
+- Nothing is fitted to the measurement. Other networks, and the error that follows: [energy-error.md](energy-error.md).
 """
 
 

@@ -1,6 +1,6 @@
 """How fast the bit-exact simulator and the network as C are, against Lava and the float network in plain PyTorch.
 
-    python benchmarks/simulate.py [--model model.pt] [--images 2000] [--lava-images 10]
+    python benchmarks/simulate.py [--dataset cifar10 --data-root DIR | --model FILE] [--images 2000] [--lava-images 10]
 
 One run, one network, the same images. The float network, the simulator and engine c take turns, so that what else the
 machine does falls on all alike; figures are medians over the turns, with their range. Times include the encoding of
@@ -52,9 +52,9 @@ MOST_ONE_BY_ONE = 0.1  # engine c over the float network, an image at a time
 def main() -> int:
     arguments = parse()
     torch.set_num_threads(arguments.threads)
-    network, data = trained_network(arguments.model)
+    network, data = trained_network(arguments)
     arguments.claimed = data["dataset"] in CLAIMED_FOR
-    images = data["test"].inputs[: arguments.images]
+    images = np.asarray(data["test"].inputs[: arguments.images])
     labels = data["test"].labels[: arguments.images]
     accuracy = float((float_outputs(network, images, 64).argmax(1) == labels).mean())
     batch = best_batch(network, images[:512])
@@ -70,7 +70,9 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, help="checkpoint of dalif-train; trained here on a subset if missing")
+    parser.add_argument("--model", type=Path, help="checkpoint of dalif-train; briefly trained here if missing")
+    parser.add_argument("--dataset", default="fashion-mnist", help="whose network of dalif-train is trained here")
+    parser.add_argument("--data-root", help="folder with the data sets")
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--lava-images", type=int, default=10, help="0 leaves Lava out")
     parser.add_argument("--turns", type=int, default=7)
@@ -79,24 +81,25 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def trained_network(model: Path | None) -> tuple[SpikingNetwork, dict]:
-    """The network in evaluation mode, and its data: Fashion-MNIST, or digits where that is missing."""
-    if model is not None:
-        checkpoint = load_checkpoint(model)
+def trained_network(arguments: argparse.Namespace) -> tuple[SpikingNetwork, dict]:
+    """The network in evaluation mode, and its data: that asked for, or digits where it is missing."""
+    root = arguments.data_root
+    if arguments.model is not None:
+        checkpoint = load_checkpoint(arguments.model)
         dataset = checkpoint.info["dataset"]
         return checkpoint.network, {
             "dataset": dataset,
-            "test": load_data(f"{dataset}:test"),
+            "test": load_data(f"{dataset}:test", root),
             "step": checkpoint.info["input_step"],
         }
-    dataset = "fashion-mnist"
+    dataset = arguments.dataset
     try:
-        training = load_data(f"{dataset}:train")
+        training = load_data(f"{dataset}:train", root)
     except UserError as error:
         print(f"{error}; using digits", file=sys.stderr)
         dataset = "digits"
         training = load_data(f"{dataset}:train")
-    data = {"dataset": dataset, "test": load_data(f"{dataset}:test"), "step": training.step}
+    data = {"dataset": dataset, "test": load_data(f"{dataset}:test", root), "step": training.step}
     return briefly_trained(dataset, training), data
 
 
@@ -105,11 +108,12 @@ def briefly_trained(dataset: str, training: LabelledData) -> SpikingNetwork:
     config = TrainConfig(dataset=dataset, **DEFAULTS[dataset])
     torch.manual_seed(config.seed)
     network = build_network(config.network(training.inputs.shape[1:], int(training.labels.max()) + 1))
-    inputs, labels = torch.from_numpy(training.inputs), torch.from_numpy(training.labels)
+    labels = torch.from_numpy(training.labels)
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.lr)
     for _ in range(TRAINING_BATCHES):
         chosen = torch.randint(len(labels), (config.batch_size,))
-        loss = F.cross_entropy(network(inputs[chosen]), labels[chosen])
+        # an index reads what a data set of files does not hold in memory
+        loss = F.cross_entropy(network(torch.from_numpy(training.inputs[chosen.numpy()])), labels[chosen])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

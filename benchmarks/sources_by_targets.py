@@ -202,21 +202,26 @@ def page(results: dict[str, dict[str, Any] | str], images: int) -> str:
 
 Written by `python benchmarks/sources_by_targets.py --write docs/interchange.md`; do not edit.
 
-Each framework trained a small convolutional network on digits; its module went into `dalif_deploy.export`, and every
-engine ran the same {images} test images ({STEPS} steps; the framework's own accuracy is on these too, dalif-train's on
-all test images). A cell: accuracy; spikes of the worst layer that equal engine nir's; values that differ from the
-engine it is held against (spikes, and membranes where both are integers).
+Each framework trained a small convolutional network on digits. The trained module went straight into
+`dalif_deploy.export`, and every engine then ran the same {images} test images for {STEPS} steps.
+
+The framework's own accuracy is on the same images; that of dalif-train is on all test images. Each other cell shows:
+
+- the accuracy;
+- the share of spikes that equal those of engine nir, in the layer where it is lowest;
+- how many values differ from the engine named: spikes, and membranes where both engines compute with integers.
 
 {table}
 
-The .net file of lava-dl carries no labels; 4 samples of random spikes, which lava-dl itself has run too
-(`tests/test_netx_recorded.py`: the same bits). sinabs and Rockpool come as NIR files (docs/nir-dialects.md).
+The row of lava-dl has no accuracy, because its input is 4 samples of random spikes without labels. lava-dl itself ran
+the same file to the same bits (`tests/test_netx_recorded.py`). sinabs and Rockpool are read from NIR files: see
+[how simulators read the same NIR graph](nir-dialects.md).
 
-Why an engine may differ from nir:
+Why an engine can differ from engine nir:
 
 {causes}
 
-Cells without an entry:
+Why some cells are empty:
 
 {reasons}
 """

@@ -40,12 +40,12 @@ def candidates(node: nir.NIRNode) -> Iterator[Rule]:
         "decay": ("Euler", "exponential"),
         "dt": DTS,
         "gain": ("r dt/tau", "dt/tau", "1 - decay", "r", "1"),
-        "reset": ("to v_reset", "subtract", "subtract, several spikes a step"),
+        "reset": ("to v_reset", "subtract", "subtract, several spikes per step"),
         "reset_when": ("same step", "next step"),
         "decided": ("after decay and input", "before"),
     }
     if isinstance(node, nir.IF):
-        rules |= {"decay": ("none", "0.9 a step"), "gain": ("r dt", "r", "1"), "lowest": ("none", "-v_threshold")}
+        rules |= {"decay": ("none", "0.9 per step"), "gain": ("r dt", "r", "1"), "lowest": ("none", "-v_threshold")}
     if isinstance(node, nir.CubaLIF):
         # the neuron's own rule is probed on LIF; here what the synapse adds to it
         rules |= {
@@ -106,7 +106,7 @@ def run(rule: Rule, node: nir.NIRNode, x: np.ndarray) -> np.ndarray:
 
 def _decay(rule: Rule, tau: float | None) -> float:
     if tau is None:
-        return 0.9 if rule.decay == "0.9 a step" else 1.0
+        return 0.9 if rule.decay == "0.9 per step" else 1.0
     return 1 - rule.dt / tau if rule.decay == "Euler" else float(np.exp(-rule.dt / tau))
 
 
@@ -118,7 +118,7 @@ def _synapse(rule: Rule, number: dict[str, float], i: np.ndarray, x: np.ndarray)
 
 
 def _fires(rule: Rule, v: np.ndarray, threshold: float) -> np.ndarray:
-    if rule.reset == "subtract, several spikes a step":
+    if rule.reset == "subtract, several spikes per step":
         return np.maximum(np.trunc(v / threshold), 0.0)
     return (v > threshold).astype(float)
 

@@ -142,9 +142,11 @@ class Artefact:
             UserError: it is not there, or was changed since.
         """
         path = self.folder / name
-        if not path.is_file():
-            raise UserError(what, where=str(self.folder), remedy=remedy)
         stated = self.export.get("files", {}).get(name)  # earlier versions listed none
+        if not path.is_file():
+            if stated is not None:
+                raise UserError("was removed since the export", where=str(path), remedy="export it again")
+            raise UserError(what, where=str(self.folder), remedy=remedy)
         if name not in self._seen and stated is not None and file_digest(path) != stated:
             raise UserError(
                 "has changed since the export (its SHA-256 differs from export.json)",
@@ -170,9 +172,10 @@ def load_artefact(folder: str | Path) -> Artefact:
             remedy=f"dalif-inspect {folder} says what it is; dalif-export turns it into one",
         )
     if not folder.is_dir() or not path.is_file():
-        raise UserError(
-            "not an exported network (no export.json)", where=str(folder), remedy="write one with dalif-export"
-        )
+        remedy = "write one with dalif-export"
+        if (folder / CHECKPOINT_FILE).is_file():
+            remedy = f"it holds a checkpoint, {folder / CHECKPOINT_FILE}: export that with dalif-export"
+        raise UserError("not an exported network (no export.json)", where=str(folder), remedy=remedy)
     try:
         export = json.loads(path.read_text(encoding="utf-8"))
         if export["format"] != EXPORT_FORMAT:

@@ -72,6 +72,7 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
     Raises:
         UserError: no number of steps; a network that the chip can't hold; options for integers that are there already.
     """
+    from dalif_deploy.hw_models.chip_network.check import MOST_STEPS
     from dalif_deploy.hw_models.chips.description import load_chip
     from dalif_deploy.hw_models.compiler import Compiled as CompiledGraph
     from dalif_deploy.hw_models.compiler import ScaleRule, compile_graph
@@ -81,16 +82,20 @@ def compile_source(source: Source, request: ExportRequest) -> Compiled:
 
     from .advice.export_advice import Advice
 
-    steps = request.steps or source.steps
+    steps = source.steps if request.steps is None else request.steps
     if steps is None:
         raise UserError(
             "the graph does not say how many steps per sample has", where=str(source.path), remedy="give --steps"
         )
+    if steps > MOST_STEPS:
+        raise UserError(f"{steps:,} steps per sample; at most {MOST_STEPS:,} are taken", remedy="give fewer --steps")
     if source.network is not None:
         return _integers_as_they_are(source, source.network, request, steps)
     trained_for = source.trained_for
     chip = request.chip or trained_for.get("quantize") or DEFAULT_CHIP
-    weight_bits = request.weight_bits or trained_for.get("weight_bits") or FULL_WEIGHT_BITS
+    weight_bits = request.weight_bits
+    if weight_bits is None:
+        weight_bits = trained_for.get("weight_bits") or FULL_WEIGHT_BITS
     rule, calibration = request.scale_rule, request.calibration
     if rule is None and calibration is None:
         rule = ScaleRule(group=trained_for.get("scale_group") or "layer")

@@ -60,7 +60,7 @@ def export_network(
     request = request or ExportRequest()
     if not isinstance(source, Source):
         source = load_source(source, ReadRequest(dt, reset=reset))
-    with atomic_directory(out, force=force) as folder:
+    with atomic_directory(out, EXPORT_JSON, force=force) as folder:
         writer.require()
         made = compile_source(source, request) if writer.compiles else as_it_is(source, request)
         compiled = writer.adapt(made)

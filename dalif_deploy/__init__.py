@@ -14,6 +14,7 @@ _EXPORTS = {
     "simulate": "dalif_deploy.api",
     "check": "dalif_deploy.api",
     "convert": "dalif_deploy.rate_coding",
+    "coded_samples": "dalif_deploy.converters.capture.coded_samples",
     "energy_report": "dalif_deploy.api",
     "load_norse": "dalif_deploy.converters.norse.norse_network",
     "DALIF": "dalif_deploy.neuron",

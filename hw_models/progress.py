@@ -23,6 +23,16 @@ def reported_to(listener: Listener) -> Iterator[None]:
         _listener.reset(token)
 
 
+@contextmanager
+def unreported() -> Iterator[None]:
+    """Within this, nobody is told: of work that is one item of what is told already."""
+    token = _listener.set(None)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
 def is_reported() -> bool:
     """True if somebody listens."""
     return _listener.get() is not None
@@ -49,9 +59,13 @@ def tracked(items: Sequence[Item], what: str) -> Iterator[Item]:
         told(what, done, len(items))
 
 
-@contextmanager
-def stage(what: str) -> Iterator[None]:
-    """Work that can't be counted: told when it begins and when it is over."""
-    told(what, 0, None)
-    yield
-    told(what, 1, 1)
+def counted(what: str, total: int) -> Callable[[Item], Item]:
+    """A function to hand each of `total` results through as it is there: told before the first and after each."""
+    results = iter(range(1, total + 1))
+    told(what, 0, total)
+
+    def one(result: Item) -> Item:
+        told(what, next(results), total)
+        return result
+
+    return one

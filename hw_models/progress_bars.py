@@ -18,7 +18,10 @@ def shown_progress() -> Iterator[None]:
     from rich.progress import Progress, TaskID
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    if not console.is_terminal:
+        yield
+        return
+    with Progress(console=console, transient=True) as progress:
         bars: dict[str, TaskID] = {}
 
         def show(what: str, done: int, total: int | None) -> None:

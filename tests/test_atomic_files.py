@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from functools import partial
 
 import pytest
 
@@ -27,10 +28,13 @@ def write_file(target, text, **options):
         temporary.write_text(f"{text} {MARK}")
 
 
-def write_folder(target, text, **options):
-    with atomic_directory(target, **options) as temporary:
+exported_folder = partial(atomic_directory, listed_in="export.json")
+
+
+def write_folder(target, text, *, listed_in="export.json", **options):
+    with atomic_directory(target, listed_in, **options) as temporary:
         (temporary / f"{text}.txt").write_text(text)
-        (temporary / "export.json").write_text(json.dumps({"files": {f"{text}.txt": ""}}))
+        (temporary / listed_in).write_text(json.dumps({"files": {f"{text}.txt": ""}}))
 
 
 def test_modes_are_those_of_any_new_file_and_folder(tmp_path, mask):
@@ -69,11 +73,11 @@ def test_what_is_there_is_replaced_only_by_force_and_then_as_a_whole(tmp_path, w
 
 
 @pytest.mark.parametrize("force", [False, True])
-@pytest.mark.parametrize("place", [atomic_file, atomic_directory])
+@pytest.mark.parametrize("place", [atomic_file, exported_folder])
 def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path, place, force):
     target = tmp_path / "target"
     if force:
-        write_folder(target, "old") if place is atomic_directory else write_file(target, "old")
+        write_folder(target, "old") if place is exported_folder else write_file(target, "old")
     before = contents(tmp_path)
     with pytest.raises(ZeroDivisionError), place(target, force=force) as temporary:
         (temporary / "part" if temporary.is_dir() else temporary).write_text("half")
@@ -144,7 +148,7 @@ def test_a_folder_without_a_list_is_not_replaced(tmp_path, listing):
 
 def test_what_came_while_the_work_was_done_is_kept(tmp_path):
     write_folder(tmp_path / "d", "old")
-    with pytest.raises(UserError, match=r"holds mine\.txt"), atomic_directory(tmp_path / "d", force=True):
+    with pytest.raises(UserError, match=r"holds mine\.txt"), exported_folder(tmp_path / "d", force=True):
         (tmp_path / "d" / "mine.txt").touch()
     with pytest.raises(UserError, match="already exists"), atomic_file(tmp_path / "f"):
         (tmp_path / "f").write_text("mine")

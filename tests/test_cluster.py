@@ -59,9 +59,8 @@ def two():
 
 
 def processes_here():
-    """Dask's processes among those that this one started."""
-    found = psutil.Process().children(recursive=True)
-    return [child.pid for child in found if "spawn_main" in " ".join(child.cmdline())]
+    """Dask's processes: forked from one that this one started."""
+    return [child.pid for child in psutil.Process().children(recursive=True) if child.ppid() != os.getpid()]
 
 
 def test_each_task_has_its_result_whatever_happens_to_others(two):

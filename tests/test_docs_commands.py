@@ -1,6 +1,7 @@
 """Every command that the docs print exists: options, make targets, scripts, tests, sessions."""
 
 import re
+from contextlib import suppress
 from unittest.mock import patch
 
 import pytest
@@ -18,7 +19,8 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md"
 def options_of(name):
     """What the command's own parser takes."""
     found = []
-    with patch("typer.Typer.__call__", lambda app, *_, **__: found.append(typer.main.get_command(app))):
+    collect = patch("typer.Typer.__call__", lambda app, *_, **__: found.append(typer.main.get_command(app)))
+    with collect, suppress(SystemExit):  # a command ends its process
         main_of(name)()
     return {option for parameter in found[0].params for option in [*parameter.opts, *parameter.secondary_opts]}
 

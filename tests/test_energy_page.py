@@ -268,5 +268,5 @@ def test_command_writes_it_whole_and_overwrites_nothing(tmp_path):
     assert run("energy", *options).returncode == 0
     assert page.read_text().rstrip().endswith("</html>")
     fails(run("energy", *options), "already exists", "page.html")
-    fails(run("energy", *options, "--json", page, "--force"), "same file", "page.html")
+    fails(run("energy", *options, "--json", page, "--force"), "two options write this file", "page.html")
     assert [path.name for path in tmp_path.iterdir() if ".html" in path.name] == ["page.html"]

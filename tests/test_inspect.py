@@ -159,3 +159,24 @@ def test_the_package_runs_as_a_module(model):
     assert code == 0 and "a checkpoint of dalif-train" in " ".join(out.split())
     code, _, error = run("prune")
     assert code == 2 and "unknown command 'prune'" in error and all(name in error for name in COMMANDS)
+
+
+def test_a_training_s_folder_is_told_from_an_export_s(model, tmp_path, run_inside):
+    (tmp_path / "model.pt").write_bytes(model.read_bytes())
+    done = run_inside("inspect", tmp_path)
+    assert done.returncode == 2 and f"it holds a checkpoint, {tmp_path / 'model.pt'}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("simulate", "x", "--data", "y", "--limit", "0"), "Invalid value for '--limit'"),
+        (("energy", "--frobnicate"), "No such option: --frobnicate"),
+        (("export", "model.pt"), "Missing option"),
+        (("train", "--out"), "Option '--out' requires an argument"),
+    ],
+)
+def test_wrong_usage_is_one_line(run_inside, words, says):
+    done = run_inside(*words)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"error: {says}") and done.stderr.endswith(f"; see dalif-{words[0]} --help\n")

@@ -123,5 +123,5 @@ def test_a_pool_over_several_spikes_is_no_or():
     )  # fmt: skip
     with torch.no_grad():
         model[0].weight.copy_(model[0].weight.abs() * 5)
-    with pytest.raises(UserError, match="max pooling over currents"):
+    with pytest.raises(UserError, match="max pooling over neurons that fire several times in a step"):
         dalif_deploy.export(model, torch.rand(2, 4, 1, 6, 6), out="nowhere", time_axis=1)

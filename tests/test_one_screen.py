@@ -17,6 +17,7 @@ from dalif_deploy.converters.export_network import export_network
 from dalif_deploy.converters.export_request import ExportRequest
 from dalif_deploy.hw_models.energy.figures import OverSamples
 from dalif_deploy.hw_models.energy.opponents.equal_accuracy import Baseline8Bit, equal_accuracy
+from dalif_deploy.hw_models.energy.opponents.memory_accounting import DenseLayer
 from dalif_deploy.hw_models.energy.report import EnergyReport
 from dalif_deploy.hw_models.energy.report.mapping import mapping_figures
 from dalif_deploy.hw_models.energy.units import readable
@@ -213,23 +214,39 @@ def report_calibrated_by(report, factor):
     return report.model_copy(update={"silicon": report.silicon.model_copy(update={"errors": errors})})
 
 
+def beside_the_relu_network(report, beside):
+    return report.model_copy(update={"equal_accuracy": beside})
+
+
 @pytest.mark.parametrize(("macs", "less"), [(100, "the ReLU network"), (10**9, "the spiking network")])
 def test_side_by_side_says_where_spiking_loses_at_equal_accuracy(reports, macs, less):
     baseline = Baseline8Bit(
-        file="m.pt", accuracy=0.97, accuracy_float=0.97, macs=macs, macs_with_input=OverSamples.of(np.array([macs]))
+        file="m.pt",
+        accuracy=0.97,
+        accuracy_float=0.97,
+        macs=macs,
+        macs_with_input=OverSamples.of(np.array([macs])),
+        layers=[DenseLayer(inputs=10, outputs=10, weights=macs, biases=10, kernel_steps=0, macs=macs)],
     )
     beside = [
-        (chip, report.model_copy(update={"equal_accuracy": equal_accuracy(baseline, 0.965, report.arithmetic_45nm, 4)}))
+        (
+            chip,
+            beside_the_relu_network(
+                report, equal_accuracy(baseline, 0.965, report.arithmetic_45nm, report.memory_45nm, 4)
+            ),
+        )
         for chip, report in reports.items()
     ]
     compared = compare_reports(beside)
     rows = dict(compared.rows)
-    assert rows["costs less, int8 arithmetic"] == [less, less]
+    assert rows["costs less, int8 arithmetic"] == rows["costs less, memory priced"] == [less, less]
     for figure in rows["int8 ReLU by --baseline"]:
         assert readable(macs * 0.3e-12, "J") in figure and figure.endswith("equal accuracy: 97.0%, spiking 96.5%")
     page = comparison_page(compared)
     assert less in page and "with the expected error" in page
-    assert beside[0][1].equal_accuracy.sentence in html.unescape(energy_page(beside[0][1]))
+    own_page = html.unescape(energy_page(beside[0][1]))
+    assert beside[0][1].equal_accuracy.sentence in own_page
+    assert beside[0][1].equal_accuracy.memory_sentence in own_page
 
 
 def test_reports_side_by_side(reports, tmp_path, capfd):

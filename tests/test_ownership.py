@@ -54,6 +54,9 @@ def places(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ownership")
     torch.manual_seed(0)
     network = build_network(NetworkSpec(input_shape=(1, 8, 8), classes=10, channels=[2], strides=[2], steps=1))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.abs_().mul_(4)  # its neurons fire, so that no figure is doubted
     save_checkpoint(folder / "model.pt", network, {"dataset": "digits", "input_step": 1 / 16})
     return folder
 
@@ -170,3 +173,35 @@ def test_resume_of_nothing_is_an_error(tmp_path, run_inside):
     done = run_inside("train", "--out", tmp_path / "x", "--resume")
     assert done.returncode == 2 and "no training to resume" in done.stderr and "leave out --resume" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_an_export_does_not_replace_a_training_nor_the_other_way(places, exported, tmp_path, run_inside):
+    assert run_inside("train", *TINY, "--out", tmp_path / "run").returncode == 0
+    before = contents(tmp_path / "run")
+    done = run_inside("export", tmp_path / "run" / "model.pt", "--target", "nir", "-o", tmp_path / "run", "--force")
+    assert done.returncode == 2 and "holds a training, which --force does not replace by an export" in done.stderr
+    assert contents(tmp_path / "run") == before
+    shutil.copytree(exported["EXPORTED"], tmp_path / "out")
+    before = contents(tmp_path / "out")
+    done = run_inside("train", *TINY, "--out", tmp_path / "out", "--force")
+    assert done.returncode == 2 and "holds an export, which --force does not replace by a training" in done.stderr
+    assert contents(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("simulate", "EXPORTED", *DATA, "--record", "SAME", "--json", "SAME"),
+        ("energy", "EXPORTED", *DATA, "--html", "SAME", "--json", "SAME"),
+        ("inspect", "MODEL", "--html", "SAME", "--json", "SAME"),
+        ("train", *TINY, "--out", "SAME", "--json", "SAME"),
+        ("export", "MODEL", "--target", "nir", "--out", "SAME", "--json", "SAME"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_two_options_with_one_name_are_refused_before_the_work(exported, tmp_path, run_inside, words):
+    same = tmp_path / "same.npz"
+    done = run_inside(*({**exported, "SAME": same}.get(w, w) if isinstance(w, str) else w for w in words))
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr == f"error: {same}: two options write this file; give each its own\n"
+    assert list(tmp_path.iterdir()) == []

@@ -74,7 +74,10 @@ def test_containers_name_images_without_a_host_and_run_as_a_user(name):
     assert {word for word, _ in instructions} <= allowed
     images = [rest.split()[0] for word, rest in instructions if word == "FROM"]
     assert images and all(re.fullmatch(r"[a-z]+:[\w.-]+", image) for image in images)
-    assert [rest for word, rest in instructions if word == "USER"] == ["user"]
+    users = re.findall(r"useradd .*--uid (\d+)", "\n".join(lines))
+    assert (
+        len(users) == 1 and [rest for word, rest in instructions if word == "USER"] == users
+    )  # a number needs no look-up
 
 
 def test_the_development_container_installs_as_make_does():

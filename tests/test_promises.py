@@ -13,6 +13,7 @@ from dalif_deploy.data.event_recording import compare_sensors
 from dalif_deploy.hw_models.errors import FitWarning, UserError
 from dalif_deploy.networks import NetworkSpec, build_network
 from dalif_deploy.networks.checkpoint import save_checkpoint
+from dalif_deploy.reports.energy_sentence import energy_sentence
 from tests.commands_here import run_here
 
 pytestmark = pytest.mark.timeout(300)
@@ -144,3 +145,58 @@ def test_a_recording_of_another_sensor(tmp_path):
 def test_a_range_that_is_none(model, tmp_path, run_inside, text):
     done = run_inside("export", model, "--target", "lava", "-o", tmp_path / "x", "--input-range", text)
     assert done.returncode == 2 and "--input-range" in done.stderr and "0,255" in done.stderr
+
+
+def test_zero_is_a_number_not_a_default(model, tmp_path, run_inside):
+    for option, says in (("--steps", "steps must be 1 or more, got 0"), ("--weight-bits", "0 weight bits")):
+        done = run_inside("export", model, "--target", "lava", "-o", tmp_path / "out", option, 0)
+        assert done.returncode == 2 and says in done.stderr and not (tmp_path / "out").exists()
+    done = run_inside("inspect", model, "--dt", 0)
+    assert done.returncode == 2 and "dt must be above 0" in done.stderr
+    done = run_inside("export", model, "--target", "lava", "-o", tmp_path / "out", "--steps", 10**8)
+    assert done.returncode == 2 and "at most 100,000 are taken; give fewer --steps" in done.stderr
+
+
+@pytest.mark.parametrize("chip", ["loihi1", "loihi2"])
+def test_calibration_data_fit_as_all_data_do(model, tmp_path, chip):
+    with pytest.raises(UserError, match=r"values 0 to 255, the network was made for 0 to 1.*divide by 255"):
+        dd.export(model, out=tmp_path / "out", chip=chip, calibrate=(IMAGES * 255).round())
+    assert not (tmp_path / "out").exists()
+
+
+def test_figures_of_a_network_in_which_nothing_fires_are_doubted(tmp_path, run_inside):
+    torch.manual_seed(0)
+    network = build_network(NetworkSpec(input_shape=(1, 8, 8), classes=10, channels=[3], strides=[2], steps=4))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    save_checkpoint(tmp_path / "model.pt", network, {"dataset": "digits", "input_step": 1 / 16, "input_highest": 1.0})
+    silent = dd.export(tmp_path / "model.pt", out=tmp_path / "silent", chip="loihi1")
+    for command in ("simulate", "energy"):
+        done = run_inside(command, silent.folder, "--data", "digits:test", "--limit", 2)
+        assert done.returncode == 0 and done.stderr.count("\n") == 1
+        assert done.stderr.startswith(f"warning: {silent.folder}: no neuron fired on these samples")
+    assert "in which no neuron fired" in " ".join(done.stdout.split())
+
+
+def test_figures_of_a_network_that_fires_are_not_doubted(exported):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FitWarning)
+        assert any(dd.simulate(exported["bias"], IMAGES).firing_rate.values())
+        assert "no neuron fired" not in energy_sentence(dd.energy_report(exported["bias"], IMAGES))
+
+
+def test_a_file_that_was_removed_since_is_said_to_be_so(exported, tmp_path):
+    folder = tmp_path / "out"
+    shutil.copytree(exported["bias"].folder, folder)
+    for name, engine in (("model.pt", "torch"), ("model.nir", "nir")):
+        (folder / name).unlink()
+        with pytest.raises(UserError, match=rf"{name}: was removed since the export; export it again"):
+            dd.simulate(dd.load(folder), IMAGES, engine=engine)
+
+
+def test_options_for_a_network_in_your_own_code_are_not_ignored_of_a_file(model, tmp_path, run_inside):
+    for options in (("--example", "digits:test"), ("--weights", "w.pt"), ("--time-axis", 1), ("--rewrite", "x=y")):
+        done = run_inside("export", model, "--target", "nir", "-o", tmp_path / "out", *options)
+        assert (done.returncode, done.stdout) == (2, "") and not (tmp_path / "out").exists()
+        assert done.stderr.startswith(f"error: {options[0]}: for a network in your own code")

@@ -7,6 +7,7 @@ import torch
 from dalif_deploy.hw_models.energy.figures import OverSamples
 from dalif_deploy.hw_models.energy.opponents.arithmetic import arithmetic_45nm
 from dalif_deploy.hw_models.energy.opponents.equal_accuracy import Baseline8Bit, equal_accuracy
+from dalif_deploy.hw_models.energy.opponents.memory_accounting import DenseLayer, memory_account
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.simulation.relu_baseline import relu_baseline
 from tests.test_commands import checkpoint
@@ -52,9 +53,14 @@ def test_what_is_no_relu_network_or_takes_other_samples_is_refused(tmp_path):
 def test_accuracies_within_a_point_are_called_equal(accuracy, equal):
     network, _, counts = run()
     baseline = Baseline8Bit(
-        file="m.pt", accuracy=accuracy, accuracy_float=0.99, macs=1000, macs_with_input=OverSamples.of(np.array([400]))
+        file="m.pt",
+        accuracy=accuracy,
+        accuracy_float=0.99,
+        macs=1000,
+        macs_with_input=OverSamples.of(np.array([400])),
+        layers=[DenseLayer(inputs=100, outputs=10, weights=1000, biases=0, kernel_steps=0, macs=1000)],
     )
-    found = equal_accuracy(baseline, 0.97, arithmetic_45nm(network, counts), 4)
+    found = equal_accuracy(baseline, 0.97, arithmetic_45nm(network, counts), memory_account(network, counts), 4)
     assert found.equal == equal and found.sentence.startswith("At equal" if equal else "Not at equal")
     assert found.baseline_joules.mean == pytest.approx(1000 * 0.3e-12)
     assert found.baseline_joules_skipping_zeros.mean == pytest.approx(400 * 0.3e-12)

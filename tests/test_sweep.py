@@ -21,6 +21,7 @@ from dalif_deploy.exploration.sweep_source import sweep_source
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.networks import NetworkSpec, build_network
 from dalif_deploy.networks.checkpoint import save_checkpoint
+from dalif_deploy.zoo import zoo_file
 from tests import nir_networks
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +64,20 @@ def swept(folder):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done, json.loads((folder / "sweep.json").read_text()), (folder / "sweep.svg").read_text()
+
+
+def test_a_network_of_the_zoo_by_its_name(monkeypatch):
+    monkeypatch.setattr(
+        "dalif_deploy.exploration.explore.run_in_workers", lambda work, tasks, _: enumerate(map(work, tasks))
+    )
+    by_name, by_file = (
+        explore(Exploration(source, "digits:test", {"weight-bits": [8]}, limit=4))
+        for source in (Path("zoo:digits"), zoo_file("zoo:digits"))
+    )
+    assert by_name["source"] == "zoo:digits" and by_name["points"][0]["status"] == "done"
+    assert by_name["points"] == by_file["points"]
+    with pytest.raises(UserError, match="unknown trained network 'nobody'"):
+        explore(Exploration(Path("zoo:nobody"), "digits:test", {"weight-bits": [8]}))
 
 
 def test_each_point_is_the_single_run(folder, swept, tmp_path):

@@ -162,3 +162,31 @@ def test_digits_reach_97_percent_with_the_defaults(tmp_path):
     metrics = train(TrainConfig(dataset="digits", **DEFAULTS["digits"]), tmp_path / "run")
     assert metrics["test_accuracy"] >= 0.97
     assert all(0 <= beta < 1 for beta in metrics["epochs"][-1]["beta"])
+
+
+def test_a_training_starts_with_a_trained_network(tmp_path):
+    common = {"dataset": "digits", "channels": [4, 6], "strides": [2, 1], "batch_size": 128, "lr": 5e-3}
+    first = train(TrainConfig(**common, steps=2, epochs=3), tmp_path / "first")
+    start = str(tmp_path / "first" / "model.pt")
+    # a step too small to change anything: what comes out is what went in, in the float arithmetic it was trained in
+    still = train(TrainConfig(**{**common, "lr": 1e-12}, steps=2, epochs=1, start_from=start), tmp_path / "still")
+    before, after = (load_checkpoint(tmp_path / run / "model.pt").network for run in ("first", "still"))
+    for name, value in before.named_parameters():
+        torch.testing.assert_close(after.get_parameter(name), value, rtol=0, atol=1e-6)
+    assert abs(still["test_accuracy"] - first["test_accuracy"]) < 0.1 and first["test_accuracy"] > 0.2
+    # more steps, and the chip's arithmetic from the first epoch on
+    chip = TrainConfig(**common, steps=3, epochs=1, start_from=start, quantize="loihi2", quantize_epochs=1)
+    (epoch,) = train(chip, tmp_path / "chip")["epochs"]
+    assert epoch["arithmetic"] == "loihi2"
+    assert load_checkpoint(tmp_path / "chip" / "model.pt").info["config"]["start_from"] == start
+
+
+def test_a_training_starts_with_no_network_of_other_layers(tmp_path):
+    config = TrainConfig(
+        dataset="digits", channels=[4, 6], strides=[2, 1], batch_size=128, lr=5e-3, epochs=1, start_from="zoo:digits"
+    )
+    with pytest.raises(UserError, match=r"block1.*is \[16, 1, 3, 3\] there, \[4, 1, 3, 3\] here"):
+        train(config, tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match="quantize_epochs 2 are more than epochs 1"):
+        TrainConfig(**{**config.model_dump(), "quantize": "loihi2", "quantize_epochs": 2})

@@ -18,7 +18,8 @@ CAPTURED = [
     "spikingjelly-multi-step", "spikingjelly-concatenated", "spikingjelly-feedback", "norse-lifted-recurrent",
     "norse-integrate-and-fire", "sinabs-quickstart", "sinabs-recurrent", "plain-neuron-module", "plain-relu-mlp",
     "dalif-residual", "norse-speech", "snntorch-rleaky-zero", "norse-time-constants", "norse-refractory",
-    "sinabs-from-model", "plain-time-last", "plain-own-weights", "spikingjelly-token-attention",
+    "sinabs-from-model", "plain-time-last", "plain-own-weights", "spikingjelly-token-attention", "plain-own-leaky",
+    "plain-random-coding", "plain-clip-floor-shift", "plain-millivolts", "norse-policy", "spikingjelly-deep-q",
 ]  # fmt: skip
 REFUSED = {
     "snntorch-conv-class": "max pooling over currents: the chip's neurons add",

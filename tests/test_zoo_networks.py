@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks.zoo import written_states
 from benchmarks.zoo.alive import firing_rates, settle, spiking_layers
 from benchmarks.zoo.all_networks import all_networks
 from benchmarks.zoo.entry import ZooNetwork
@@ -20,7 +21,8 @@ def _parts(out: object) -> list[torch.Tensor]:
 
 
 # whose neurons are lines of a forward, no modules that could be watched
-WRITTEN_OUT = ("plain-spytorch", "plain-time-last", "plain-own-weights")
+WRITTEN_OUT = {"plain-spytorch", "plain-time-last", "plain-own-weights", "norse-functional"}
+WRITTEN_OUT |= {network.name for network in written_states.NETWORKS}
 
 
 @pytest.mark.parametrize("network", CASES)

@@ -1,6 +1,7 @@
 """Work for processes, in a module of its own: they import little."""
 
 import os
+import sys
 import time
 
 
@@ -13,3 +14,8 @@ def square(task):
     if task < 0:
         raise ValueError(f"{task} is negative")
     return task * task, os.getpid()
+
+
+def has_torch(task):
+    """Whether this process has imported torch, which nothing here does."""
+    return "torch" in sys.modules

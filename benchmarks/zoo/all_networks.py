@@ -18,6 +18,7 @@ FILES = {
     "lightning_modules": "pytorch_lightning",
     "sinabs_examples": "sinabs",
     "plain_torch": "torch",
+    "written_states": "torch",
     "dalif_networks": "dalif_deploy",
 }
 

@@ -35,6 +35,7 @@ class ZooNetwork:
         not_followed: what the capture does not follow of it though the chip could compute it, or None.
         large: takes more than a few seconds.
         lava_minutes: that Lava may take for one sample, of a network that is too large for it otherwise; 0: not run.
+        coded: True if the forward codes its data itself, so that its graph takes the coded samples.
         silent: names of neuron modules that are not meant to fire, or to fire always.
     """
 
@@ -51,6 +52,7 @@ class ZooNetwork:
     not_followed: str | None = None
     large: bool = False
     lava_minutes: float = 0
+    coded: bool = False
     silent: tuple[str, ...] = ()
 
     def build(self) -> nn.Module:
@@ -71,4 +73,10 @@ class ZooNetwork:
 
 def called_once(model: nn.Module, x: torch.Tensor) -> Any:
     """The `run` of a module that needs nothing but its input."""
+    return model(x)
+
+
+def called_with_seed(model: nn.Module, x: torch.Tensor) -> Any:
+    """The same of a module that draws random numbers."""
+    torch.manual_seed(1)
     return model(x)

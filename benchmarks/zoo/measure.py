@@ -67,7 +67,7 @@ def exported(network: ZooNetwork, out: Path) -> tuple[Any, torch.Tensor]:
         options["steps"] = network.steps
     moving = time_axis is not None
     spikes = moving and bool(((example == 0) | (example == 1)).all())
-    options["input_mode"] = "spikes" if spikes else "graded" if moving else "bias"
+    options["input_mode"] = "spikes" if spikes else "graded" if moving or network.coded else "bias"
     try:
         artefact = dalif_deploy.export(model, example, out=out, chip=CHIP, **options)
     except UserError as error:
@@ -75,6 +75,8 @@ def exported(network: ZooNetwork, out: Path) -> tuple[Any, torch.Tensor]:
             raise
         options["input_mode"] = "graded"
         artefact = dalif_deploy.export(model, example, out=out, chip=CHIP, **options)
+    if network.coded:
+        return artefact, torch.from_numpy(dalif_deploy.coded_samples(model, example))
     return artefact, example if time_axis is None else example.movedim(time_axis, 1)
 
 

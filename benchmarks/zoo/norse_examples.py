@@ -11,6 +11,8 @@ from __future__ import annotations
 import norse.torch as norse
 import torch
 import torch.nn.functional as F
+from norse.torch.functional.leaky_integrator import LIParameters, LIState, li_feed_forward_step
+from norse.torch.functional.lif import LIFFeedForwardState, LIFParameters, lif_feed_forward_step
 from norse.torch.functional.lif_refrac import LIFRefracParameters
 from norse.torch.module.lif_refrac import LIFRefracCell
 from torch import nn
@@ -224,6 +226,50 @@ def refractory() -> nn.Module:
     )
 
 
+class Functional(nn.Module):
+    """Norse's functional interface: states as tuples, parameters beside them."""
+
+    def __init__(self, hidden: int = 30):
+        super().__init__()
+        self.w, self.out = nn.Linear(64, hidden, bias=False), nn.Linear(hidden, 10, bias=False)
+        nn.init.normal_(self.w.weight, std=0.5)
+
+    def forward(self, x):
+        z = self.w(x[0])
+        s = LIFFeedForwardState(v=torch.zeros_like(z), i=torch.zeros_like(z))
+        so = LIState(v=torch.zeros(len(z), 10), i=torch.zeros(len(z), 10))
+        voltages = []
+        for step in x:
+            z, s = lif_feed_forward_step(self.w(step), s, LIFParameters(), dt=0.001)
+            v, so = li_feed_forward_step(self.out(z), so, LIParameters(), dt=0.001)
+            voltages.append(v)
+        return torch.stack(voltages)
+
+
+class Policy(nn.Module):
+    """Observations above and below 0 as currents into two encoders; the largest voltage decides."""
+
+    def __init__(self, steps: int = 30):
+        super().__init__()
+        self.encoder = norse.ConstantCurrentLIFEncoder(steps)
+        self.lif = norse.LIFRecurrentCell(8, 40, p=norse.LIFParameters(method="super", alpha=100.0))
+        self.dropout, self.readout = nn.Dropout(0.5), norse.LILinearCell(40, 2)
+
+    def forward(self, x):
+        x = torch.cat([self.encoder(F.relu(50 * x)), self.encoder(F.relu(-50 * x))], dim=2)
+        voltages = torch.zeros(*x.shape[:2], 2)
+        s = so = None
+        for step in range(len(x)):
+            z, s = self.lif(x[step], s)
+            voltages[step], so = self.readout(self.dropout(z), so)
+        return F.softmax(torch.max(voltages, 0)[0], dim=1)
+
+
+def observations() -> torch.Tensor:
+    """Positions and speeds of a cart and its pole, made up, [8, 4]."""
+    return torch.rand(8, 4, generator=torch.Generator().manual_seed(3)) - 0.5
+
+
 T = 32
 NETWORKS = [
     ZooNetwork("norse-readme", "Norse", "README", readme, lambda: digits(size=28), T, hand_state_on(T), loop="caller"),
@@ -250,4 +296,7 @@ NETWORKS = [
                lambda: spike_trains(T, size=8), T, called_once, "time_first"),
     ZooNetwork("norse-refractory", "Norse", "documentation of LIFRefracCell", refractory, digits, T, hand_state_on(T),
                loop="caller"),
+    ZooNetwork("norse-functional", "Norse", "functional interface, lif_feed_forward_step", Functional,
+               lambda: spike_trains(16, size=8), 16, called_once, "time_first"),
+    ZooNetwork("norse-policy", "Norse", "task cartpole", Policy, observations, 30, called_once, coded=True),
 ]  # fmt: skip

@@ -12,10 +12,10 @@ from __future__ import annotations
 import snntorch as snn
 import torch
 import torch.nn.functional as F
-from snntorch import surrogate, utils
+from snntorch import spikegen, surrogate, utils
 from torch import nn
 
-from .entry import ZooNetwork, called_once
+from .entry import ZooNetwork, called_once, called_with_seed
 from .samples import digits, events, pixels, spike_trains
 
 CURRENTS = "max pooling over currents"  # these neurons add what arrives; a maximum of sums is not a sum
@@ -272,6 +272,19 @@ def loop_wrapped(net: nn.DataParallel, data: torch.Tensor) -> tuple[torch.Tensor
     return torch.stack([spk for spk, _ in outs]), torch.stack([mem for _, mem in outs])
 
 
+class RateInForward(FullyConnected):
+    """Tutorial 5's network with tutorial 1's rate coding within."""
+
+    def forward(self, x):
+        spikes = spikegen.rate(x, num_steps=self.num_steps)
+        mem1, mem2, record = self.lif1.init_leaky(), self.lif2.init_leaky(), []
+        for step in range(self.num_steps):
+            spk1, mem1 = self.lif1(self.fc1(spikes[step]), mem1)
+            spk2, mem2 = self.lif2(self.fc2(spk1), mem2)
+            record.append(spk2)
+        return torch.stack(record, dim=0)
+
+
 NETWORKS = [
     ZooNetwork("snntorch-fully-connected", "snnTorch", "tutorial 5", FullyConnected, pixels, 25, called_once),
     ZooNetwork("snntorch-conv-sequential", "snnTorch", "tutorial 6, Sequential", conv_sequential,
@@ -296,4 +309,7 @@ NETWORKS = [
                lambda: digits(size=28), 5, called_once, silent=("decoder.5",)),
     ZooNetwork("snntorch-data-parallel", "snnTorch", "utils.data_parallel's example", in_parallel,
                digits, 10, loop_wrapped, loop="caller"),
+    ZooNetwork("snntorch-rate-in-forward", "snnTorch", "tutorial 1's spikegen.rate, in the forward",
+               lambda: RateInForward(64, 40, num_steps=15), lambda: pixels(8, size=8), 15, called_with_seed,
+               coded=True),
 ]  # fmt: skip

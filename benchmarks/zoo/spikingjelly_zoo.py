@@ -271,6 +271,27 @@ class DQSN(nn.Module):
         return self.fc[-1].v
 
 
+class DeepQ(nn.Module):
+    """The example DSQN: the largest membrane of neurons that do not fire is an action's value."""
+
+    def __init__(self, steps: int = 5):
+        super().__init__()
+        self.steps = steps
+        self.network = nn.Sequential(
+            layer.Conv2d(4, 8, kernel_size=8, stride=4),
+            neuron.LIFNode(surrogate_function=surrogate.ATan(), detach_reset=True),
+            layer.Flatten(),
+            layer.Linear(8 * 8 * 8, 32),
+            neuron.LIFNode(surrogate_function=surrogate.ATan(), detach_reset=True),
+            layer.Linear(32, 4),
+            neuron.NonSpikingLIFNode(decode="max-mem"),
+        )
+        functional.set_step_mode(self.network, "m")
+
+    def forward(self, x):
+        return self.network(x.unsqueeze(0).expand(self.steps, -1, -1, -1, -1))
+
+
 class Sequence(nn.Module):
     """The tutorial on recurrence: a row of the image a step; `between` stands between its two layers."""
 
@@ -351,6 +372,8 @@ NETWORKS = [
                digits, 8, mean_over_static(8), loop="caller"),
     ZooNetwork("spikingjelly-dqn", "SpikingJelly", "example spiking_dqn_state", DQSN,
                lambda: digits().flatten(1), 16, once_and_reset, silent=("fc.3",)),
+    ZooNetwork("spikingjelly-deep-q", "SpikingJelly", "example DSQN", DeepQ,
+               lambda: digits(size=36, channels=4), 5, once_and_reset),
     ZooNetwork("spikingjelly-plain-sequence", "SpikingJelly", "tutorial rsnn_sequential_fmnist, PlainNet",
                lambda: Sequence([neuron.IFNode(surrogate_function=surrogate.ATan())]), rows, 28, once_and_reset,
                "time_first"),
@@ -373,8 +396,7 @@ NETWORKS = [
     ZooNetwork("spikingjelly-sew-resnet18", "SpikingJelly", "zoo sew_resnet18, ADD",
                lambda: zoo_model(sew_resnet.sew_resnet18, cnf="ADD"), colour, 4, mean_over_repeated(4), large=True),
     ZooNetwork("spikingjelly-resnet18", "SpikingJelly", "zoo spiking_resnet18",
-               lambda: zoo_model(spiking_resnet.spiking_resnet18), colour, 4, mean_over_repeated(4), large=True,
-               lava_minutes=15),
+               lambda: zoo_model(spiking_resnet.spiking_resnet18), colour, 4, mean_over_repeated(4), large=True),
     ZooNetwork("spikingjelly-vgg11-bn", "SpikingJelly", "zoo spiking_vgg11_bn",
                lambda: zoo_model(spiking_vgg.spiking_vgg11_bn), colour, 4, mean_over_repeated(4), large=True),
 ]  # fmt: skip

@@ -29,7 +29,7 @@ def added(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tens
     known, constant = (one, b) if one is not None else (two, a)
     own, other = factors if one is not None else factors[::-1]
     assert known is not None
-    return _affine(where, known, torch.as_tensor(own), torch.as_tensor(constant) * other, out)
+    return scaled_and_shifted(where, known, torch.as_tensor(own), torch.as_tensor(constant) * other, out)
 
 
 def multiplied(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Any:
@@ -37,10 +37,10 @@ def multiplied(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch
     one, two = recorder.of(args[0]), recorder.of(args[1])
     where = recorder.where or "mul"
     if one is not None and two is not None:
-        return _both(recorder, where, one, two, out)
+        return product(where, one, two, out)
     known, constant = (one, args[1]) if one is not None else (two, args[0])
     assert known is not None
-    return _affine(where, known, torch.as_tensor(constant), torch.as_tensor(0.0), out)
+    return scaled_and_shifted(where, known, torch.as_tensor(constant), torch.as_tensor(0.0), out)
 
 
 def divided(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Any:
@@ -49,7 +49,7 @@ def divided(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Te
     if known is None or recorder.of(args[1]) is not None or kwargs.get("rounding_mode"):
         raise LayoutError
     factor = 1 / torch.as_tensor(args[1], dtype=torch.float64)
-    return _affine(recorder.where or "div", known, factor, torch.as_tensor(0.0), out)
+    return scaled_and_shifted(recorder.where or "div", known, factor, torch.as_tensor(0.0), out)
 
 
 def negated(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Any:
@@ -57,7 +57,7 @@ def negated(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Te
     known = recorder.of(args[0])
     if known is None:
         raise LayoutError
-    return _affine(recorder.where or "neg", known, torch.as_tensor(-1.0), torch.as_tensor(0.0), out)
+    return scaled_and_shifted(recorder.where or "neg", known, torch.as_tensor(-1.0), torch.as_tensor(0.0), out)
 
 
 def _sum(where: str, one: Tracked, two: Tracked, factors: tuple[float, float], out: torch.Tensor) -> Tracked:
@@ -74,10 +74,26 @@ def _sum(where: str, one: Tracked, two: Tracked, factors: tuple[float, float], o
     return Tracked(a.dims, values, a.lists)
 
 
-def _both(recorder: Recorder, where: str, one: Tracked, two: Tracked, out: torch.Tensor) -> Any:
+def one_minus(where: str, gate: Tracked) -> Tracked:
+    """What is 1 where the gate is 0."""
+    return gate.mapped(lambda value: affine(where, value, np.asarray(-1.0), np.asarray(1.0)))
+
+
+def scaled_by(where: str, known: Tracked, scale: torch.Tensor, out: torch.Tensor) -> Tracked:
+    """scale * known, which `out` has the shape of."""
+    return scaled_and_shifted(where, known, scale, torch.as_tensor(0.0), out)
+
+
+def total(where: str, one: Tracked, two: Tracked, out: torch.Tensor) -> Tracked:
+    """one + two."""
+    return _sum(where, one, two, (1.0, 1.0), out)
+
+
+def product(where: str, one: Tracked, two: Tracked, out: torch.Tensor) -> Tracked:
+    """one * two; of spikes with spikes, an AND."""
     a, b = aligned([stretched(each, tuple(out.shape), where) for each in (one, two)])
     # a membrane times (1 - spike) is a reset, which only the neuron's own step can say
-    kind = "both" if all(map(_is_binary_or_not, [*a.all(), *b.all()])) else "product"
+    kind = "both" if all(map(is_gate, [*a.all(), *b.all()])) else "product"
     values = np.empty(a.values.shape, dtype=object)
     for place in np.ndindex(values.shape):
         pair = tuple(reshaped_value(v, a.features, where) for v in (a.values[place], b.values[place]))
@@ -97,7 +113,7 @@ def _signed(one: Value, two: Value) -> Value | None:
     return None
 
 
-def _is_binary_or_not(value: Value) -> bool:
+def is_gate(value: Value) -> bool:
     """Binary, or 1 - binary."""
     if is_binary(value):
         return True
@@ -119,7 +135,10 @@ def affine(where: str, value: Value, scale: np.ndarray, shift: np.ndarray) -> Va
     return Operation(value.shape, "affine", where, (value,), {"scale": np.asarray(scale), "shift": np.asarray(shift)})
 
 
-def _affine(where: str, known: Tracked, scale: torch.Tensor, shift: torch.Tensor, out: torch.Tensor) -> Tracked:
+def scaled_and_shifted(
+    where: str, known: Tracked, scale: torch.Tensor, shift: torch.Tensor, out: torch.Tensor
+) -> Tracked:
+    """scale * known + shift, which `out` has the shape of."""
     if tuple(out.shape) != known.shape:
         missing = out.dim() - len(known.dims)
         known = Tracked(((),) * missing + known.dims, known.values, known.lists)
@@ -136,6 +155,21 @@ def _affine(where: str, known: Tracked, scale: torch.Tensor, shift: torch.Tensor
     for place in np.ndindex(values.shape):
         values[place] = affine(where, reshaped_value(known.values[place], features, where), a_all[place], b_all[place])
     return Tracked(known.dims, values, known.lists)
+
+
+def same_for_all_samples(known: Tracked, constant: torch.Tensor) -> np.ndarray:
+    """A constant that meets every sample and step of `known` alike, without these axes.
+
+    Raises:
+        LayoutError: it differs from sample to sample, or from step to step.
+    """
+    if constant.dim() > len(known.dims):
+        raise LayoutError
+    found = _per_value(known, constant).values
+    if found.size != 1:
+        raise LayoutError
+    values = np.asarray(found.flat[0], dtype=np.float64)
+    return values.reshape(()) if values.size == 1 else values
 
 
 class _PerValue:

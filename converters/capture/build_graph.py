@@ -13,6 +13,7 @@ import numpy as np
 from dalif_deploy.hw_models.errors import UserError
 
 from .apply import constant_part, matrix_of
+from .coded_input import Part
 from .fold import Signatures
 from .operation_nodes import operation_nodes
 from .population import NeuronNodes, Population
@@ -33,13 +34,18 @@ class GraphBuilder:
         node_of: population -> its neuron's node.
     """
 
-    def __init__(self, input_shape: tuple[int, ...], signatures: Signatures, dt: float, populations: list[Population]):
+    def __init__(
+        self, input_shape: tuple[int, ...], signatures: Signatures, dt: float, populations: list[Population],
+        parts: list[Part] | None = None,
+    ):  # fmt: skip
         self.nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": np.array(input_shape)})}
         self.edges: list[tuple[str, str]] = []
         self.node_of: dict[int, str] = {}
         self._signatures, self._dt = signatures, dt
         self._built: dict[int, tuple[list[str], bool]] = {}
         self._flat: dict[int, bool] = {}
+        self._delays: dict[tuple[str, int], str] = {}
+        self._parts, self._part_nodes = parts or [], {}  # type: list[Part], dict[int, str]
         self._now = nx.DiGraph()  # populations by what reaches them within a step
         for p in populations:
             self.node_of[id(p)] = self.unique(p.name)
@@ -100,9 +106,7 @@ class GraphBuilder:
         if isinstance(value, Untold):
             raise UserError(value.what, where=value.name, remedy=value.remedy)
         if isinstance(value, InputValue):
-            if value.step not in (None, step):
-                raise UserError(f"step {step} takes the data of step {value.step}", remedy="take each step's own data")
-            return ["input"], False
+            return self._from_data(value, step)
         if isinstance(value, NeuronValue):
             return [self._from_neuron(value, step, target)], self._flat.get(id(value.population), False)
         if not isinstance(value, Operation):
@@ -116,6 +120,33 @@ class GraphBuilder:
             self._built[key] = self._operation(value, step, target)
         return self._built[key]
 
+    def _from_data(self, value: InputValue, step: int) -> tuple[list[str], bool]:
+        back = 0 if value.step is None else step - value.step
+        if back < 0:
+            raise UserError(f"step {step} takes the data of step {value.step}", remedy="take each step's own data")
+        name, shape, flat = "input", value.shape, False
+        if self._parts:
+            assert value.coded is not None
+            name, shape, flat = self._part(value.coded), (math.prod(value.shape),), len(value.shape) > 1
+        return [name if back == 0 else self._delay(name, shape, back)], flat
+
+    def _part(self, number: int) -> str:
+        """The node that picks one coding's entries out of the input."""
+        if number not in self._part_nodes:
+            part, (whole,) = self._parts[number], self.nodes["input"].input_type["input"]
+            size = math.prod(part.shape)
+            picks = np.zeros((size, int(whole)))
+            picks[np.arange(size), part.start + np.arange(size)] = 1.0
+            self._part_nodes[number] = self.add(f"input.part{number + 1}", nir.Linear(picks), ["input"])
+        return self._part_nodes[number]
+
+    def _delay(self, name: str, shape: tuple[int, ...], steps: int) -> str:
+        """`name`, so many steps later; one node for all that want it."""
+        key = (name, steps)
+        if key not in self._delays:
+            self._delays[key] = self.add(f"{name}.delay", nir.Delay(np.full(shape, steps * self._dt)), [name])
+        return self._delays[key]
+
     def _from_neuron(self, value: NeuronValue, step: int, target: Population | None) -> str:
         p = value.population
         if value.what != ("spikes" if p.fires else "membrane"):
@@ -128,13 +159,28 @@ class GraphBuilder:
         name = self.node_of[id(p)]
         if back == 0:
             return name
-        loop = target is not None and (target is p or nx.has_path(self._now, id(target), id(p)))
-        wait = back - 1 if loop else back
+        wait = back - 1 if self._loops(target, p) else back
         if wait == 0:
             return name
-        return self.add(f"{name}.delay", nir.Delay(np.full(p.shape, wait * self._dt)), [name])
+        return self._delay(name, (math.prod(p.shape),) if self._flat.get(id(p)) else p.shape, wait)
+
+    def _loops(self, target: Population | None, p: Population) -> bool:
+        """True if an edge from `p` to `target` closes a loop, and so takes a step by itself."""
+        return target is not None and (target is p or nx.has_path(self._now, id(target), id(p)))
+
+    def _delayed(self, op: Operation, step: int, target: Population | None) -> tuple[list[str], bool]:
+        wait = op.parameters["steps"]
+        names, flat = self.value(op.inputs[0], step - wait, target)
+        if any(self._loops(target, each.population) for each in _neurons_in(op.inputs[0])):
+            wait -= 1
+        if wait == 0:
+            return names, flat
+        shape = (math.prod(op.shape),) if flat else op.shape
+        return [self._delay(name, shape, wait) for name in names], flat
 
     def _operation(self, op: Operation, step: int, target: Population | None) -> tuple[list[str], bool]:
+        if op.kind == "delay":
+            return self._delayed(op, step, target)
         given = [self.value(v, step, target) for v in op.inputs]
         if op.kind == "add":
             if len({flat for _, flat in given}) > 1:

@@ -11,9 +11,13 @@ from dalif_deploy.hw_models.chip_network import form
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.graph.decision_rule import BEFORE_RESET, CURRENT, MEMBRANE, SPIKES, DecisionRule
 
+from .filters import MOST_TAPS
 from .fold import Signatures
 from .layout import Tracked
-from .values import InputValue, NeuronValue, Operation, OverTime, Ranked, Untold, Value
+from .membrane_terms import inside
+from .population import Population
+from .values import InputValue, NeuronValue, Operation, OverTime, Ranked, Still, Untold, Value
+from .written_readout import readout_of
 
 LINEAR_KINDS = ("linear", "conv", "affine", "avg_pool", "reshape", "permute", "matrix", "cat")
 
@@ -49,8 +53,10 @@ class Decision:
         return DecisionRule(of, self.what, cast(form.OverTime, over_time))
 
 
-def decide(results: list[Tracked], steps: int, signatures: Signatures) -> Decision:
+def decide(results: list[Tracked], steps: int, signatures: Signatures, populations: list[Population]) -> Decision:
     """The rule that the returned tensor (one for each call of the module) stands for.
+
+    A state that the forward adds up without a threshold becomes one more of the `populations`.
 
     Raises:
         UserError: the result depends on the steps in another way.
@@ -67,18 +73,50 @@ def decide(results: list[Tracked], steps: int, signatures: Signatures) -> Decisi
         how, terms = _over_time(values[0], signatures)
     else:
         how, terms = "steps", values
+    terms = _as_long_as(terms, steps, populations) if how != "last" else terms
     if how != "last" and len(terms) != steps:
         raise UserError(
             f"the result takes {len(terms)} of {steps} steps",
             remedy="return the sum, mean, maximum or last of all steps, or every step",
         )
-    base = terms[-1]
     last = steps - 1
+    states = terms if how != "last" else [*[Still(terms[-1].shape)] * last, terms[-1]]
+    read = readout_of(states, signatures, populations)
+    if read is not None:
+        return Decision(read, last, how, _what(read), seen_through)
+    if how == "last" and len({v.step for v in inside(terms[-1]) if isinstance(v, NeuronValue)}) > MOST_TAPS:
+        raise UserError(
+            "the result is of all steps before, as no neuron of the chip has it: more than two leaky sums in a row, or "
+            "another function over time",
+            remedy="return the spikes or membranes of a layer, or a leaky sum of them",
+        )
+    terms = [_membrane_in(term) for term in terms]
+    base = terms[-1]
     first = signatures(base, last)
     for step, term in enumerate(terms[:-1]):
-        if step and signatures(term, step) != first:
+        if step and not isinstance(term, Still) and signatures(term, step) != first:
             raise UserError(f"the result is computed differently at step {step}", remedy="treat every step alike")
     return Decision(base, last, how, _what(base), seen_through)
+
+
+def _membrane_in(value: Value) -> Value:
+    """The membrane that was scaled by a positive number: a chip shows it in its own units, in the same order."""
+    if not isinstance(value, Operation) or value.kind != "affine":
+        return value
+    (inner,), scale = value.inputs, np.asarray(value.parameters["scale"])
+    scaled = scale.size == 1 and float(scale.ravel()[0]) > 0 and not np.any(value.parameters["shift"])
+    return inner if scaled and isinstance(inner, NeuronValue) and inner.what == MEMBRANE else value
+
+
+def _as_long_as(terms: list[Value], steps: int, populations: list[Population]) -> list[Value]:
+    """The terms, one a step: without what a record starts with, and with what data had not reached yet."""
+    while len(terms) > steps and isinstance(terms[0], Still):
+        terms = terms[1:]
+    late = max((p.late for p in populations), default=0)
+    missing = steps - len(terms)
+    if 0 < missing <= late + 2 and not isinstance(terms[0], Still):
+        terms = [Still(terms[-1].shape)] * missing + terms
+    return terms
 
 
 def _what(base: Value) -> str:
@@ -116,7 +154,8 @@ def _over_time(value: Value, signatures: Signatures) -> tuple[str, list[Value]]:
                 "a sum over functions, such as a softmax, of each step",
                 remedy="sum over time first, and take the function of the sum",
             )
-        if len(parts) == len(terms) and len({_step_of(t) for t in terms}) == len(terms) > 1:
+        each_its_own = len({_step_of(t) for t in terms}) == len(terms) > 1
+        if len(parts) == len(terms) and each_its_own and not any(_is_a_state(t) for t in terms):
             return "sum", sorted(terms, key=_step_of)
     if isinstance(value, Operation) and len(value.inputs) == 1 and value.kind in LINEAR_KINDS:
         how, terms = _over_time(value.inputs[0], signatures)
@@ -152,11 +191,11 @@ def _terms(value: Value) -> list[Value]:
     return [value]
 
 
+def _is_a_state(value: Value) -> bool:
+    """True if it is made of more than a few steps: a leaky sum is no sum of steps."""
+    return len({v.step for v in inside(value) if isinstance(v, NeuronValue | InputValue)}) > 3
+
+
 def _step_of(value: Value) -> int:
-    if isinstance(value, NeuronValue):
-        return value.step
-    if isinstance(value, InputValue):
-        return -1 if value.step is None else value.step
-    if isinstance(value, Operation):
-        return max(_step_of(v) for v in value.inputs)
-    return -1
+    steps = [v.step for v in inside(value) if isinstance(v, NeuronValue | InputValue) and v.step is not None]
+    return max(steps, default=-1)

@@ -10,7 +10,7 @@ import numpy as np
 from dalif_deploy.hw_models.errors import UserError
 
 from .population import Population
-from .values import InputValue, NeuronValue, Operation, OverTime, Ranked, Untold, Value
+from .values import InputValue, NeuronValue, Operation, OverTime, Ranked, Still, Untold, Value
 
 
 class Signatures:
@@ -35,12 +35,17 @@ class Signatures:
 
     def _key(self, value: Value, step: int) -> Any:
         if isinstance(value, InputValue):
-            return ("input", None if value.step is None else value.step - step)
+            return ("input", value.coded, None if value.step is None else value.step - step)
         if isinstance(value, NeuronValue):
             return ("neuron", id(value.population), value.what, value.step - step)
         if isinstance(value, Operation):
+            if value.kind == "delay":
+                wait = value.parameters["steps"]
+                return (value.kind, wait, tuple(self(v, step - wait) for v in value.inputs))
             parameters = tuple(sorted((k, self._digest(v)) for k, v in value.parameters.items()))
             return (value.kind, value.shape, parameters, tuple(self(v, step) for v in value.inputs))
+        if isinstance(value, Still):
+            return ("still", value.shape)
         if isinstance(value, OverTime):
             return ("over time", value.how, tuple(self(v, step) for v in value.values))
         if isinstance(value, Ranked):
@@ -75,15 +80,18 @@ def fold(populations: list[Population], signatures: Signatures) -> int:
     last = steps - 1
     for p in populations:
         _refuse_products(p.inputs[last])
+        if p.folded:
+            continue
         template = signatures(p.inputs[last], last)
         for step in range(1, last):
-            if signatures(p.inputs[step], step) != template:
+            if not isinstance(p.inputs[step], Still) and signatures(p.inputs[step], step) != template:
                 raise UserError(
                     f"step {step} computes something different from step {last}: {difference(p, step, last)}",
                     where=p.name,
                     remedy="do the same in every time step",
                 )
-        if signatures(p.inputs[0], 0) != template and not _looks_back(p.inputs[last], last):
+        still = isinstance(p.inputs[0], Still)
+        if not still and signatures(p.inputs[0], 0) != template and not looks_back(p.inputs[last], last):
             raise UserError(
                 f"step 0 computes something different from step {last}: {difference(p, 0, last)}",
                 where=p.name,
@@ -121,6 +129,8 @@ def difference(p: Population, step: int, last: int) -> str:
 
 def words(value: Value, step: int, depth: int = 3) -> str:
     """An expression for an error."""
+    if isinstance(value, Still):
+        return "nothing yet"
     if isinstance(value, InputValue):
         return "the data" if value.step is None else f"the data of step {value.step - step:+d}"
     if isinstance(value, NeuronValue):
@@ -134,10 +144,10 @@ def words(value: Value, step: int, depth: int = 3) -> str:
     return type(value).__name__
 
 
-def _looks_back(value: Value, step: int) -> bool:
+def looks_back(value: Value, step: int) -> bool:
     """True if the value depends on what neurons gave out in a step before."""
     if isinstance(value, NeuronValue):
         return value.step < step
     if isinstance(value, Operation):
-        return any(_looks_back(v, step) for v in value.inputs)
+        return any(looks_back(v, step) for v in value.inputs)
     return False

@@ -5,8 +5,10 @@ a step does to the membrane of the step before is read off the expression, as co
 
     v[t] = a v[t-1] + b s[t-1] v[t-1] + c s[t-1] + input
 
-and these decide decay and reset: b = -a to zero, c = -a threshold by subtraction, c = -threshold a step late. Where a
-spike wipes the input of the step after it as well, (1 - s[t-1]) * (a v[t-1] + input), that step is refractory.
+and these decide decay and reset: b = -a to zero, and with it c = a r to r; c = -a threshold by subtraction,
+c = -threshold a step late. Where a spike wipes the input of the step after it as well, (1 - s[t-1]) * (a v[t-1] +
+input), that step is refractory. A neuron may look at its membrane before it charges it, as SpyTorch's do: nothing of
+the first steps' data has reached it then, its comparisons are fewer, and its input is that of steps before.
 """
 
 from __future__ import annotations
@@ -20,25 +22,32 @@ from torch import nn
 
 from dalif_deploy.hw_models.errors import UserError
 
-from .arithmetic import affine
+from .arithmetic import affine, same_for_all_samples
+from .coded_input import leaves
+from .fold import Signatures
 from .layout import LayoutError, Tracked, with_features
+from .masks import spikes_compared
+from .membrane_terms import Polynomial, expanded, inside, polynomial, without
 from .neuron_nodes import below, late_subtraction, leaky
 from .population import Neuron, NeuronCall, NeuronNodes, Population
-from .values import NeuronValue, Operation, Value
+from .values import NeuronValue, Operation, Still, Value
 
 if TYPE_CHECKING:
     from .recorder import Recorder
 
-Atom = tuple[str, int]  # ("v", 0), ("s", 0), ("sv", 0), ("one", 0), or ("value", id)
-Polynomial = dict[Atom, Any]
-
 
 @dataclass
 class Comparison:
-    """A population of comparisons, an entry a step."""
+    """A population of comparisons, an entry a step.
+
+    Attributes:
+        given: what each comparison gave.
+        latest: what was compared last, without scale and shift.
+    """
 
     population: Population
     signals: list[Value] = field(default_factory=list)
+    given: list[NeuronValue] = field(default_factory=list)
     constant: Any = None
     strict: bool = True
     latest: Value | None = None
@@ -59,75 +68,136 @@ class Comparison:
             else:
                 self.membranes.append(affine(self.population.name, signal, 1 / scale, -shift / scale))
 
+    def asked(self, constant: np.ndarray, signal: Value) -> bool:
+        """True if it was asked last whether the same membrane passes the same number."""
+        ours, theirs = _limit(self.constant, self.signals[-1]), _limit(constant, signal)
+        return bool(np.allclose(ours, theirs, rtol=1e-12, atol=0))
+
+    def asks(self, constant: np.ndarray, strict: bool) -> bool:
+        """True if it is a comparison with this number."""
+        return self.strict == strict and np.array_equal(self.constant, constant)
+
 
 class InlineNeurons:
     """The comparisons of a run."""
 
     def __init__(self) -> None:
         self.found: list[Comparison] = []
-        self._of_base: dict[int, Comparison] = {}
+        self._of_base: dict[int, list[Comparison]] = {}
+        self._signatures = Signatures()
 
     def compared(self, recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Tracked:
-        """gt and ge of a signal and a constant, and the same the other way round.
+        """gt and ge of a signal and a constant, the same the other way round, and heaviside.
 
         Raises:
             LayoutError: of anything else.
         """
         kind = func.overloadpacket.__name__.rstrip("_")
-        left, right = args[:2] if kind in ("gt", "ge") else args[1::-1]  # a parameter turns v >= p into p <= v
+        left, right = args[:2] if kind in ("gt", "ge", "heaviside") else args[1::-1]  # v >= p may come as p <= v
         known = recorder.of(left)
         if known is None or recorder.of(right) is not None:
             raise LayoutError
+        strict = kind in ("gt", "lt")
+        if kind == "heaviside":
+            at_zero = torch.as_tensor(right)
+            if at_zero.numel() != 1 or float(at_zero) not in (0.0, 1.0):
+                raise LayoutError
+            strict, right = float(at_zero) == 0.0, 0.0
+        constant = same_for_all_samples(known, torch.as_tensor(right).detach().double())
+        unchanged = spikes_compared(known, constant, strict)
+        if unchanged is not None:
+            return unchanged
         name = recorder.where or "neurons"
         tidy = with_features(known, 1, name)
         if tidy.lists or any(a.kind == "list" for a in tidy.dims[0]):
             raise LayoutError  # over time at once: no neuron remembers then
         signal: Value = tidy.values[()]
-        constant = np.asarray(torch.as_tensor(right).detach().double().numpy())
         base = signal
         if isinstance(signal, Operation) and signal.kind == "affine":
             if (np.asarray(signal.parameters["scale"]) <= 0).any():
                 raise LayoutError
             base = signal.inputs[0]
-        one = self._of(recorder, name, base)
+        for known_one in self._of_base.get(id(base), ()):
+            if known_one.latest is base and known_one.strict == strict and known_one.asked(constant, signal):
+                return _everywhere(tidy, known_one.given[-1])  # asked once more, for the reset or the slope
+        one = self._of(recorder, name, base, constant, strict)
+        population = one.population
         step = len(one.signals)
-        strict = kind in ("gt", "lt")
-        if step and not (np.array_equal(one.constant, constant) and one.strict == strict):
-            raise LayoutError
+        spikes = NeuronValue(tidy.features, population, step, "spikes")
         one.constant, one.strict, one.latest = constant, strict, base
         one.signals.append(signal)
-        self._of_base[id(base)] = one
-        population = one.population
+        one.given.append(spikes)
+        self._of_base.setdefault(id(base), []).append(one)
         population.shape = tidy.features
         population.inputs.append(signal)
         population.spikes.append(out.detach().double().clone())
         population.membranes.append(None)
-        return tidy.mapped(lambda _: NeuronValue(population.shape, population, step, "spikes"))
+        return _everywhere(tidy, spikes)
 
-    def _of(self, recorder: Recorder, name: str, base: Value) -> Comparison:
-        for value in _inside(base):
-            one = self._of_base.get(id(value))
-            if one is not None and one.latest is value:
+    def _of(self, recorder: Recorder, name: str, base: Value, constant: np.ndarray, strict: bool) -> Comparison:
+        """The population that a comparison belongs to: the one whose last membrane is part of this one."""
+        for value in inside(base):
+            for one in self._of_base.get(id(value), ()):
+                if one.latest is value and one.asks(constant, strict):
+                    return one
+        for one in self.found:  # without a memory, the same of another step
+            if one.latest is not base and one.asks(constant, strict) and self._another_step(one, name, base):
                 return one
         taken = {p.name for p in recorder.populations}
         label, number = name, 1
         while label in taken:
             number += 1
             label = f"{name}_{number}"
-        one = Comparison(Population(label, nn.Identity(), Neuron(_never, _never)))
+        one = Comparison(Population(label, nn.Identity(), Neuron(_call, _never), written=True))
         self.found.append(one)
         recorder.populations.append(one.population)
         return one
 
-    def resolve(self) -> None:
+    def _another_step(self, one: Comparison, name: str, base: Value) -> bool:
+        last, now = _step(one.latest), _step(base)
+        if last is None or now is None or last >= now or one.population.shape != base.shape:
+            return False
+        if not one.population.name.startswith(name):
+            return False
+        assert one.latest is not None
+        return self._signatures(one.latest, last) == self._signatures(base, now)
+
+    def drop_unused(self, populations: list[Population], results: list[Value]) -> None:
+        """Leaves out comparisons that nothing comes of: what a person counts, or how data are coded."""
+        needed: dict[int, Population] = {id(p): p for p in populations if not p.written}
+        waiting = [*results, *(v for p in needed.values() for v in p.inputs)]
+        while waiting:
+            found = {id(v.population): v.population for v in leaves(waiting) if isinstance(v, NeuronValue)}
+            fresh = [p for key, p in found.items() if key not in needed]
+            needed |= found
+            waiting = [v for p in fresh for v in p.inputs]
+        self.found = [one for one in self.found if id(one.population) in needed]
+        populations[:] = [p for p in populations if id(p) in needed]
+
+    def resolve(self, steps: int) -> None:
         """Reads decay and reset off the last step, and leaves each step's input behind.
+
+        Args:
+            steps: of the run. A population with fewer comparisons had a membrane that no data had reached before.
 
         Raises:
             UserError: a membrane that does something else.
         """
         for one in self.found:
+            late = max(steps - len(one.signals), 0)
             one.settle()
             _resolve(one)
+            p = one.population
+            for given in one.given:
+                given.step += late
+            p.inputs = [Still(p.shape)] * late + p.inputs
+            p.spikes = [torch.zeros_like(p.spikes[0])] * late + p.spikes
+            p.membranes = [*[None] * late, *p.membranes]
+            p.late = late
+
+
+def _everywhere(like: Tracked, value: Value) -> Tracked:
+    return like.mapped(lambda _: value)
 
 
 def _never(*_: Any) -> Any:
@@ -138,22 +208,24 @@ def _call(_args: tuple[Any, ...], _kwargs: dict[str, Any]) -> NeuronCall:
     raise AssertionError("a population of comparisons is no module")
 
 
-def _inside(value: Value) -> list[Value]:
-    """The value and what it is made of within its step, nearest first."""
-    found, waiting, seen = [], [value], {id(value)}
-    while waiting:
-        each = waiting.pop(0)
-        found.append(each)
-        for v in each.inputs if isinstance(each, Operation) else ():
-            if id(v) not in seen:
-                seen.add(id(v))
-                waiting.append(v)
-    return found
+def _limit(constant: np.ndarray, signal: Value) -> Any:
+    """The number that a signal passes, in units of what is scaled and shifted in it."""
+    if not isinstance(signal, Operation) or signal.kind != "affine":
+        return constant
+    return (constant - signal.parameters["shift"]) / signal.parameters["scale"]
+
+
+def _step(value: Value | None) -> int | None:
+    """The latest step that a value is made of."""
+    if value is None:
+        return None
+    found = [v.step for v in inside(value) if hasattr(v, "step") and v.step is not None]
+    return max(found) if found else None
 
 
 def _resolve(one: Comparison) -> None:
     p, last = one.population, len(one.membranes) - 1
-    terms = _polynomial(one.membranes[last], one, last) if last else {}
+    terms = polynomial(one.membranes[last], one.membranes[last - 1], one.given[last - 1]) if last else {}
     a, b, c = (np.asarray(terms.get((key, 0), 0.0)) for key in ("v", "sv", "s"))
     kept = {("v", 0): a, ("sv", 0): b, ("s", 0): c}
     threshold = below(one.threshold) if not one.strict else np.asarray(one.threshold, dtype=np.float64)
@@ -165,31 +237,55 @@ def _resolve(one: Comparison) -> None:
             where=p.name,
             remedy="reset to zero, v * (1 - spike), or by subtraction, v - spike * threshold; wipe no input with it",
         )
-
-    def nodes(shape: tuple[int, ...]) -> NeuronNodes:
-        kind = "zero" if reset == "zero" else "subtract"
-        made = NeuronNodes(leaky(shape, beta=a, gain=1.0, threshold=threshold, reset=kind, refractory=int(blind)))
-        if reset == "late":
-            late_subtraction(made, a, one.threshold, shape, None)
-        return made
-
-    p.neuron = Neuron(_call, nodes)
     inputs: list[Value] = []
     known: list[Any] = [np.asarray(1.0)]
     for step in reversed(range(last + 1)):
         membrane = one.membranes[step]
-        left = _polynomial(membrane, one, step) if step else _expanded(membrane)
-        values = {id(v): v for v in _inside(membrane)}
+        values = {id(v): v for v in inside(membrane)}
         if step:
-            before = one.membranes[step - 1]
-            left = _minus(left, kept, before)
-            values |= {id(v): v for v in _inside(before)}
+            before, own = one.membranes[step - 1], one.given[step - 1]
+            left = polynomial(membrane, before, own)
+            if any(not _zero(left.get(key, 0.0) - kept[key]) for key in (("v", 0), ("sv", 0))):
+                left = polynomial(membrane, before, own, whole=True)
+                values |= {id(v): v for v in inside(before)}
+            left = without(left, kept, before)
+        else:
+            left = expanded(membrane)
         if blind and _wiped(left, kept[("s", 0)]):
             left = {atom: factor for atom, factor in left.items() if atom[0] in ("value", "one")}
         left = {atom: _snapped(np.asarray(factor), known) for atom, factor in left.items()}
         known += list(left.values())
         inputs.insert(0, _sum(left, values, p))
-    p.inputs = inputs
+    p.inputs, p.decay = inputs, a
+    _give_nodes(one, a, c, threshold, reset, blind)
+
+
+def _give_nodes(one: Comparison, a: Any, c: Any, threshold: Any, reset: str, blind: bool) -> None:
+    """The population's neuron; a synaptic current that is found later (`filters`) becomes part of it."""
+    p = one.population
+    v_reset = c / a if reset == "zero" and not blind and not _zero(c) else 0.0
+
+    def nodes(shape: tuple[int, ...]) -> NeuronNodes:
+        alpha = p.synapse
+        made = NeuronNodes(
+            leaky(
+                shape,
+                beta=a,
+                gain=1.0,
+                rest=p.offset / (1 - a) if np.any(p.offset) else 0.0,
+                threshold=threshold,
+                reset="zero" if reset == "zero" else "subtract",
+                v_reset=v_reset,
+                start=0.0 if p.start is None and np.any(v_reset) else p.start,
+                synapse=None if alpha is None else (alpha, 1.0),
+                refractory=int(blind),
+            )
+        )
+        if reset == "late":
+            late_subtraction(made, a, one.threshold, shape, alpha)
+        return made
+
+    p.neuron = Neuron(_call, nodes)
 
 
 def _snapped(factor: np.ndarray, known: list[Any]) -> np.ndarray:
@@ -224,85 +320,13 @@ def _wiped(terms: Polynomial, spikes: Any = 0.0) -> bool:
 def _reset(a: Any, b: Any, c: Any, threshold: Any) -> str | None:
     if _zero(a) and _zero(b) and _zero(c):
         return "zero"
-    if _zero(c) and _zero(a + b):
+    if _zero(a + b) and (_zero(c) or not _zero(a)):
         return "zero"
     if _zero(b) and _zero(c + a * threshold):
         return "subtract"
     if _zero(b) and _zero(c + threshold):
         return "late"
     return None
-
-
-def _polynomial(value: Value, one: Comparison, step: int) -> Polynomial:
-    before = one.membranes[step - 1]
-    if value is before:
-        return {("v", 0): 1.0}
-    if isinstance(value, NeuronValue) and value.population is one.population and value.step == step - 1:
-        return {("s", 0): 1.0}
-    if isinstance(value, Operation) and value.kind == "add":
-        total: Polynomial = {}
-        for v in value.inputs:
-            for atom, factor in _polynomial(v, one, step).items():
-                total[atom] = total.get(atom, 0.0) + factor
-        return total
-    if isinstance(value, Operation) and value.kind == "affine":
-        scaled = {
-            atom: factor * value.parameters["scale"] for atom, factor in _polynomial(value.inputs[0], one, step).items()
-        }
-        if np.any(value.parameters["shift"]):
-            scaled[("one", 0)] = scaled.get(("one", 0), 0.0) + value.parameters["shift"]
-        return scaled
-    if isinstance(value, Operation) and value.kind in ("product", "both"):
-        x, y = (_polynomial(v, one, step) for v in value.inputs)
-        return _product(x, y, value)
-    return {("value", id(value)): 1.0}
-
-
-def _product(x: Polynomial, y: Polynomial, value: Operation) -> Polynomial:
-    """Of a signal and (constant + factor * own spikes)."""
-    gates = {("one", 0), ("s", 0)}
-    if not set(x) <= gates:
-        x, y = y, x
-    if not set(x) <= gates:
-        return {("value", id(value)): 1.0}
-    one, spikes = x.get(("one", 0), 0.0), x.get(("s", 0), 0.0)
-    total = {atom: factor * one for atom, factor in y.items()}
-    for atom, factor in y.items():
-        gated = {("v", 0): ("sv", 0), ("one", 0): ("s", 0), ("s", 0): ("s", 0), ("sv", 0): ("sv", 0)}.get(atom)
-        if gated is None:  # an input that a spike wipes
-            gated = ("gated " + atom[0], atom[1])
-        total[gated] = total.get(gated, 0.0) + factor * spikes
-    return total
-
-
-def _minus(left: Polynomial, kept: Polynomial, before: Value) -> Polynomial:
-    """Without the membrane's own terms; where the step before's membrane came in as what it was made of, of that."""
-    rest = dict(left)
-    for key, gate in (("v", False), ("sv", True)):
-        missing = kept[(key, 0)] - rest.pop((key, 0), 0.0)
-        if np.any(np.abs(missing) > 1e-12):
-            for (kind, name), factor in _expanded(before).items():
-                atom = (kind, name)
-                if gate:
-                    atom = ("s", 0) if kind == "one" else ("gated value", name)
-                rest[atom] = rest.get(atom, 0.0) - missing * factor
-    rest[("s", 0)] = rest.get(("s", 0), 0.0) - kept[("s", 0)]
-    return {atom: factor for atom, factor in rest.items() if np.any(np.abs(factor) > 1e-12)}
-
-
-def _expanded(value: Value) -> Polynomial:
-    """A membrane of the first step as what it is made of."""
-    if isinstance(value, Operation) and value.kind == "affine":
-        scale, shift = value.parameters["scale"], value.parameters["shift"]
-        found = {atom: factor * scale for atom, factor in _expanded(value.inputs[0]).items()}
-        return {**found, ("one", 0): found.get(("one", 0), 0.0) + shift} if np.any(shift) else found
-    if isinstance(value, Operation) and value.kind == "add":
-        total: Polynomial = {}
-        for v in value.inputs:
-            for atom, factor in _expanded(v).items():
-                total[atom] = total.get(atom, 0.0) + factor
-        return total
-    return {("value", id(value)): 1.0}
 
 
 def _sum(terms: Polynomial, values: dict[int, Value], p: Population) -> Value:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import torch
 
 from .values import Operation, Value
 
@@ -225,6 +226,27 @@ def sliced(t: Tracked, dim: int, index: slice) -> Tracked:
     return Tracked(
         (*t.dims[:dim], (fresh,), *t.dims[dim + 1 :]), values, (*t.lists[:place], fresh.key, *t.lists[place + 1 :])
     )
+
+
+def tensors_of(t: Tracked, tensor: torch.Tensor) -> Any:
+    """The numbers of each value, [N, *features]: an object array as `values` is."""
+    axes = [axis for dim in t.dims for axis in dim]
+    split = tensor.detach().reshape([axis.size for axis in axes])
+    lists = [next(i for i, a in enumerate(axes) if a.kind == "list" and a.key == key) for key in t.lists]
+    batches = [i for i, axis in enumerate(axes) if axis.kind == "batch"]
+    features = [i for i, axis in enumerate(axes) if axis.kind == "feature"]
+    split = split.permute([*lists, *batches, *features])
+    found = np.empty(t.values.shape, dtype=object)
+    for place in np.ndindex(found.shape):
+        found[place] = split[place]
+    return found
+
+
+def every_step(t: Tracked, tensor: torch.Tensor) -> np.ndarray:
+    """The numbers with the batch first and time, if there is any, after it: [N, (T,) ...], float64."""
+    axes = [axis for dim in t.dims for axis in dim]
+    order = [i for kind in ("batch", "list", "feature") for i, axis in enumerate(axes) if axis.kind == kind]
+    return np.asarray(tensor.detach().double().reshape([axis.size for axis in axes]).permute(order).numpy())
 
 
 def is_list(t: Tracked, dim: int) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from .arithmetic import affine
+from .arithmetic import affine, scaled_and_shifted
 from .layout import Axis, LayoutError, Tracked, with_features
 from .probing import probed
 from .values import Operation, Value
@@ -163,18 +163,12 @@ def normalized(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) 
             "use track_running_stats=True, and train it",
         )
         return [None]
-    t = with_features(known, 1, recorder.where)
     std = np.sqrt(variance.detach().double().numpy() + float(eps))
     scale = (1.0 if weight is None else weight.detach().double().numpy()) / std
     shift = (0.0 if bias is None else bias.detach().double().numpy()) - mean.detach().double().numpy() * scale
-    form = (-1, *[1] * (len(t.dims) - 2))
-    scale, shift = scale.reshape(form), shift.reshape(form)
-    where = recorder.where or "batch_norm"
-
-    def applied(value: Value) -> Value:
-        return Operation(value.shape, "affine", where, (value,), {"scale": scale, "shift": shift})
-
-    return [t.mapped(applied)]
+    form = (1, -1, *[1] * (len(known.dims) - 2))
+    scales, shifts = (torch.from_numpy(np.asarray(each)).reshape(form) for each in (scale, shift))
+    return [scaled_and_shifted(recorder.where or "batch_norm", known, scales, shifts, x)]
 
 
 def avg_pooled(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Tracked:

@@ -10,7 +10,7 @@ import torch
 
 from .layout import LayoutError, Tracked, aligned, is_list, new_list_axis, with_features
 from .probing import probed
-from .values import Operation, OverTime, Value
+from .values import Operation, OverTime, Still, Value
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def stacked(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: torch.Tensor) -> Tracked:
     """torch.stack: a new list axis."""
     dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % out.dim()
-    parts = _tracked(recorder, args[0])
+    parts = _tracked(recorder, _with_zeros(recorder, args[0]))
     return _joined([Tracked((*t.dims[:dim], (), *t.dims[dim:]), t.values, t.lists) for t in parts], dim)
 
 
@@ -35,6 +35,15 @@ def concatenated(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: tor
     if len(parts) == len(given) and all(not t.dims[dim] or is_list(t, dim) for t in parts):
         return _joined(parts, dim)
     return _channels(recorder, parts, dim, out, places)
+
+
+def _with_zeros(recorder: Recorder, tensors: Any) -> Any:
+    """Zeros among steps are what a state or a record starts with."""
+    like = next((t for t in map(recorder.of, tensors) if t is not None), None)
+    for tensor in tensors:
+        if recorder.of(tensor) is None and like is not None and tuple(tensor.shape) == like.shape and not tensor.any():
+            recorder.track(tensor, like.mapped(lambda value: Still(value.shape)))
+    return tensors
 
 
 def _tracked(recorder: Recorder, tensors: Any) -> list[Tracked]:

@@ -12,12 +12,14 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from .layout import Axis, LayoutError, Tracked, reshaped_value, with_features
 from .population import NeuronCall
-from .values import Operation, Value, is_binary
+from .values import NeuronValue, Operation, Value, is_binary
 
 if TYPE_CHECKING:
     from .recorder import Recorder
 
 WHAT = "max pooling over currents: the chip's neurons add what arrives, they can't compare it"
+SEVERAL = "max pooling over neurons that fire several times in a step: the chip's neurons can't compare the numbers"
+ONCE = "let them fire once a step (sinabs: spike_fn=SingleSpike), or use average pooling"
 REMEDY = (
     "pool after the neurons, or use average pooling; --rewrite max-pool=after-spikes or max-pool=average does it here "
     "(it changes the network: train again, or see what it costs)"
@@ -33,7 +35,8 @@ def max_pool(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) ->
     t = with_features(known, len(known.dims) - 3, recorder.where)
     followed = recorder.rewrite.get("max-pool") == "as-it-is"
     if not followed and not _of_spikes(recorder, t, args[0]):
-        recorder.untold(result, WHAT, REMEDY)
+        several = all(isinstance(v, NeuronValue) and v.population.several for v in t.all())
+        recorder.untold(result, *((SEVERAL, ONCE) if several else (WHAT, REMEDY)))
         return [None]
     kernel, stride, padding, dilation, _ceil = _geometry(args, kwargs)
     shape = tuple(result.shape[-3:])

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from .arithmetic import ARITHMETIC
+from .coded_input import is_of_data
 from .layout import (
     LayoutError,
     Tracked,
@@ -21,6 +22,7 @@ from .layout import (
 )
 from .linear_layers import LAYERS
 from .lists import LISTS
+from .masks import MASKS
 from .max_pool import max_pool
 from .probing import probed
 from .values import Operation, Ranked, is_binary, is_not_negative
@@ -184,6 +186,8 @@ def rectified(recorder: Recorder, func: Any, args: Any, kwargs: Any, out: Any) -
     known = _of(recorder, args[0])
     if torch.equal(out, args[0]) and all(map(is_not_negative, known.all())):
         return known
+    if all(map(is_of_data, known.all())):
+        raise LayoutError
     recorder.untold(
         out,
         "a ReLU between layers; only spiking neurons are on the chip",
@@ -275,7 +279,7 @@ HANDLERS: dict[str, Handler] = {
     **_table(largest, "argmax"),
     **_table(to_the_power, "pow"),
     **_table(sign_or_size, "sign abs sgn"),
-    **_table(compared, "gt ge lt le"),
+    **_table(compared, "gt ge lt le heaviside"),
     **_table(rectified, "relu clamp clamp_min hardtanh"),
     **_table(
         linear_in_features,
@@ -286,6 +290,7 @@ HANDLERS: dict[str, Handler] = {
         "rot90 tril triu gather take_along_dim diff unfold as_strided",
     ),
     **LISTS,
+    **MASKS,
     **ARITHMETIC,
     **LAYERS,
 }  # fmt: skip

@@ -96,6 +96,14 @@ class Population:
         reads_membrane: True if it is lowered to neurons that never fire.
         shows_before_reset, notes: see `NeuronCall`.
         several: True if a neuron fired more than once in a step.
+        written: True of comparisons in a forward.
+        late: first steps in which no data had reached it.
+        synapse: decay of a synaptic current that is written out before it, None for none.
+        offset: constant input beside that current.
+        decay: of a neuron that is written out, what a step leaves of its membrane.
+        start: the membrane before the first step, None where it resets to.
+        folded: True if `inputs` were brought to one form already.
+        recorded: False of a readout that is known by the network's result alone.
     """
 
     name: str
@@ -109,6 +117,14 @@ class Population:
     shows_before_reset: bool = False
     notes: tuple[str, ...] = ()
     several: bool = False
+    written: bool = False
+    late: int = 0
+    synapse: Any = None
+    offset: Any = 0.0
+    decay: Any = 0.0
+    start: Any = None
+    folded: bool = False
+    recorded: bool = True
 
     @property
     def fires(self) -> bool:

@@ -15,17 +15,21 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.progress import told
 
 from .circular_padding import pad
+from .coded_input import Codings, is_of_data
 from .frameworks.handwritten import Tried
 from .inline_neurons import InlineNeurons
 from .layout import LayoutError, Tracked, single
 from .neuron_calls import NeuronCalls
 from .operations import HANDLERS, UNTRACKED
 from .population import Neuron, Population, UnknownNeuronError
-from .values import Untold
+from .refusals import why_not
+from .values import Untold, Value
 
 Rewrite = dict[str, str]
+RUNNING = "running the module, operations"
 
 
 class Recorder(TorchDispatchMode):
@@ -36,6 +40,7 @@ class Recorder(TorchDispatchMode):
         names: id of a module -> its name in the network.
         batch: number of samples.
         rewrite: {"max-pool": "after-spikes" or "average"}, for pools over currents.
+        expected: operations of the whole run, if they are known, for who waits.
     """
 
     def __init__(
@@ -44,10 +49,13 @@ class Recorder(TorchDispatchMode):
         names: dict[int, str],
         batch: int,
         rewrite: Rewrite | None = None,
+        expected: int | None = None,
     ):
         super().__init__()  # type: ignore[no-untyped-call]
         self.batch = batch
         self.rewrite = rewrite or {}
+        self.operations = 0
+        self._expected = expected
         self.tracked: Any = WeakTensorKeyDictionary()
         self.neurons = NeuronCalls(self)
         self.postponed_pools: Any = WeakTensorKeyDictionary()
@@ -55,6 +63,7 @@ class Recorder(TorchDispatchMode):
         self._neuron_of, self._names = neuron_of, names
         self._tried = Tried()
         self.inline = InlineNeurons()
+        self.codings = Codings()
         self._path: list[str] = []
 
     @property
@@ -67,6 +76,16 @@ class Recorder(TorchDispatchMode):
         """Name of the module that is running."""
         return self._path[-1] if self._path else ""
 
+    def _count(self) -> None:
+        """One more call of a neuron, or operation outside of them."""
+        self.operations += 1
+        expected = None if self._expected is None or self.operations > self._expected else self._expected
+        told(RUNNING, self.operations, expected)
+
+    def finished(self) -> None:
+        """The module has run."""
+        told(RUNNING, self.operations, self.operations)
+
     def track(self, tensor: torch.Tensor, as_what: Tracked) -> None:
         """From now on `tensor` is known."""
         self.tracked[tensor] = as_what
@@ -78,9 +97,9 @@ class Recorder(TorchDispatchMode):
         found: Tracked | None = self.tracked.get(tensor)
         return found
 
-    def untold(self, tensor: torch.Tensor, what: str, remedy: str) -> None:
+    def untold(self, tensor: torch.Tensor, what: str, remedy: str, of_data: bool = False) -> None:
         """Marks a tensor that no graph can say."""
-        self.track(tensor, single(Untold((), self.where or "the network", what, remedy), self.batch))
+        self.track(tensor, single(Untold((), self.where or "the network", what, remedy, of_data), self.batch))
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -106,6 +125,7 @@ class Recorder(TorchDispatchMode):
             try:
                 if neuron is None:
                     return original(module, *args, **kwargs)
+                self._count()
                 with _disable_current_modes(), mock.patch.object(nn.Module, "__call__", original):
                     return self.neurons.call(name or "neuron", module, neuron, args, kwargs)
             finally:
@@ -117,6 +137,7 @@ class Recorder(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """See TorchDispatchMode."""
         kwargs = kwargs or {}
+        self._count()
         name = func.overloadpacket.__name__
         arguments = [a for a in tree_leaves((args, kwargs)) if isinstance(a, torch.Tensor)]
         if not any(a in self.tracked for a in arguments):
@@ -131,13 +152,14 @@ class Recorder(TorchDispatchMode):
         out = func(*args, **kwargs)
         if name == "select" or (name in ("slice", "alias", "view") and args[0] in self._views):
             self._note_view(name, args, out)  # a buffer that is written into already
-        if name in UNTRACKED:
+        if name in UNTRACKED and not name.startswith("bernoulli"):
             return out
         self._follow(name, func, asked, kwargs, out)
         return out
 
     def _follow(self, name: str, func: Any, args: Any, kwargs: Any, out: Any) -> None:
         results = [o for o in tree_leaves(out) if isinstance(o, torch.Tensor)]
+        arguments = [a for a in tree_leaves((args, kwargs)) if isinstance(a, torch.Tensor)]
         for tensor in tree_leaves((args, kwargs)):
             known = self.of(tensor)
             if known is None:
@@ -145,9 +167,14 @@ class Recorder(TorchDispatchMode):
             untold = [v for v in known.all() if isinstance(v, Untold)]
             hidden = untold[0] if untold else None
             passed_by = name == "select" and len(untold) < len(known.all())  # another entry of a buffer
-            if hidden is not None and name != "copy_" and not passed_by:
-                for result in results:
-                    self.track(result, single(hidden, self.batch))
+            if name == "copy_" and tensor is not args[1]:
+                continue  # what is written over
+            if hidden is not None and not passed_by:
+                if not (hidden.of_data and self._coded(name, args, kwargs, results)):
+                    for result in results:
+                        self.track(result, single(hidden, self.batch))
+                    if name == "copy_" and args[0] in self._views:
+                        self.track(self._views[args[0]][0], single(hidden, self.batch))
                 return
         plain = name.rstrip("_") if not name.startswith("_") else name
         handler = HANDLERS.get(plain)
@@ -156,15 +183,31 @@ class Recorder(TorchDispatchMode):
                 raise LayoutError
             found = handler(self, func, args, kwargs, out)
         except LayoutError:
-            what = f"the operation {plain} mixes what NIR keeps apart, or has no node in NIR"
-            for result in results:
-                self.untold(result, what, "leave it out, or do it after the network")
+            if not self._coded(plain, args, kwargs, results):
+                of_data = all(map(is_of_data, self._operands(args, kwargs)))
+                what, remedy = why_not(plain, [v for v in arguments if self.of(v) is None], self.batch)
+                for result in results:
+                    self.untold(result, what, remedy, of_data)
             return
         for result, tracked in zip(results, found if isinstance(found, list) else [found], strict=False):
             if tracked is not None:
                 self.track(result, tracked)
                 if name == "copy_":
                     self._written_through(args[0], tracked)
+
+    def _operands(self, args: Any, kwargs: Any) -> list[Value]:
+        return [v for t in tree_leaves((args, kwargs)) if (known := self.of(t)) is not None for v in known.all()]
+
+    def _coded(self, name: str, args: Any, kwargs: Any, results: list[torch.Tensor]) -> bool:
+        """True if the results were made an input of the network."""
+        operands = [(t, known) for t in tree_leaves((args, kwargs)) if (known := self.of(t)) is not None]
+        found = [self.codings.of(name, operands, result) for result in results]
+        if not found or any(each is None for each in found):
+            return False
+        for result, each in zip(results, found, strict=True):
+            assert each is not None
+            self.track(result, each)
+        return True
 
     def _pooled_otherwise(self, func: Any, args: Any) -> Any:
         """The result of a max pool over currents that the user wants rewritten."""

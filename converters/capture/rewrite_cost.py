@@ -11,10 +11,12 @@ from torch import nn
 
 from dalif_deploy.hw_models.graph.decision_rule import DecisionReader
 from dalif_deploy.hw_models.graph.flat_graph import FlatGraph
+from dalif_deploy.hw_models.progress import tracked, unreported
 from dalif_deploy.hw_models.reference import run_reference
 
 from .decision import decide
 from .fold import Signatures, fold
+from .layout import every_step
 from .run_module import Run, run_module
 
 CHUNK = 64
@@ -64,14 +66,15 @@ def rewrite_cost(
     reader = DecisionReader(flat, dt)
     before: list[np.ndarray] = []
     after: list[np.ndarray] = []
-    for part in example.split(CHUNK, batch_axis):
+    for part in tracked(example.split(CHUNK, batch_axis), "what the rewrite costs, chunks of samples"):
         count = part.shape[batch_axis]
         if count == 1:  # an axis of size 1 can't be told from others
             part = torch.cat([part, part], batch_axis)
-        run = run_module(model, part, steps=steps, time_axis=time_axis, rewrite=AS_IT_IS)
-        found = run_reference(
-            flat, run.data.double().numpy(), dt=dt, steps=None if run.moving else run.steps, record=reader.needs
-        )
+        with unreported():
+            run = run_module(model, part, steps=steps, time_axis=time_axis, rewrite=AS_IT_IS)
+            found = run_reference(
+                flat, run.data.double().numpy(), dt=dt, steps=None if run.moving else run.steps, record=reader.needs
+            )
         (graph,) = reader(found.outputs, found.spikes, found.membrane, found.current).values()
         for kept, values in ((before, _own_scores(run)), (after, graph)):
             kept.append(values[:count].reshape(count, -1).argmax(1))
@@ -84,18 +87,10 @@ def _own_scores(run: Run) -> np.ndarray:
     """[N, ...] of what the module itself returned; every step's values by its decision rule."""
     signatures = Signatures()
     fold(run.populations, signatures)
-    decision = decide(run.results, run.steps, signatures)
+    decision = decide(run.results, run.steps, signatures, run.populations)
     parts = []
     for known, tensor in zip(run.results, run.outputs, strict=True):
-        axes = [axis for dim in known.dims for axis in dim]
-        parts.append(_by_kind(tensor.reshape([axis.size for axis in axes]), [axis.kind for axis in axes]))
+        parts.append(every_step(known, tensor))
     if decision.over_time != "steps":
-        return parts[-1].numpy()
-    steps = torch.stack(parts, 1) if len(parts) > 1 else parts[0]
-    return decision.rule("").over(steps.double().numpy())
-
-
-def _by_kind(tensor: torch.Tensor, kinds: list[Any]) -> torch.Tensor:
-    """[N, (T,) ...]: the batch first, and time after it."""
-    order = [i for kind in ("batch", "list", "feature") for i, each in enumerate(kinds) if each == kind]
-    return tensor.permute(order)
+        return parts[-1]
+    return decision.rule("").over(np.stack(parts, 1) if len(parts) > 1 else parts[0])

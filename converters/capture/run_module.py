@@ -15,13 +15,17 @@ from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.hw_models.progress import is_reported, unreported
 
+from .coded_input import CodedData
 from .frameworks import table
 from .layout import Tracked, listed, single
 from .population import Population
 from .recorder import Recorder, fail_if_untold
 from .values import InputValue, Value
+from .written_states import settle_states
 
+REHEARSAL_SAMPLES = 2  # an axis of size 1 can't be told from others
 DEFAULT_STEPS = 16  # of a module that leaves them to its caller, where nobody says how many
 
 
@@ -36,6 +40,7 @@ class Run:
         moving: True if `data` has an axis of time.
         own_loop: True if the module runs all steps in one call.
         exact: True if it ran in float64.
+        coded: how the module codes its data itself, which is `data` then; None where it takes them as they are.
     """
 
     populations: list[Population]
@@ -46,6 +51,7 @@ class Run:
     steps: int
     own_loop: bool
     exact: bool
+    coded: CodedData | None = None
 
 
 def run_module(
@@ -67,8 +73,9 @@ def run_module(
     failed: list[tuple[int, Exception]] = []
     for exact in (True, False):
         for way in _ways(example, steps, time_axis, model):
+            operations = _rehearsed(model, example, way, rewrite, steps, time_axis, exact) if is_reported() else None
             with _ready(model, exact) as ready:
-                attempt = _Attempt(ready, rewrite, time_axis)
+                attempt = _Attempt(ready, rewrite, time_axis, operations)
                 try:
                     return attempt.run(way, example, steps, exact)
                 except UserError as error:
@@ -86,6 +93,24 @@ def run_module(
         where=type(model).__name__,
         remedy="check the example's shape, and say which of its axes is time (time_axis)",
     ) from furthest
+
+
+def _rehearsed(
+    model: nn.Module, example: torch.Tensor, way: _Way, rewrite: dict[str, str] | None, steps: int | None,
+    time_axis: int | None, exact: bool,
+) -> int | None:  # fmt: skip
+    """Operations of a run over all of `example`, counted over two samples: how often it loops, a module alone knows."""
+    batch_axis = 1 if time_axis == 0 else 0
+    if example.shape[batch_axis] <= REHEARSAL_SAMPLES:
+        return None
+    few = example.narrow(batch_axis, 0, REHEARSAL_SAMPLES)
+    with unreported(), torch.random.fork_rng(devices=[]), _ready(model, exact) as ready:
+        attempt = _Attempt(ready, rewrite, time_axis)
+        try:
+            attempt.run(way, few, steps, exact)
+        except Exception:  # the run itself will say it
+            return None
+        return attempt.operations
 
 
 @contextmanager
@@ -138,9 +163,16 @@ def _ways(example: torch.Tensor, steps: int | None, time_axis: int | None, model
 
 
 class _Attempt:
-    def __init__(self, model: nn.Module, rewrite: dict[str, str] | None, time_axis: int | None):
-        self.model, self.rewrite, self.time_axis = model, rewrite, time_axis
+    def __init__(
+        self, model: nn.Module, rewrite: dict[str, str] | None, time_axis: int | None, expected: int | None = None
+    ):
+        self.model, self.rewrite, self.time_axis, self.expected = model, rewrite, time_axis, expected
         self.recorder: Recorder | None = None
+
+    @property
+    def operations(self) -> int:
+        """How many there were, see `Recorder`."""
+        return 0 if self.recorder is None else self.recorder.operations
 
     @property
     def reached(self) -> int:
@@ -158,7 +190,7 @@ class _Attempt:
         if self.time_axis is not None:
             x = x.movedim(self.time_axis, 1)  # [N, T, ...]
         count = x.shape[1] if moving else steps or _own_steps(self.model) or DEFAULT_STEPS
-        self.recorder = recorder = Recorder(table.neuron_of, names_of(self.model), len(x), self.rewrite)
+        self.recorder = recorder = Recorder(table.neuron_of, names_of(self.model), len(x), self.rewrite, self.expected)
         table.prepare(self.model, count)
         with recorder.watching():
             if way.kind == "calls" or (way.kind == "static" and moving):
@@ -174,6 +206,10 @@ class _Attempt:
                         recorder.populations[:], outputs = first, outputs[:1]
             else:
                 outputs = [self._whole(way, x, moving, count)]
+        recorder.finished()
+        if recorder.inline.found:
+            given = [v for out in outputs if (seen := _first_of(recorder, out)) for v in seen[0].all()]
+            recorder.inline.drop_unused(recorder.populations, given)
         if not recorder.populations:
             for known, _ in (_first(recorder, out) for out in outputs):
                 fail_if_untold(known)
@@ -183,9 +219,17 @@ class _Attempt:
                 remedy="build it with neurons of snnTorch, SpikingJelly, Norse, sinabs or dalif_deploy; a trained ReLU "
                 "network is converted by dalif_deploy.convert",
             )
-        recorder.inline.resolve()
-        found = [_first(recorder, out) for out in outputs]
         taken = max(len(p.inputs) for p in recorder.populations)
+        missing = x.shape[1] - taken if moving else 0
+        if 0 < missing <= 2 * len(recorder.inline.found):  # neurons that the first steps' data had not reached
+            taken = x.shape[1]
+        found = [_first(recorder, out) for out in outputs]
+        used = [value for p in recorder.populations for value in p.inputs]
+        coded = recorder.codings.taken([*used, *(v for known, _ in found for v in known.all())], taken, x, moving)
+        if coded is not None:
+            x, moving = coded.data, coded.moving
+        recorder.inline.resolve(taken)
+        settle_states(recorder.populations, taken)
         return Run(
             recorder.populations,
             [known for known, _ in found],
@@ -195,6 +239,7 @@ class _Attempt:
             taken,
             len(outputs) == 1,
             exact,
+            coded,
         )
 
     def _whole(self, way: _Way, x: torch.Tensor, moving: bool, count: int) -> Any:
@@ -252,12 +297,23 @@ def _one_step_each(populations: list[Population]) -> bool:
 
 
 def _first(recorder: Recorder, out: Any) -> tuple[Tracked, torch.Tensor]:
-    """The first tensor of a result that depends on the data."""
+    """The first tensor of a result that depends on the data; a list with an entry a step is one."""
+    found = _first_of(recorder, out)
+    if found is None:
+        raise UserError("nothing that the module returns depends on its input", remedy="return tensors")
+    return found
+
+
+def _first_of(recorder: Recorder, out: Any) -> tuple[Tracked, torch.Tensor] | None:
+    steps = isinstance(out, list) and len(out) > 1 and len({getattr(each, "shape", None) for each in out}) == 1
+    if steps and all(recorder.of(each) is not None for each in out):
+        with recorder:
+            out = torch.stack(out)
     for tensor in tree_leaves(out):
         known = recorder.of(tensor)
         if known is not None:
             return known, tensor.detach()
-    raise UserError("nothing that the module returns depends on its input", remedy="return tensors")
+    return None
 
 
 def names_of(model: nn.Module) -> dict[int, str]:

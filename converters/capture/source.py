@@ -18,9 +18,11 @@ from dalif_deploy.hw_models.reference import FloatRecording, run_reference
 
 from ..source import Source
 from .build_graph import GraphBuilder
+from .coded_input import CodedData
 from .decision import Decision, decide
 from .fold import Signatures, fold
 from .frameworks import table
+from .layout import every_step
 from .neuron_nodes import DT
 from .population import Population
 from .readout import with_readout
@@ -29,6 +31,7 @@ from .run_module import Run, run_module
 from .simplify import simplified
 from .values import NeuronValue, Operation
 from .verification import Verification, verify
+from .written_states import with_synapse
 
 VERIFIED_SAMPLES = 32
 REWRITES = {"max-pool": ("after-spikes", "average")}
@@ -91,8 +94,9 @@ def source_of_module(
         steps=None if run.moving else run.steps,
         record=tuple({"spikes", "membrane", *reader.needs}),
     )
-    verification = verify(run.populations, builder.node_of, flat.nodes, reference, dt=dt, exact=run.exact)
-    _check_result(run, decision, reader, reference, verification)
+    recorded = [p for p in run.populations if p.recorded]
+    verification = verify(recorded, builder.node_of, flat.nodes, reference, dt=dt, exact=run.exact)
+    _check_result(run, decision, reader, reference, verification, builder.node_of)
     if decision.seen_through is not None:
         verification.notes.append(
             f"the result: {decision.seen_through} is left to the reader; "
@@ -105,6 +109,9 @@ def source_of_module(
     for key, value in sorted(model.state_dict().items()):
         if isinstance(value, torch.Tensor):
             digest.update(key.encode() + np.ascontiguousarray(value.detach().cpu().numpy()).tobytes())
+    if run.coded is not None:
+        verification.notes.append(coding_note(run.coded))
+        example = run.data
     highest = float(example.max())
     return Source(
         path=Path(type(model).__name__),
@@ -123,6 +130,15 @@ def source_of_module(
     )
 
 
+def coding_note(coded: CodedData) -> str:
+    """What a person has to know of a module that codes its data itself."""
+    shape = ["N", *(["T"] if coded.moving else []), *map(str, coded.data.shape[2 if coded.moving else 1 :])]
+    return (
+        f"the forward codes its data itself ({', '.join(dict.fromkeys(coded.what))}): the network's input is what "
+        f"comes of that, [{', '.join(shape)}]; dalif_deploy.coded_samples makes it of samples"
+    )
+
+
 def _dt(populations: list[Population]) -> float:
     found = {p.neuron.dt for p in populations if p.neuron.dt is not None}
     if len(found) > 1:
@@ -134,11 +150,15 @@ def graph_of_run(run: Run, dt: float) -> tuple[nir.NIRGraph, Decision, GraphBuil
     """The graph of one step that a run folds into, which value decides in it, and the builder that knows its nodes."""
     signatures = Signatures()
     last = fold(run.populations, signatures)
-    decision = decide(run.results, run.steps, signatures)
+    decision = decide(run.results, run.steps, signatures, run.populations)
     shape = tuple(run.data.shape[2:] if run.moving else run.data.shape[1:])
-    builder = GraphBuilder(shape, signatures, dt, run.populations)
+    parts = [] if run.coded is None else run.coded.parts
+    builder = GraphBuilder(shape, signatures, dt, run.populations, parts)
     builder.order(run.populations, last)
-    layers = [(p, with_readout(p, p.neuron.nodes(p.shape), run.populations, decision)) for p in run.populations]
+    layers = [
+        (p, with_readout(p, with_synapse(p, p.neuron.nodes(p.shape)), run.populations, decision))
+        for p in run.populations
+    ]
     for p, nodes in layers:
         builder.population(p, nodes, last)
     base = decision.base
@@ -159,11 +179,15 @@ def graph_of_run(run: Run, dt: float) -> tuple[nir.NIRGraph, Decision, GraphBuil
 
 
 def _check_result(
-    run: Run, decision: Decision, reader: DecisionReader, reference: FloatRecording, verification: Verification
-) -> None:
+    run: Run, decision: Decision, reader: DecisionReader, reference: FloatRecording, verification: Verification,
+    node_of: dict[int, str],
+) -> None:  # fmt: skip
     """What the module returns follows from the graph by the rule."""
-    if verification.ties or decision.over_time == "steps":
-        return  # spikes differ then; each step's were compared
+    if verification.ties:
+        return  # spikes differ then
+    if decision.over_time == "steps":
+        _check_steps(run, decision, reference, node_of)
+        return
     (folded,) = reader(reference.outputs, reference.spikes, reference.membrane, reference.current).values()
     how = decision.over_time
     own = run.outputs[0].double().numpy()
@@ -180,6 +204,23 @@ def _check_result(
         raise UserError(
             f"the result is not the {how} over time of the layer that it was taken for",
             remedy="report it with the network",
+        )
+
+
+def _check_steps(run: Run, decision: Decision, reference: FloatRecording, node_of: dict[int, str]) -> None:
+    """A readout that the forward adds up itself, step by step; of neurons, every step was compared already."""
+    base = decision.base
+    if not isinstance(base, NeuronValue) or base.population.recorded:
+        return
+    own = [every_step(known, tensor) for known, tensor in zip(run.results, run.outputs, strict=True)]
+    steps = (np.stack(own, 1) if len(own) > 1 else own[0])[:, -run.steps :]
+    found = reference.membrane[node_of[id(base.population)]].reshape(steps.shape)
+    gap = np.abs(steps - found).max(initial=0.0)
+    if gap > 1e-6 * max(float(np.abs(found).max(initial=0.0)), 1e-9):
+        raise UserError(
+            f"the membrane of this readout is {gap:.3g} from the graph's",
+            where=base.population.name,
+            remedy="this layer does something that its NIR node doesn't: report it with the network",
         )
 
 

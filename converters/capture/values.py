@@ -21,9 +21,19 @@ class Value:
 
 @dataclass(eq=False)
 class InputValue(Value):
-    """The data: that of time step `step`, or the same at each step (None)."""
+    """The data: that of time step `step`, or the same at each step (None).
+
+    Attributes:
+        coded: number of the encoding in the forward whose result this is (see `coded_input`); None for the data itself.
+    """
 
     step: int | None
+    coded: int | None = None
+
+
+@dataclass(eq=False)
+class Still(Value):
+    """What is there before the data has reached it: zeros that a state or a record starts with."""
 
 
 @dataclass(eq=False)
@@ -37,7 +47,7 @@ class NeuronValue(Value):
 
 @dataclass(eq=False)
 class Operation(Value):
-    """A function of other values of the same step.
+    """A function of other values of the same step; of kind "delay", of a value `steps` (a parameter) before.
 
     Attributes:
         kind: see `operation_nodes`, which says what each is in NIR.
@@ -73,15 +83,22 @@ class Ranked(Value):
 
 @dataclass(eq=False)
 class Untold(Value):
-    """A value that no graph can say; an error only if a neuron or the result depends on it."""
+    """A value that no graph can say; an error only if a neuron or the result depends on it.
+
+    Attributes:
+        of_data: True if it is made of the data alone.
+    """
 
     name: str
     what: str
     remedy: str
+    of_data: bool = False
 
 
 def is_not_negative(value: Value) -> bool:
     """True if no number of the value is ever below 0."""
+    if isinstance(value, Still):
+        return True
     if isinstance(value, NeuronValue):
         return value.what == "spikes" and value.population.fires
     if not isinstance(value, Operation):
@@ -100,6 +117,8 @@ def is_binary(value: Value) -> bool:
         return value.what == "spikes" and value.population.fires and not value.population.several
     if isinstance(value, InputValue):
         return False
+    if isinstance(value, Still):
+        return True
     if isinstance(value, Operation):
         if value.kind in ("max_pool", "both"):
             return True

@@ -9,6 +9,7 @@ import numpy as np
 
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.neurons import neuron_dynamics
+from dalif_deploy.hw_models.progress import tracked
 from dalif_deploy.hw_models.reference import FloatRecording
 
 from .population import Population
@@ -106,7 +107,7 @@ def verify(
         stacks.append((p, own.reshape(samples, steps, *p.shape), found.reshape(samples, steps, *p.shape), name))
     ties, after = [], 0
     valid = np.full(samples, steps)  # steps of each sample that are compared
-    for sample in range(samples):
+    for sample in tracked(range(samples), "comparing module and graph, samples"):
         first = _first_difference(stacks, sample)
         if first is None:
             continue

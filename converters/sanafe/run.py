@@ -156,8 +156,9 @@ class _Run:
         arrived = {name: m[n].reshape(m.shape[1], -1) for name, m in self.encoded.messages.items()}
         arrived = {name: np.broadcast_to(m, (self.steps, m.shape[1])) for name, m in arrived.items()}
         self.currents.check({**arrived, **kept.spikes}, n)
-        for name, values in (*kept.spikes.items(), *kept.membrane.items()):
-            values.shape = (self.steps, *populations[name].shape)
+        for name, population in populations.items():
+            for traces in (kept.spikes, kept.membrane):
+                traces[name] = traces[name].reshape(self.steps, *population.shape)
         return kept
 
     def _send(self, n: int) -> None:

@@ -6,7 +6,6 @@ import sys
 from typing import Any
 
 from dalif_deploy.hw_models.errors import UserError
-from dalif_deploy.hw_models.progress import stage
 
 from ..source import Source
 from .source_reader import ReadRequest, SourceReader
@@ -35,12 +34,11 @@ class LiveModuleSource(SourceReader):
         if asked.example is None:
             raise UserError("a module needs an example of its input", remedy="give example_input, [N, *shape]")
         example = torch.as_tensor(asked.example, dtype=torch.float32)
-        with stage("running the module, then its graph"):
-            return source_of_module(
-                given,
-                example,
-                steps=asked.steps,
-                time_axis=asked.time_axis,
-                rewrite=dict(asked.rewrite),
-                labels=None if asked.labels is None else np.asarray(asked.labels),
-            )
+        return source_of_module(
+            given,
+            example,
+            steps=asked.steps,
+            time_axis=asked.time_axis,
+            rewrite=dict(asked.rewrite),
+            labels=None if asked.labels is None else np.asarray(asked.labels),
+        )

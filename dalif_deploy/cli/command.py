@@ -19,7 +19,9 @@ from dalif_deploy.cli.one_error import let_others_speak_first
 from dalif_deploy.cli.standard_streams import flush_output, prepare_streams
 from dalif_deploy.hw_models.errors import FitWarning, UserError, is_out_of_memory
 
-EXIT_CODES = "Exit codes: 0 done; 1 a check failed; 2 bad usage or input; 130 interrupted."
+INTERRUPTED = 130
+EXIT_CODES = f"Exit codes: 0 done; 1 a check failed; 2 bad usage or input; {INTERRUPTED} interrupted."
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # of click, or of the copy that newer typers have
 
 
 def _print_version(asked: bool) -> None:
@@ -56,6 +58,7 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
     A fault of the user's input is one line on standard error; its traceback shows only under --debug.
     """
     debug = "--debug" in sys.argv[1:]
+    name = f"dalif-{function.__name__}"
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command(epilog=EXIT_CODES)(function)
     prepare_streams()
@@ -63,9 +66,17 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
     try:
         _require_working_folder()
         try:
-            app(arguments)
+            code = app(arguments, prog_name=name, standalone_mode=False)
         finally:
             flush_output()
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(code)
+    except _UsageError as error:
+        let_others_speak_first()
+        what = error.format_message().rstrip(".")  # type: ignore[attr-defined]
+        print(f"error: {what}; see {name} --help", file=sys.stderr)
+        sys.exit(2)
     except UserError as error:
         if debug:
             raise
@@ -74,7 +85,7 @@ def run_command(function: Callable[..., None], arguments: list[str] | None = Non
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except (MemoryError, RuntimeError) as error:
         if debug or not is_out_of_memory(error):
             raise
@@ -112,13 +123,20 @@ def _require_working_folder() -> None:
         raise UserError("the working folder is gone", remedy="change to a folder that exists") from error
 
 
-def require_free_files(*files: str | Path | None, force: bool) -> None:
-    """Says before the work, not after it, that a result has nowhere to go; None and `-` are no files."""
+def require_free_files(*files: str | Path | None, force: bool, out: Path | None = None) -> None:
+    """Says before the work, not after it, that a result has nowhere to go; None and `-` are no files.
+
+    Args:
+        out: a folder that is written, too.
+    """
     from dalif_deploy.hw_models.files.ownership import require_free
 
-    for file in files:
-        if file is not None and str(file) != "-":
-            require_free(file, force)
+    given = [file for file in files if file is not None and str(file) != "-"]
+    places = [Path(file).absolute() for file in (*given, *([] if out is None else [out]))]
+    for file in given:
+        if places.count(Path(file).absolute()) > 1:
+            raise UserError("two options write this file", where=str(file), remedy="give each its own")
+        require_free(file, force)
 
 
 def write_json(figures: dict[str, Any], destination: str | None, *, force: bool = False) -> None:

@@ -34,7 +34,10 @@ def _print_schema(asked: bool) -> None:
 def energy(
     source: Annotated[
         str | None,
-        typer.Argument(metavar="SOURCE", help="Folder written by dalif-export. For --sweep also a checkpoint."),
+        typer.Argument(
+            metavar="SOURCE",
+            help="Folder written by dalif-export. For --sweep also a checkpoint, a NIR graph or zoo:NAME.",
+        ),
     ] = None,
     more: Annotated[
         list[str] | None,
@@ -59,21 +62,22 @@ def energy(
     check_file: Annotated[
         Path | None,
         typer.Option(
-            "--check", metavar="FILE", help="JSON of dalif-simulate --check on this folder, told in the report."
+            "--check", metavar="FILE", help="Show this result of dalif-simulate --check --json in the report."
         ),
     ] = None,
     compare: Annotated[
         str | None,
         typer.Option(
-            "--compare", metavar="A.json B.json", help="Set reports that --json wrote side by side; nothing is run."
+            "--compare", metavar="A.json B.json", help="Show reports written by --json side by side; nothing is run."
         ),
     ] = None,
     measure_only: Annotated[
         bool,
-        typer.Option("--measure-only", help="Only measure this machine's GPU and processor; write it with --json."),
+        typer.Option("--measure-only", help="Only measure this machine's GPU and processor; needs --json."),
     ] = False,
     measured_file: Annotated[
-        Path | None, typer.Option("--measured", metavar="FILE", help="Take what --measure-only wrote elsewhere.")
+        Path | None,
+        typer.Option("--measured", metavar="FILE", help="Use what --measure-only wrote on another machine."),
     ] = None,
     baseline: Annotated[
         Path | None,
@@ -102,7 +106,7 @@ def energy(
     ] = None,
     cluster: ClusterOption = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Of a sweep with --json: keep the points that it has done already.")
+        bool, typer.Option("--resume", help="With --sweep and --json: keep the points that are done already.")
     ] = False,
     schema: Annotated[
         bool, typer.Option("--schema", is_eager=True, callback=_print_schema, help="Print the JSON schema and exit.")
@@ -115,8 +119,8 @@ def energy(
 
     Example: dalif-energy runs/digits/loihi1 --data digits:test --limit 200 --json energy.json
 
-    On a machine with a GPU: dalif-energy runs/digits/loihi1 --data digits:test --measure-only --json gpu.json;
-    its file joins the report elsewhere by --measured gpu.json
+    On a machine with a GPU: dalif-energy runs/digits/loihi1 --data digits:test --measure-only --json gpu.json.
+    Then --measured gpu.json adds these figures to a report on any machine.
 
     Sweep: dalif-energy model.pt --data digits:test --sweep weight-bits=4,6,8 steps=1,2,4 chip=loihi1,loihi2
 
@@ -126,7 +130,6 @@ def energy(
     from dalif_deploy.cli.energy_sweep import refuse_unsuited, run_sweep, split_words, sweep_result
     from dalif_deploy.hw_models.errors import UserError
 
-    _refuse_one_file_for_both(html_file, json_file)
     words = [word for word in (source, *(more or [])) if word is not None]
     if compare is not None:
         from dalif_deploy.cli.energy_compare import run_comparison
@@ -245,13 +248,6 @@ def energy(
         print_energy_screen(report, console)
     if does_not_fit:
         raise does_not_fit
-
-
-def _refuse_one_file_for_both(html_file: Path | None, json_file: str | None) -> None:
-    from dalif_deploy.hw_models.errors import UserError
-
-    if html_file is not None and json_file is not None and html_file.absolute() == Path(json_file).absolute():
-        raise UserError("--html and --json name the same file", where=json_file, remedy="give each its own")
 
 
 def main() -> None:

@@ -122,7 +122,7 @@ def export(
 
     chosen(TARGETS, target, "target")
     model = zoo_file(model)
-    require_free_files(json_file, force=force)
+    require_free_files(json_file, force=force, out=out)
     if target != "c" and (ram is not None or flash is not None):
         raise UserError("--ram and --flash are for a microcontroller", remedy="give --target c")
     with shown_progress():
@@ -134,6 +134,15 @@ def export(
                 rewrite=rewrite or [],
             )  # fmt: skip
         else:
+            of_code = {
+                "--weights": weights,
+                "--example": example,
+                "--time-axis": time_axis,
+                "--rewrite": rewrite or None,
+            }
+            if unsuited := [option for option, given in of_code.items() if given is not None]:
+                what = f"{listed(unsuited)}: for a network in your own code, and {model} is a file"
+                raise UserError(what, remedy="leave it out, or name FILE.py:NAME")
             source = load_source(model, ReadRequest(dt, reset=reset))
     data = None if calibrate is None else _calibration(calibrate, calibrate_samples, data_root, steps or source.steps)
     rule = None

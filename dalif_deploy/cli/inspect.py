@@ -36,7 +36,7 @@ def inspect(
     debug: DebugOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Look into a network: layers, neurons, time step, size on each chip, and what would stop an export.
+    """Inspect a network: layers, neurons, time step, size on each chip, and what would prevent an export.
 
     Example: dalif-inspect net.nir --dt 1e-4 --html graph.html
     """
@@ -44,7 +44,6 @@ def inspect(
 
     from dalif_deploy.hw_models.progress_bars import shown_progress
     from dalif_deploy.inspection import inspect_thing
-    from dalif_deploy.reports.inspect_page import write_inspect_page
     from dalif_deploy.reports.inspect_table import print_inspection
     from dalif_deploy.zoo import zoo_file
 
@@ -52,6 +51,8 @@ def inspect(
     with shown_progress():
         facts = inspect_thing(zoo_file(thing), dt=dt, steps=steps)
     if html_file is not None:
+        from dalif_deploy.reports.inspect_page import write_inspect_page
+
         write_inspect_page(facts, html_file, force=force)
     write_json(facts, json_file, force=force)
     print_inspection(facts, Console(file=sys.stderr if json_file == "-" else sys.stdout))

@@ -124,6 +124,9 @@ def train(
     quantize_epochs: Annotated[
         int | None, typer.Option(help="With --quantize: how many of the epochs; half by default.")
     ] = None,
+    start_from: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Start with the weights of a checkpoint or zoo:NAME.")
+    ] = None,
     precision: Annotated[
         str | None, typer.Option(help="Precision of products: 32 (default), bf16-mixed, or 16-mixed on a GPU.")
     ] = None,
@@ -173,6 +176,7 @@ def train(
         "weight_bits": weight_bits,
         "scale_group": scale_group,
         "quantize_epochs": quantize_epochs,
+        "start_from": start_from,
         "precision": precision,
         "seed": seed,
     }
@@ -205,7 +209,7 @@ def train(
         return
     if out is None:
         raise UserError("missing", where="--out", remedy="name the folder to write")
-    require_free_files(json_file, force=force)
+    require_free_files(json_file, force=force, out=out)
     metrics = run(
         config,
         out,

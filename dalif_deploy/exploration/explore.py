@@ -19,6 +19,7 @@ from dalif_deploy.hw_models.devices import processor_cores
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.sharding.cluster import open_cluster
 from dalif_deploy.sharding.workers import WorkerFailure, run_in_workers
+from dalif_deploy.zoo import zoo_file
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Exploration:
     """What is swept, and over which samples.
 
     Attributes:
-        source: a checkpoint, a NIR graph, or an exported folder that has kept one.
+        source: a checkpoint, "zoo:NAME", a NIR graph, or an exported folder that has kept one.
         data: NAME:SPLIT or a .npz file.
         values: of each key of `grid.sweep_keys`.
         limit: of samples.
@@ -77,7 +78,8 @@ def explore(
             resume, or another sweep.
     """
     settings = grid(asked.values)
-    source = sweep_source(asked.source.absolute() if asked.cluster else asked.source)
+    file = zoo_file(asked.source)
+    source = sweep_source(file.absolute() if asked.cluster else file)
     digest = file_digest(source.file)
     journal = _journal(asked, source, digest)
     kept = {} if journal is None else journal.points

@@ -8,6 +8,8 @@ from typing import Any
 
 from dalif_deploy.hw_models.errors import UserError
 
+REMEDY = "give a checkpoint, zoo:NAME, a NIR graph or an exported folder"
+
 
 @dataclass(frozen=True)
 class SweepSource:
@@ -30,7 +32,7 @@ def sweep_source(path: Path) -> SweepSource:
         UserError: no such path; a folder that can't be exported again.
     """
     if not path.exists():
-        raise UserError("no such file", where=str(path), remedy="give a checkpoint, a NIR graph or an exported folder")
+        raise UserError("no such file", where=str(path), remedy=REMEDY)
     if not path.is_dir():
         return SweepSource(path)
     from dalif_deploy.converters.artefact import CHECKPOINT_FILE, REFERENCE_FILE, load_artefact

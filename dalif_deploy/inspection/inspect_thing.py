@@ -36,7 +36,7 @@ def inspect_thing(thing: str | Path, *, dt: float | None = None, steps: int | No
     path, what = thing, "a folder of dalif-export"
     if artefact is not None:
         path = thing / (CHECKPOINT_FILE if (thing / CHECKPOINT_FILE).is_file() else REFERENCE_FILE)
-        dt = dt or artefact.dt
+        dt = artefact.dt if dt is None else dt
     source = load_source(path, ReadRequest(dt))
     if artefact is None:
         what = next(reader.about for reader in SOURCES.values() if not reader.in_memory and reader.takes(path))

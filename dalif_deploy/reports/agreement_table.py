@@ -36,7 +36,7 @@ def print_agreement(figures: dict[str, Any], *, stream: TextIO) -> None:
     for name, reason in figures["not_run"].items():
         console.print(escape(f"{name} not run: {reason}"))
     for arithmetic in dict.fromkeys(row["arithmetic"] for row in engines.values()):
-        console.print(f"{arithmetic} may differ from nir through {figures['causes'][arithmetic]}")
+        console.print(f"{arithmetic} may differ from nir because {figures['causes'][arithmetic]}")
     print_coverage(figures["coverage"], console)
     verdict = {True: "yes", False: "NO", None: "not checked: no two of them ran"}[figures["bit_exact"]]
     console.print(f"integer engines agree to the bit: {verdict}")

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dalif_deploy.hw_models.energy.figures import Joules
+from dalif_deploy.hw_models.energy.opponents.memory_accounting import RELU, SPIKING, which_is_less
 from dalif_deploy.hw_models.energy.report.mapping import Fits
 from dalif_deploy.hw_models.energy.report.report import EnergyReport
 from dalif_deploy.hw_models.energy.units import readable
@@ -84,7 +85,9 @@ def compare_reports(named: list[tuple[str, EnergyReport]]) -> ComparedReports:
 def _figures(report: EnergyReport) -> dict[str, str]:
     total, static, latency = report.energy.total, report.energy.static, report.latency
     int8 = {row.network: row.total for row in report.arithmetic_45nm.rows if row.precision == "int8"}
-    mapping = report.mapping
+    mapping, account, beside = report.mapping, report.memory_45nm, report.equal_accuracy
+    memory = {row.network: row.total for row in account.rows}
+    relu = memory.get(RELU) if beside is None else beside.baseline_memory.total
     return {
         "network": report.artefact or MISSING,
         "chip": chip_title(report.chip),
@@ -107,6 +110,9 @@ def _figures(report: EnergyReport) -> dict[str, str]:
         "int8 arithmetic, ReLU": _energy(int8.get("ReLU network"), report.arithmetic_45nm.status),
         "int8 ReLU by --baseline": _relu(report),
         "costs less, int8 arithmetic": _cheaper(report),
+        "memory priced, spiking": _energy(memory[SPIKING], account.status),
+        "memory priced, int8 ReLU": _energy(relu, account.status),
+        "costs less, memory priced": MISSING if relu is None else which_is_less(memory[SPIKING], relu),
         "GPU's energy over the chip's": _gpu(report),
         "check": report.check.sentence() if report.check else "none given",
     }

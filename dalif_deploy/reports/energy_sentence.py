@@ -55,9 +55,10 @@ def energy_sentence(report: EnergyReport) -> str:
     steps = "1 step" if report.steps == 1 else f"{report.steps} steps"
     samples = "1 sample" if report.samples == 1 else f"{report.samples:,} samples"
     data = f" of {report.data}" if report.data else ""
+    silent = "" if report.counts.total.spikes.mean else ", in which no neuron fired"
     return (
         f"One inference of {network_name(report)} on {chip_title(report.chip)}, {steps}, costs {joules} of dynamic "
-        f"energy ({report.energy.status}; mean of {samples}{data}); static energy of {chips} adds "
+        f"energy ({report.energy.status}; mean of {samples}{data}{silent}); static energy of {chips} adds "
         f"{readable(static.low, 'J')} to {or_unbounded(static.high, 'J')} ({static.status}: depends on how long a step "
         "lasts)."
     )

@@ -58,7 +58,9 @@ def _answer(export: dict[str, Any]) -> str:
     kept = [layer["weight_sqnr_db"] for layer in layers if layer["weight_sqnr_db"] is not None]
     weights = f"weights keep {min(kept):.1f} dB or more" if kept else "weights are exact"
     bad = [layer["layer"] for layer in layers if "ok" not in range_check(layer)]
-    registers = f"registers of {len(bad)} layers may overflow" if bad else "no register can overflow"
+    registers = (
+        f"registers of {len(bad)} layer{'s' * (len(bad) > 1)} may overflow" if bad else "no register can overflow"
+    )
     neurons = sum(layer["neurons"] for layer in layers)
     many = "1 layer" if len(layers) == 1 else f"{len(layers)} layers"
     size = f"{many}, 1 neuron" if neurons == 1 else f"{many}, {neurons:,} neurons"

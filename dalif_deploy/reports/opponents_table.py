@@ -28,6 +28,7 @@ from dalif_deploy.reports.table_parts import (
 def print_opponents(report: EnergyReport, console: Console) -> None:
     """Prints the report's `arithmetic_45nm`, `break_even`, `baseline` and `baseline_cpu`."""
     _arithmetic(report.arithmetic_45nm, console)
+    _memory_priced(report, console)
     if report.equal_accuracy is not None:
         _equal_accuracy(report.equal_accuracy, console)
     _break_even(report.break_even, console)
@@ -64,6 +65,26 @@ def _arithmetic(arithmetic: Arithmetic, console: Console) -> None:
         print_line(console, sentence, style="bold")
     print_line(console, "compare within one precision only: float against 8-bit decides the result by itself")
     print_not_included(arithmetic.not_included, console)
+
+
+def _memory_priced(report: EnergyReport, console: Console) -> None:
+    account, beside = report.memory_45nm, report.equal_accuracy
+    rows = [*account.rows, *([] if beside is None else [beside.baseline_memory])]
+    table = new_table(
+        f"A second account: {account.title} [{account.status}]", "of a sample", *(r.network for r in rows)
+    )
+    for name in account.names():
+        found = [next((t for t in row.terms if t.name == name), None) for row in rows]
+        add_row(table, name, *("-" if term is None else readable(term.joules.mean, "J") for term in found))
+    table.add_section()
+    add_row(table, "all", *(readable(row.total.mean, "J") for row in rows))
+    add_row(table, "all, packed into 64 bits", *(readable(row.total.low, "J") for row in rows))
+    console.print(table)
+    for sentence in (account.sentence(), None if beside is None else beside.memory_sentence):
+        if sentence is not None:
+            print_line(console, sentence, style="bold")
+    print_line(console, "never to be added to the chip's energy, whose prices contain its memories")
+    print_not_included(account.not_included, console)
 
 
 def _equal_accuracy(beside: EqualAccuracy, console: Console) -> None:

@@ -23,8 +23,9 @@ def print_silicon(silicon: Silicon, console: Console) -> None:
     console.print(table)
     for expected, unit in ((silicon.energy, "J"), (silicon.time, "s")):
         if expected is not None:
-            high = "no upper bound" if expected.high is None else f"to {readable(expected.high, unit)}"
-            figure = f"{readable(expected.value, unit)}, {readable(expected.low, unit)} {high}"
+            low = readable(expected.low, unit)
+            ends = f"at least {low}" if expected.high is None else f"{low} to {readable(expected.high, unit)}"
+            figure = f"{readable(expected.value, unit)}, {ends}"
             print_line(console, f"{expected.quantity}: {figure} [{expected.range_from}]; {expected.because}")
 
 

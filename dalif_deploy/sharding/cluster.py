@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dalif_deploy.hw_models.errors import UserError
+from dalif_deploy.sharding.processes import process_context, start_method
 from dalif_deploy.sharding.workers import WorkerFailure, failure_of
 
 LOCAL = "local:"
@@ -120,6 +121,9 @@ def open_cluster(place: str) -> Iterator[Cluster]:
     Raises:
         UserError: Dask is not installed, no such place, nothing answers there.
     """
+    count = _local_processes(place)
+    if count is not None:
+        process_context("distributed")  # it imports while this process imports Dask itself
     try:
         from dask import config
         from dask.distributed import Client, LocalCluster
@@ -127,7 +131,6 @@ def open_cluster(place: str) -> Iterator[Cluster]:
     except ImportError as error:
         what = f"--cluster needs Dask ({error.name} is not installed)"
         raise UserError(what, remedy="pip install 'dalif-deploy[cluster]'") from error
-    count = _local_processes(place)
     with ExitStack() as stack:
         folder = None
         stack.enter_context(_quiet())
@@ -136,6 +139,7 @@ def open_cluster(place: str) -> Iterator[Cluster]:
         else:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dalif-cluster-")))
             stack.enter_context(config.set(SETTINGS))
+            stack.enter_context(config.set({"distributed.worker.multiprocessing-method": start_method()}))
             # whoever may talk to a scheduler may run code as its owner, and others may share this machine
             security = Security.temporary()
             local = LocalCluster(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import signal
-import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-CONTEXT = get_context("spawn")  # torch has threads, which fork does not copy
+from dalif_deploy.sharding.processes import interrupts_ignored, process_context
+
 PATIENCE = 5.0  # seconds that a process has to end by itself
 
 
@@ -63,9 +62,10 @@ def run_in_workers(
 
 class _Worker:
     def __init__(self, work: Callable[[Any], Any]):
-        self.connection, theirs = CONTEXT.Pipe()
-        self.process = CONTEXT.Process(target=_serve, args=(theirs, work), daemon=True)
-        with _interrupts_ignored():
+        context = process_context()
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        with interrupts_ignored():
             self.process.start()
         theirs.close()  # so that its end is seen when it dies
         self.task: int | None = None
@@ -114,16 +114,3 @@ def _how_it_ended(code: int | None) -> str:
     name = signal.Signals(-code).name
     memory = ", perhaps for want of memory: try fewer --workers" if name == "SIGKILL" else ""
     return f"the worker process was ended by {name}{memory}"
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """A process started meanwhile ignores Ctrl-C for good: its parent hears it and ends it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -14,7 +14,7 @@ class Arithmetic:
         reference: the engine that all others of the kind are compared with.
         second: the engine that the reference itself is compared with.
         compares: what must agree between the two, "spikes" or "membrane".
-        cause: why spikes of this kind may differ from the float reference's.
+        cause: why spikes of this kind may differ from the float reference's; follows "because".
     """
 
     name: str
@@ -38,22 +38,22 @@ ARITHMETICS = {
             FLOAT_REFERENCE,
             "torch",
             ("spikes",),
-            "the order of float64 sums, where a membrane is within rounding of its threshold, and ties: torch fires at "
-            "the threshold, NIR above it",
+            "sums are added in another order, which matters near the threshold; and torch fires at the threshold, NIR "
+            "only above it",
         ),
         Arithmetic(
             "float32",
             FLOAT_REFERENCE,
             "torch",
             ("spikes",),
-            "float32 rounding, where a membrane is near its threshold",
+            "float32 rounds more coarsely, which matters near the threshold",
         ),
         Arithmetic(
             "integer",
             "fast",
             "lava",
             ("spikes", "membrane"),
-            "quantisation: weights, decays and thresholds have the chip's few bits",
+            "the chip holds weights, decays and thresholds in a few bits",
         ),
     )
 }

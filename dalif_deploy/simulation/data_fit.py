@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
 import nir
 import numpy as np
@@ -47,6 +48,21 @@ def require_fit(
         _values(made_for, name, array)
     if labels is not None:
         _labels(made_for, labels)
+
+
+def warn_if_silent(fired: bool, where: Path) -> None:
+    """Accuracy and energy of a network in which nothing fires are those of no network.
+
+    Args:
+        fired: whether any neuron did, on all samples.
+        where: the exported folder.
+
+    Warns:
+        FitWarning: none did.
+    """
+    if not fired:
+        what = "no neuron fired on these samples, so the figures say nothing of the network"
+        _warn(f"{what}; see dalif-export's warnings: are --dt and the data right?", str(where))
 
 
 @dataclass

@@ -19,13 +19,12 @@ from dalif_deploy.hw_models.energy.report import EnergyReport, energy_report
 from dalif_deploy.hw_models.energy.report.report import Sanafe, SanafeRow, Time
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.mapping import DoesNotFit, map_or_refusal
-from dalif_deploy.hw_models.progress import stage
 from dalif_deploy.hw_models.samples.encode import encode_input
 from dalif_deploy.hw_models.samples.input_data import InputData
 from dalif_deploy.hw_models.samples.recording import EncodedSamples
 from dalif_deploy.hw_models.samples.stream import InputStream
 from dalif_deploy.sharding.cluster import open_cluster
-from dalif_deploy.simulation.data_fit import require_fit
+from dalif_deploy.simulation.data_fit import require_fit, warn_if_silent
 from dalif_deploy.simulation.engines import make_engine
 from dalif_deploy.simulation.one_engine import run_engine
 from dalif_deploy.simulation.relu_baseline import relu_baseline
@@ -60,8 +59,7 @@ def report_on_samples(
     network = artefact.network
     require_fit(artefact, inputs, None)
     encoded = InputStream(network, inputs)  # all samples at once might not fit in memory
-    with stage("mapping onto cores"):
-        mapping, does_not_fit = map_or_refusal(network, encoded)
+    mapping, does_not_fit = map_or_refusal(network, encoded)
     done = None if progress is None else lambda samples: progress(samples, encoded.samples)
     if cluster is None:
         counts = count_activity(
@@ -79,22 +77,22 @@ def report_on_samples(
                 device=device,
                 progress=done,
             )
+    warn_if_silent(any(bool(each.spikes.any()) for each in counts.populations.values()), artefact.folder)
     devices = measure_devices(artefact, encoded, data=data, name=name) if elsewhere is None else elsewhere
     devices.require_network(artefact.network_sha256)
-    with stage("pricing, time, other devices"):
-        report = energy_report(
-            network,
-            encoded,
-            counts,
-            measured=devices.gpu,
-            not_measured=devices.gpu_not_measured_because,
-            measured_cpu=devices.cpu,
-            cpu_not_measured=devices.cpu_not_measured_because,
-            measured_on=None if elsewhere is None else devices.machine,
-            does_not_fit=does_not_fit,
-            data=data,
-            artefact=name,
-        )
+    report = energy_report(
+        network,
+        encoded,
+        counts,
+        measured=devices.gpu,
+        not_measured=devices.gpu_not_measured_because,
+        measured_cpu=devices.cpu,
+        cpu_not_measured=devices.cpu_not_measured_because,
+        measured_on=None if elsewhere is None else devices.machine,
+        does_not_fit=does_not_fit,
+        data=data,
+        artefact=name,
+    )
     return report, does_not_fit
 
 
@@ -144,7 +142,7 @@ def compared_at_equal_accuracy(
     own = run_engine(make_engine("fast", artefact, inputs), None, labels).accuracy
     if own is None:
         raise UserError("the network has several outputs, so its accuracy is not known", where=str(artefact.folder))
-    return equal_accuracy(found, own, report.arithmetic_45nm, report.samples)
+    return equal_accuracy(found, own, report.arithmetic_45nm, report.memory_45nm, report.samples)
 
 
 def compared_with_sanafe(artefact: Artefact, inputs: InputData) -> Sanafe:

@@ -18,6 +18,7 @@ from dalif_deploy.hw_models.chip_network.form import Geometry
 from dalif_deploy.hw_models.energy.fan_out import dense_macs, fan_out
 from dalif_deploy.hw_models.energy.figures import OverSamples
 from dalif_deploy.hw_models.energy.opponents.equal_accuracy import Baseline8Bit
+from dalif_deploy.hw_models.energy.opponents.memory_accounting import DenseLayer
 from dalif_deploy.hw_models.errors import UserError
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def relu_baseline(path: Path, inputs: np.ndarray, labels: np.ndarray) -> Baselin
         accuracy_float=exact,
         macs=sum(one.dense() for one in watched),
         macs_with_input=OverSamples.of(np.sum([np.concatenate(one.counted) for one in watched], axis=0)),
+        layers=[one.figures() for one in watched],
     )
 
 
@@ -73,9 +75,11 @@ class _Watched:
     def __init__(self, layer: nn.Conv2d | nn.Linear):
         self.layer, self.rounding, self.largest = layer, False, 0.0
         self.shape: tuple[int, ...] = ()
+        self.written = 0
         self.counted: list[np.ndarray] = []
         self._fan: torch.Tensor | None = None
         layer.register_forward_pre_hook(self._seen)
+        layer.register_forward_hook(self._wrote)
 
     def _seen(self, _: nn.Module, given: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
         (x,) = given
@@ -91,9 +95,25 @@ class _Watched:
         self.counted.append(((rounded != 0) * self._fan).flatten(1).sum(1).numpy())
         return (rounded,)
 
+    def _wrote(self, _: nn.Module, given: tuple[torch.Tensor], out: torch.Tensor) -> None:
+        self.written = out[0].numel()
+
     def dense(self) -> int:
         """MACs of one pass."""
         return dense_macs(self.layer.weight.detach().numpy(), self._geometry(), self.shape)
+
+    def figures(self) -> DenseLayer:
+        """What one pass needs, for memory_accounting.py."""
+        weight = self.layer.weight
+        taps = weight[0, 0].numel() if isinstance(self.layer, nn.Conv2d) else 0
+        return DenseLayer(
+            inputs=int(np.prod(self.shape)),
+            outputs=self.written,
+            weights=weight.numel(),
+            biases=0 if self.layer.bias is None else self.layer.bias.numel(),
+            kernel_steps=len(weight) * taps,
+            macs=self.dense(),
+        )
 
     def _geometry(self) -> Geometry | None:
         if isinstance(self.layer, nn.Linear):

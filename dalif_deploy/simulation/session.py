@@ -23,7 +23,7 @@ from dalif_deploy.hw_models.progress_bars import shown_progress
 from dalif_deploy.hw_models.samples.input_data import InputData, sample_count, take_samples
 from dalif_deploy.sharding.cluster import open_cluster
 from dalif_deploy.simulation.agreement import Agreement, run_agreement
-from dalif_deploy.simulation.data_fit import require_fit
+from dalif_deploy.simulation.data_fit import require_fit, warn_if_silent
 from dalif_deploy.simulation.engines import ENGINES, Engine, EngineRun, check_options, make_engine
 from dalif_deploy.simulation.nir_samples import nir_file_samples
 from dalif_deploy.simulation.one_engine import SimulationResult, run_engine
@@ -127,6 +127,8 @@ def simulate_samples(
             dt=artefact.dt,
             progress=lambda done: told(f"{engine.name}, samples", done, sample_count(inputs)),
         )
+    if not request.check:  # which says it itself
+        warn_if_silent(any(result.firing_rate.values()) or not result.firing_rate, artefact.folder)
     if request.record is not None and result.recorded is not None:
         if is_nir_data(request.record):
             write_nir_data(request.record, result.to_nir_data(), force=request.force)

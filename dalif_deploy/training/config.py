@@ -115,6 +115,8 @@ class TrainConfig(BaseModel):
         scale_group: one scale a "layer", or one a "channel", which a few bits serve better.
         precision: "32", or "bf16-mixed" or "16-mixed" (GPUs alone): convolutions and products in 16 bits, under
             autocast. Membranes have 32, the epochs of `quantize` are exact, and the test is made in full precision.
+        start_from: a trained network, path or zoo:NAME, whose weights and decays the training begins with. It has the
+            layers of this one; steps, reset and all that has no shape may differ.
         recipe: that the fields come from; None where they are the user's own. Options given beside it go before it.
         seed: of the weights, the order of the samples and all augmentation; on a CPU with the same number of threads it
             determines every bit of the result.
@@ -154,6 +156,7 @@ class TrainConfig(BaseModel):
     scale_group: Literal["layer", "channel"] = "layer"
     quantize_epochs: int | None = Field(default=None, ge=1)
     precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
+    start_from: str | None = None
     recipe: str | None = None
     seed: int = Field(default=0, ge=0, lt=1 << 63)
 
@@ -182,9 +185,12 @@ class TrainConfig(BaseModel):
         bare = self.quantize_epochs is None and self.weight_bits == 8 and self.scale_group == "layer"
         if self.quantize is None and not bare:
             raise ValueError(f"weight_bits, scale_group and quantize_epochs need quantize: {either_chip()}")
-        if self.quantize is not None and self.float_epochs < 1:
+        # a trained network's batch norm has seen the data
+        if self.quantize is not None and self.float_epochs < (1 if self.start_from is None else 0):
             raise ValueError(
                 "quantize needs at least one epoch before it, in which batch norm sees the data: more epochs"
+                if self.start_from is None
+                else f"quantize_epochs {self.quantize_epochs} are more than epochs {self.epochs}"
             )
         return self
 

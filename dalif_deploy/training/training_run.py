@@ -21,7 +21,7 @@ from dalif_deploy.hw_models.devices import chosen_device
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_directory
 from dalif_deploy.hw_models.files.ownership import require_free
-from dalif_deploy.networks import build_network
+from dalif_deploy.networks import SpikingNetwork, build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig
 from dalif_deploy.training.distillation import load_teacher
@@ -30,8 +30,10 @@ from dalif_deploy.training.fit import fit, steps_per_epoch
 from dalif_deploy.training.optimization import make_optimizer, make_schedule
 from dalif_deploy.training.processes import Processes, this_process
 from dalif_deploy.training.training_state import TrainingState, load_unfinished, require_same_config
+from dalif_deploy.zoo import zoo_file
 
 CHECKPOINT = "checkpoint.pt"
+METRICS = "metrics.json"  # lists the folder of a finished training
 
 
 def working_folder(out: str | Path) -> Path:
@@ -47,7 +49,7 @@ def unfinished_config(out: str | Path) -> dict[str, Any] | None:
         UserError: a damaged checkpoint.
     """
     path = working_folder(out) / CHECKPOINT
-    if (Path(out) / "metrics.json").is_file() and not path.is_file():
+    if (Path(out) / METRICS).is_file() and not path.is_file():
         found = _metrics(Path(out)).get("config")
     else:
         found = load_checkpoint(path).info.get("config") if path.is_file() else None
@@ -56,7 +58,7 @@ def unfinished_config(out: str | Path) -> dict[str, Any] | None:
 
 def require_begun(out: str | Path) -> None:
     """Raises UserError where neither an unfinished nor a finished training of `out` stands."""
-    if not ((working_folder(out) / CHECKPOINT).is_file() or (Path(out) / "metrics.json").is_file()):
+    if not ((working_folder(out) / CHECKPOINT).is_file() or (Path(out) / METRICS).is_file()):
         remedy = "check --out, or leave out --resume to start one"
         raise UserError("there is no training to resume", where=str(out), remedy=remedy)
 
@@ -104,9 +106,9 @@ def train(
     if config.batch_size % processes.count:
         what = f"{config.batch_size} images can't be shared equally by {processes.count} processes"
         raise UserError(what, where="--batch-size", remedy="give a multiple of their number")
-    if resume and not force and (out / "metrics.json").is_file():
+    if resume and not force and (out / METRICS).is_file():
         metrics = _metrics(out)
-        require_same_config(metrics.get("config"), config, out / "metrics.json")
+        require_same_config(metrics.get("config"), config, out / METRICS)
         if processes.rank == 0:  # killed between the last two renames
             _clear(working)
         return metrics
@@ -139,8 +141,31 @@ def chip_target(config: TrainConfig, data: LabelledData) -> ChipTarget:
     return ChipTarget(config.quantize, mode, data.step, data.highest, config.weight_bits, config.scale_group)
 
 
+def start_from(network: SpikingNetwork, trained: str) -> None:
+    """Gives a network the weights, batch norm averages and decays of a trained one.
+
+    Args:
+        trained: checkpoint, or zoo:NAME.
+
+    Raises:
+        UserError: not a checkpoint, or one of other layers.
+    """
+    found = load_checkpoint(zoo_file(trained)).network.state_dict()
+    wanted = network.state_dict()
+    for key in [*wanted, *found]:
+        if key not in found or key not in wanted or found[key].shape != wanted[key].shape:
+            has, wants = (_size(each.get(key)) for each in (found, wanted))
+            what = f"has other layers than the network to be trained: {key} is {has} there, {wants} here"
+            raise UserError(what, where=trained, remedy="give the same --arch, --channels, --strides and --decays-per")
+    network.load_state_dict(found)
+
+
+def _size(value: torch.Tensor | None) -> str:
+    return "missing" if value is None else str(list(value.shape))
+
+
 def _metrics(out: Path) -> dict[str, Any]:
-    path = out / "metrics.json"
+    path = out / METRICS
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -160,7 +185,7 @@ def _metrics(out: Path) -> dict[str, Any]:
 
 
 def _prepare(out: Path, working: Path, *, force: bool, resume: bool) -> None:
-    require_free(out, force, folder=True)
+    require_free(out, force, folder=METRICS)
     if (working / CHECKPOINT).exists() and not resume:
         if not force:
             remedy = "pass --resume to continue it, or --force to start again"
@@ -192,6 +217,8 @@ def _train(
     teacher = None if config.teacher is None else load_teacher(config.teacher, config, training, classes, processes)
     torch.manual_seed(config.seed)
     network = build_network(config.network(training.inputs.shape[-3:], classes))
+    if config.start_from is not None and not resume:
+        start_from(network, config.start_from)
     network.to(processes.device)
     optimizer = make_optimizer(network, config)
     schedule = make_schedule(optimizer, config, steps_per_epoch(training, config))
@@ -259,13 +286,13 @@ def _train(
         "versions": {"torch": str(torch.__version__), "numpy": np.__version__, "python": platform.python_version()},
     }
     if processes.rank == 0:
-        with atomic_directory(out, force=force) as folder:
+        with atomic_directory(out, METRICS, force=force) as folder:
             save_checkpoint(folder / "model.pt", network, {**info, "test_accuracy": metrics["test_accuracy"]})
             # copies: until the folder has its name, a resumed training needs the originals
             shutil.copy(working / "metrics.jsonl", folder)
             if tensorboard:
                 shutil.copytree(working / "tensorboard", folder / "tensorboard")
             listed = {**metrics, "files": folder_files(folder)}
-            (folder / "metrics.json").write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
+            (folder / METRICS).write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
         _clear(working)
     return metrics

@@ -12,7 +12,7 @@ from ..progress import tracked
 from ..reference.interpreter import run_reference
 from ..samples.encode import message_levels
 from ..samples.input_data import InputData, by_input, sample_count, take_samples
-from ..samples.value_range import require_in_range
+from ..samples.value_range import require_meant
 from .populations import FloatNetwork
 
 PERCENTILE = 99.9  # of |weights|, |currents| and |membranes| that rule "percentile" covers
@@ -67,7 +67,7 @@ def calibrate(
         run = run_reference(flat, part, dt=dt, steps=steps, record=("spikes", "membrane", "current"))
         sources = dict(run.spikes)
         for name, (array, moving) in by_input(part, {n: flat.shapes[n] for n in flat.inputs}).items():
-            require_in_range(inputs[name], array)
+            require_meant(inputs[name], array)
             if inputs[name].mode != "bias":
                 sources[name] = message_levels(inputs[name], array if moving else array[:, None])
         for name, array in sources.items():

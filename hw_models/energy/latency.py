@@ -14,6 +14,7 @@ from ..chip_network.apply_weight import apply_weight
 from ..chip_network.form import ChipNetwork
 from ..chips.description import load_chip
 from ..mapping import Mapping
+from ..progress import tracked
 from ..samples.recording import EncodedInput, EncodedSamples
 from .constant_set import load_constants
 from .figures import Amount, Count, Joules, Part, Status, spread
@@ -95,7 +96,7 @@ def _operations(network: ChipNetwork, encoded: EncodedInput, mapping: Mapping) -
 
     sent = {**encoded.messages, **simulate(network, encoded, record=("spikes",)).spikes}
     found = {}
-    for name, population in network.populations.items():
+    for name, population in tracked(list(network.populations.items()), "time of a step, layers"):
         cores = _cores(mapping, name)
         arriving = np.zeros((encoded.samples, encoded.steps, population.size))
         for projection in network.incoming(name):

@@ -88,17 +88,17 @@ def atomic_file(target: str | os.PathLike[str], *, force: bool = False, own_plac
 
 
 @contextmanager
-def atomic_directory(target: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
+def atomic_directory(target: str | os.PathLike[str], listed_in: str, *, force: bool = False) -> Iterator[Path]:
     """Gives a temporary folder to fill; it becomes `target` when the block ends without an error.
 
     With `force`, a folder that stood there is replaced as a whole, after the new one is complete, if all that it holds
-    is listed by a file that the writer left in it, see `ownership`.
+    is listed by the file `listed_in` that its writer left in it, see `ownership`.
 
     Raises:
         UserError: the target is not to be replaced, see `require_free`, or the place cannot be written to.
     """
     target = Path(target)
-    require_free(target, force, folder=True)
+    require_free(target, force, folder=listed_in)
     parent = _parent_for(target)
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=parent))
@@ -107,7 +107,7 @@ def atomic_directory(target: str | os.PathLike[str], *, force: bool = False) -> 
     try:
         with _disk_faults_in_one_line(target):
             yield temporary
-            require_free(target, force, folder=True)  # the work may have taken hours
+            require_free(target, force, folder=listed_in)  # the work may have taken hours
             os.chmod(temporary, 0o777 & ~_umask())
             if os.path.lexists(target):
                 old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=parent))

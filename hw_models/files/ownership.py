@@ -17,17 +17,19 @@ MARK = "x-written-by: dalif-deploy"
 # a checkpoint's format is its mark; a frame cache and a training's working folder are replaced without asking
 _MARKS = (MARK.encode(), b"dalif-deploy checkpoint ")
 _ENDS = 1 << 16  # bytes at each end of a file that are looked through
-LISTS = ("export.json", "metrics.json")  # files that list a folder, under `files`: name -> SHA-256
+# files that list a folder, under `files`: name -> SHA-256; and what such a folder is
+LISTS = {"export.json": "an export", "metrics.json": "a training"}
 _ELSEWHERE = "move it away or choose another name"
 
 
-def require_free(target: str | os.PathLike[str], force: bool, *, folder: bool = False) -> None:
+def require_free(target: str | os.PathLike[str], force: bool, *, folder: str | None = None) -> None:
     """Makes sure that nothing of a person's is lost when `target` is written.
 
     Args:
         target: file or folder to be written.
         force: whether what this program wrote may be replaced.
-        folder: True where `target` will be a folder.
+        folder: of a folder, the file that will list it, one of `LISTS`. A folder of another kind is not replaced: who
+            exports does not mean to lose a training.
 
     Raises:
         UserError: something stands there, and is not to be replaced or not ours; names the first file in the way.
@@ -40,10 +42,14 @@ def require_free(target: str | os.PathLike[str], force: bool, *, folder: bool = 
         raise UserError("already exists", where=where, remedy="choose another name or pass --force")
     if target.is_symlink():
         raise UserError("is a link, which --force does not replace", where=where, remedy=_ELSEWHERE)
-    if folder:
+    if folder is not None:
         if not target.is_dir():
             raise UserError("is a file, but a folder is to be written there", where=where, remedy=_ELSEWHERE)
-        foreign = _first_foreign(target)
+        other = next((kind for name, kind in LISTS.items() if name != folder and _listed(target / name)), None)
+        if other is not None:
+            what = f"holds {other}, which --force does not replace by {LISTS[folder]}"
+            raise UserError(what, where=where, remedy=_ELSEWHERE)
+        foreign = _first_foreign(target, _listed(target / folder))
         if foreign is not None:
             what = f"holds {foreign}, which dalif-deploy did not write there: --force does not delete it"
             raise UserError(what, where=where, remedy=_ELSEWHERE)
@@ -78,8 +84,7 @@ def names_below(folder: Path) -> Iterator[str]:
             yield inside.as_posix()
 
 
-def _first_foreign(folder: Path) -> str | None:
-    listed = {name for list_file in LISTS if (folder / list_file).is_file() for name in _listed(folder / list_file)}
+def _first_foreign(folder: Path, listed: set[str]) -> str | None:
     return next((name for name in names_below(folder) if name not in listed), None)
 
 

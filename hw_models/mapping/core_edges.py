@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..progress import tracked
 from .core_box import Box, as_slices, box_numbers, whole_box
 from .partition import PopulationCut
 
@@ -47,7 +48,7 @@ def edges(
     sources: list[np.ndarray] = [np.zeros(0, int)]
     targets: list[np.ndarray] = [np.zeros(0, int)]
     amounts: list[np.ndarray] = [np.zeros(0)]
-    for name, cut in cuts.items():
+    for name, cut in tracked(list(cuts.items()), "mapping: messages between cores, layers"):
         for number, source, window, touched in reached_sources(cut):
             if spikes is None:
                 sent = touched

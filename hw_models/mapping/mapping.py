@@ -12,6 +12,7 @@ import numpy as np
 from ..chip_network.form import ChipNetwork
 from ..chips.description import ChipDescription, load_chip
 from ..errors import UserError
+from ..progress import tracked
 from ..samples.recording import EncodedSamples
 from .convolution_synapses import ConvolutionSynapses
 from .core_box import Box, box_numbers
@@ -87,7 +88,7 @@ class Mapping:
 
         A neuron is True that has a synapse on the core, in any projection: its spike costs one message there.
         """
-        for name, cut in self._cuts.items():
+        for name, cut in tracked(list(self._cuts.items()), "what a spike sends, layers"):
             for number, source, window, touched in reached_sources(cut):
                 yield self._first[name] + number, source, window, touched
 
@@ -96,7 +97,7 @@ class Mapping:
 
         A projection and core at a time; bits are whole words, see synapse_reads.py.
         """
-        for name, cut in self._cuts.items():
+        for name, cut in tracked(list(self._cuts.items()), "what a spike reads, layers"):
             for box, synapses in product(cut.boxes, cut.incoming):
                 yield name, synapses.source, *synapses.lists(box)
 
@@ -125,7 +126,7 @@ def map_network(network: ChipNetwork, *, spikes: dict[str, np.ndarray] | None = 
         raise UserError(str(error), remedy="give at least one projection of the loop a delay") from error
     cuts = {
         name: PopulationCut(population, _synapses(network, name, chip, depths), chip)
-        for name, population in network.populations.items()
+        for name, population in tracked(list(network.populations.items()), "mapping: cutting into cores, layers")
     }
     cut_by_output_axons(network, cuts, depths)
     first = dict(zip(cuts, np.cumsum([0, *(len(cut.boxes) for cut in cuts.values())]).tolist(), strict=False))

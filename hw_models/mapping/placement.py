@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..chips.description import ChipDescription
+from ..progress import tracked
 
 SWAPS_A_CORE = 8  # steepest descent ends by itself; this bounds a long tail of tiny gains
 
@@ -56,7 +57,7 @@ def short_placement(cores: int, flow: Flow, chip: ChipDescription) -> Placement:
     column, row = tile_position(np.arange(size), chip)
     distance = np.abs(column[:, None] - column) + np.abs(row[:, None] - row)
     index = np.zeros(cores, dtype=np.int64)
-    for number in range(on_chip.max(initial=-1) + 1):
+    for number in tracked(range(on_chip.max(initial=-1) + 1), "mapping: placing cores, chips"):
         members = np.flatnonzero(on_chip == number)
         index[members] = np.arange(len(members))
         inside = (on_chip[flow.source] == number) & (on_chip[flow.target] == number)

@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..graph.flat_graph import FlatGraph, flatten_graph
 from ..graph.graph_step import GraphStep
 from ..neurons import NEURONS
-from ..progress import tracked
+from ..progress import told
 from ..samples.input_data import InputData, by_input, sample_count, steps_of
 from .linear_map import linear_map
 
@@ -63,13 +63,14 @@ def run_reference(
     steps = steps_of(checked) or steps
     if steps is None:
         raise UserError("static data needs a number of steps", remedy="give --steps")
-    parts = []
-    for start in tracked(range(0, max(1, sample_count(data)), BATCH), "float reference, batches"):
+    starts = range(0, max(1, sample_count(data)), BATCH)
+    parts: list[FloatRecording] = []
+    for start in starts:
         part = {
             name: (torch.from_numpy(array[start : start + BATCH]).to(dtype), moving)
             for name, (array, moving) in checked.items()
         }
-        parts.append(_run_batch(flat, part, steps, dt, record))
+        parts.append(_run_batch(flat, part, steps, dt, record, (len(parts), len(starts))))
 
     def joined(key: str) -> dict[str, np.ndarray]:
         return {name: np.concatenate([getattr(part, key)[name] for part in parts]) for name in getattr(parts[0], key)}
@@ -78,8 +79,14 @@ def run_reference(
 
 
 def _run_batch(
-    flat: FlatGraph, data: dict[str, tuple[torch.Tensor, bool]], steps: int, dt: float, record: tuple[str, ...]
+    flat: FlatGraph,
+    data: dict[str, tuple[torch.Tensor, bool]],
+    steps: int,
+    dt: float,
+    record: tuple[str, ...],
+    batch: tuple[int, int],
 ) -> FloatRecording:
+    """`batch`: its number, of so many."""
     like = next(iter(data.values()))[0]
     graph_step = GraphStep(flat, lambda source: torch.zeros(len(like), *flat.shapes[source], dtype=like.dtype))
     cells = {
@@ -108,6 +115,7 @@ def _run_batch(
                 current[name].append(cells[name].current)
             for name in outputs:
                 outputs[name].append(value[name])
+            told("float reference, steps of batches", batch[0] * steps + t + 1, batch[1] * steps)
 
     def stacked(parts: dict[str, list[torch.Tensor]]) -> dict[str, np.ndarray]:
         return {name: torch.stack(each, 1).numpy() for name, each in parts.items()}

@@ -30,6 +30,20 @@ def require_in_range(chip_input: ChipInput, data: np.ndarray) -> None:
         raise out_of_range((float(data.min()), float(data.max())), expected, chip_input.name)
 
 
+def require_meant(chip_input: ChipInput, data: np.ndarray) -> None:
+    """As `require_in_range`, and of graded messages: values so far beyond the range that they can't be meant.
+
+    Raises:
+        UserError: such values.
+    """
+    require_in_range(chip_input, data)
+    if chip_input.mode != "graded" or chip_input.lowest is None or chip_input.highest is None or not data.size:
+        return
+    expected = chip_input.lowest, chip_input.highest
+    if far_beyond(data, expected):
+        raise out_of_range((float(data.min()), float(data.max())), expected, chip_input.name)
+
+
 def far_beyond(data: np.ndarray, expected: tuple[float, float]) -> bool:
     """Whether more than stray values lie outside the range by more than its width: such data can't be meant."""
     return share_beyond(data, expected, slack=expected[1] - expected[0]) > STRAY

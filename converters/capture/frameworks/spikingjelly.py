@@ -12,6 +12,7 @@ from ..neuron_nodes import below, leaky, numbers
 from ..population import Neuron, NeuronCall, NeuronNodes, UnknownNeuronError
 
 KNOWN = ("IFNode", "LIFNode", "ParametricLIFNode")
+ADD_UP = ("NonSpikingIFNode", "NonSpikingLIFNode")  # a loop that adds up, which is followed as one in a forward is
 
 
 def neuron(name: str, module: nn.Module) -> Neuron | None:
@@ -21,6 +22,8 @@ def neuron(name: str, module: nn.Module) -> Neuron | None:
     if not isinstance(module, neurons.BaseNode | neurons.base_node.NonSpikingBaseNode):
         return None
     kind = type(module).__name__
+    if kind in ADD_UP:
+        return None
     if kind not in KNOWN:
         raise UnknownNeuronError(
             f"SpikingJelly's {kind} has states or a reset that a neuron of the chip does not have",

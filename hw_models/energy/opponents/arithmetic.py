@@ -88,10 +88,15 @@ class DensePass:
         return self.of_host + self.of_levels + self.of_activations
 
 
-def dense_pass(network: ChipNetwork) -> DensePass | None:
-    """None for a network with loops or delays, which has no feed-forward equal."""
+def has_dense_equal(network: ChipNetwork) -> bool:
+    """False for a network with loops or delays, which has no feed-forward equal."""
     graph = nx.DiGraph((p.source, p.target) for p in network.projections.values())
-    if not nx.is_directed_acyclic_graph(graph) or any(p.delay for p in network.projections.values()):
+    return nx.is_directed_acyclic_graph(graph) and not any(p.delay for p in network.projections.values())
+
+
+def dense_pass(network: ChipNetwork) -> DensePass | None:
+    """None for a network that has no feed-forward equal."""
+    if not has_dense_equal(network):
         return None
 
     def macs(layer: Projection | HostProjection) -> int:

@@ -1,7 +1,7 @@
 """A ReLU network beside the spiking one at equal accuracy, not merely of equal architecture.
 
 Both are judged on the same samples: the ReLU network in 8-bit weights and activations, the spiking one on the chip's
-integers. Prices are those of arithmetic.py, 8 bits on both sides.
+integers. Prices are those of arithmetic.py, 8 bits on both sides; with memory, those of memory_accounting.py.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ..figures import Count, Joules, OverSamples, Part, Share, Status
 from ..models import PricedEvents, add_terms
 from ..units import readable
 from .arithmetic import Arithmetic
+from .memory_accounting import SPIKING, AccountRow, DenseLayer, MemoryAccount, dense_row, which_costs_less
 
 EQUAL = 0.01  # shares of right classes that are less apart are called equal
 
@@ -33,10 +34,16 @@ class Baseline8Bit(Part):
     accuracy_float: Share
     macs: Count
     macs_with_input: OverSamples
+    layers: list[DenseLayer]
 
 
 class EqualAccuracy(Part):
-    """The comparison that --baseline asks for; `equal`: accuracies are within a point of each other."""
+    """The comparison that --baseline asks for.
+
+    Attributes:
+        equal: accuracies are within a point of each other.
+        baseline_memory: the ReLU network with memory priced.
+    """
 
     status: Status
     samples: Count
@@ -48,17 +55,21 @@ class EqualAccuracy(Part):
     spiking_joules: Joules
     less: Literal["baseline", "spiking", "the width of the adder decides"]
     sentence: str
+    baseline_memory: AccountRow
+    memory_sentence: str
 
 
 def equal_accuracy(
-    baseline: Baseline8Bit, spiking_accuracy: float, arithmetic: Arithmetic, samples: int
+    baseline: Baseline8Bit, spiking_accuracy: float, arithmetic: Arithmetic, memory: MemoryAccount, samples: int
 ) -> EqualAccuracy:
-    """The report's part; `arithmetic` is of the spiking network."""
+    """The report's part; `arithmetic` and `memory` are of the spiking network."""
     constants = load_constants("cmos45_horowitz2014")
     mac = constants["int8_mac"]
     dense = add_terms([PricedEvents("MACs", np.array([baseline.macs]), "int8_mac", mac)])
     skipping = add_terms([PricedEvents("MACs", np.array([baseline.macs_with_input.mean]), "int8_mac", mac)])
     (spiking,) = (row.total for row in arithmetic.rows if (row.network, row.precision) == ("spiking", "int8"))
+    memory_row = dense_row(baseline.file, baseline.layers)
+    (memory_spiking,) = (row.total for row in memory.rows if row.network == SPIKING)
     smaller = {dense.mean < spiking.mean, dense.low < spiking.low}
     less: Literal["baseline", "spiking", "the width of the adder decides"] = "the width of the adder decides"
     if len(smaller) == 1:
@@ -81,4 +92,6 @@ def equal_accuracy(
             f"the int8 ReLU network's arithmetic costs {readable(dense.mean, 'J')} a sample, "
             f"the spiking network's {readable(spiking.mean, 'J')}"
         ),
+        baseline_memory=memory_row,
+        memory_sentence=which_costs_less(memory_spiking, memory_row.total, f"the int8 ReLU network of {baseline.file}"),
     )

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...chip_network.form import ChipNetwork
 from ...mapping import DoesNotFit
+from ...progress import counted
 from ...samples.recording import EncodedSamples
 from ..constant_set import load_constants
 from ..counts import ActivityCounts
@@ -19,6 +20,7 @@ from ..opponents.break_even import break_even
 from ..opponents.cpu_measurement import MeasuredCpu
 from ..opponents.gpu_measurement import MeasuredGpu
 from ..opponents.gpu_roofline import modelled_gpus
+from ..opponents.memory_accounting import memory_account
 from .comparisons import compare, used_constants
 from .counts import count_figures
 from .energy_delay import energy_delay
@@ -26,6 +28,8 @@ from .expected import silicon_figures
 from .histograms import histograms
 from .mapping import mapping_figures
 from .report import REPORT_VERSION, EnergyReport, Host
+
+PARTS = 15  # that `energy_report` makes one after the other
 
 
 def energy_report(
@@ -53,11 +57,12 @@ def energy_report(
         does_not_fit: why the network could not be mapped, if it was tried.
         data, artefact: names of the samples and of the exported network, as the reader knows them.
     """
+    part = counted("pricing, parts of the report", PARTS)
     static_input = all(messages.shape[1] == 1 for messages in encoded.part(slice(1)).messages.values())
-    chip = loihi_energy(counts, network.chip)
-    modelled = modelled_gpus(network, counts.steps, static_input=static_input)
-    latency = latency_figures(network, encoded, None if counts.traffic is None else counts.traffic.mapping)
-    comparisons, no_comparison = compare(chip, measured or modelled, network.chip)
+    chip = part(loihi_energy(counts, network.chip))
+    modelled = part(modelled_gpus(network, counts.steps, static_input=static_input))
+    latency = part(latency_figures(network, encoded, None if counts.traffic is None else counts.traffic.mapping))
+    comparisons, no_comparison = part(compare(chip, measured or modelled, network.chip))
     return EnergyReport(
         report="dalif-energy",
         version=REPORT_VERSION,
@@ -65,23 +70,24 @@ def energy_report(
         steps=counts.steps,
         samples=counts.samples,
         unit="joules a sample",
-        counts=count_figures(counts),
-        memory=memory_figures(counts),
-        mapping=mapping_figures(counts.traffic, does_not_fit),
+        counts=part(count_figures(counts)),
+        memory=part(memory_figures(counts)),
+        mapping=part(mapping_figures(counts.traffic, does_not_fit)),
         energy=chip,
-        energy_sanafe=sanafe_energy(network, counts),
-        silicon=silicon_figures(network.chip, chip.total, None if latency is None else latency.streamed),
+        energy_sanafe=part(sanafe_energy(network, counts)),
+        silicon=part(silicon_figures(network.chip, chip.total, None if latency is None else latency.streamed)),
         latency=latency,
-        energy_delay=energy_delay(chip, latency, network.chip),
+        energy_delay=part(energy_delay(chip, latency, network.chip)),
         host=host_figures(counts),
-        arithmetic_45nm=arithmetic_45nm(network, counts),
-        break_even=break_even(network, counts),
+        arithmetic_45nm=part(arithmetic_45nm(network, counts)),
+        memory_45nm=part(memory_account(network, counts)),
+        break_even=part(break_even(network, counts)),
         baseline=gpu_baseline(measured, modelled, not_measured, measured_on),
         baseline_cpu=cpu_baseline(measured_cpu, cpu_not_measured, measured_on),
-        histograms=histograms(network, encoded, counts),
+        histograms=part(histograms(network, encoded, counts)),
         comparisons=comparisons,
         no_comparison_because=no_comparison,
-        constants=used_constants(network.chip, modelled, sanafe=counts.traffic is not None),
+        constants=part(used_constants(network.chip, modelled, sanafe=counts.traffic is not None)),
         data=data,
         artefact=artefact,
     )

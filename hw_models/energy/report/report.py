@@ -18,6 +18,7 @@ from ..opponents.arithmetic import Arithmetic
 from ..opponents.baseline import Baseline, CpuBaseline
 from ..opponents.break_even import BreakEven
 from ..opponents.equal_accuracy import EqualAccuracy
+from ..opponents.memory_accounting import MemoryAccount
 from ..units import readable
 from .check import CheckRecord
 from .comparisons import Comparison, UsedConstant
@@ -85,6 +86,7 @@ class EnergyReport(Part):
     energy_delay: EnergyDelay | None
     host: Host | None
     arithmetic_45nm: Arithmetic
+    memory_45nm: MemoryAccount
     break_even: BreakEven
     baseline: Baseline
     baseline_cpu: CpuBaseline

@@ -42,8 +42,8 @@ class Run(Part):
     Attributes:
         events: entry of events.json; absent: the network can't be rebuilt.
         activity: "known": simulated with the authors' weights on their kind of samples; "similar": the
-            authors' network with other thresholds or another frame; "from structure": the network's form fixes it;
-            "not stated": a range.
+            authors' network with other thresholds or another frame; "stated": counts are the authors' own, nothing is
+            simulated; "from structure": the network's form fixes it; "not stated": a range.
         dynamic_of: whose dynamic power it is; the embedded x86 cores are outside of every model here.
         static_watts: of one chip.
         step_of: what the time of a step contains.
@@ -52,7 +52,7 @@ class Run(Part):
 
     name: str
     events: str | None = None
-    activity: Literal["known", "similar", "from structure", "not stated"]
+    activity: Literal["known", "stated", "similar", "from structure", "not stated"]
     steps: Count | None = None
     cores: Positive | None = None
     volts: Positive | None = None
