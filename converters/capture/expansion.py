@@ -6,8 +6,9 @@ fc(x[t]) + alpha fc(x[t-1]) + alpha^2 fc(x[t-2]) and so on. Here that sum is wri
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ import torch
 from .apply import apply_linear
 from .arithmetic import affine
 from .values import InputValue, NeuronValue, Operation, Still, Value
+
+Found = TypeVar("Found")
 
 PUSHED = ("linear", "conv", "avg_pool", "reshape", "permute", "matrix")  # linear, of one input
 
@@ -54,43 +57,39 @@ class Expansions:
         self._steps: dict[int, frozenset[int]] = {}
 
     def __call__(self, value: Value) -> Expansion:
-        """The expansion of `value`. States may be thousands of operations deep, hence no recursion."""
-        waiting = [value]
-        while waiting:
-            each = waiting[-1]
-            if id(each) in self._known:
-                waiting.pop()
-                continue
-            inner = self._inner(each)
-            missing = [v for v in inner if id(v) not in self._known]
-            if missing:
-                waiting += missing
-                continue
-            self._known[id(each)] = self._of(each)
-            self._kept.append(each)  # an id must stay this value's
-            waiting.pop()
-        return self._known[id(value)]
+        """The expansion of `value`."""
+        return self._worked_out(value, self._known, self._inner, self._of)
 
     def steps(self, value: Value) -> frozenset[int]:
         """The time steps whose data or spikes a value is made of; empty where it is of data shown at each step."""
+        return self._worked_out(value, self._steps, _inputs, self._steps_of)
+
+    def _worked_out(
+        self,
+        value: Value,
+        known: dict[int, Found],
+        inner: Callable[[Value], tuple[Value, ...]],
+        of: Callable[[Value], Found],
+    ) -> Found:
+        """`of` the value, after what it is made of. States may be thousands of operations deep: no recursion."""
         waiting = [value]
         while waiting:
             each = waiting[-1]
-            if id(each) in self._steps:
-                waiting.pop()
-                continue
-            inner = each.inputs if isinstance(each, Operation) else ()
-            missing = [v for v in inner if id(v) not in self._steps]
+            missing = [] if id(each) in known else [v for v in inner(each) if id(v) not in known]
             if missing:
                 waiting += missing
                 continue
-            own: frozenset[int] = frozenset()
-            if isinstance(each, NeuronValue | InputValue) and each.step is not None:
-                own = frozenset([each.step])
-            self._steps[id(each)] = own.union(*(self._steps[id(v)] for v in inner))
-            self._kept.append(each)
+            if id(each) not in known:
+                known[id(each)] = of(each)
+                self._kept.append(each)  # an id must stay this value's
             waiting.pop()
-        return self._steps[id(value)]
+        return known[id(value)]
+
+    def _steps_of(self, value: Value) -> frozenset[int]:
+        own: frozenset[int] = frozenset()
+        if isinstance(value, NeuronValue | InputValue) and value.step is not None:
+            own = frozenset([value.step])
+        return own.union(*(self._steps[id(v)] for v in _inputs(value)))
 
     def _inner(self, value: Value) -> tuple[Value, ...]:
         if isinstance(value, Operation) and value.kind in ("add", "affine", *PUSHED):
@@ -139,6 +138,10 @@ class Expansions:
         if bias is not None:
             found.constant = found.constant + np.asarray(bias).reshape(-1, *[1] * (len(op.shape) - 1))
         return found
+
+
+def _inputs(value: Value) -> tuple[Value, ...]:
+    return value.inputs if isinstance(value, Operation) else ()
 
 
 def at_rest(value: Value) -> np.ndarray:

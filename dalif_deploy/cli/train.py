@@ -125,7 +125,8 @@ def train(
         int | None, typer.Option(help="With --quantize: how many of the epochs; half by default.")
     ] = None,
     start_from: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Start with the weights of a checkpoint or zoo:NAME.")
+        str | None,
+        typer.Option(metavar="MODEL", help="Start with the weights of a checkpoint, its folder, or zoo:NAME."),
     ] = None,
     precision: Annotated[
         str | None, typer.Option(help="Precision of products: 32 (default), bf16-mixed, or 16-mixed on a GPU.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 
@@ -14,7 +12,7 @@ from dalif_deploy.networks.checkpoint import load_checkpoint
 from dalif_deploy.training.config import TrainConfig
 from dalif_deploy.training.evaluation import time_first
 from dalif_deploy.training.processes import OneProcess, Processes
-from dalif_deploy.zoo import zoo_file
+from dalif_deploy.training.trained_network import trained_file
 
 
 def distillation_loss(logits: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
@@ -53,14 +51,13 @@ def load_teacher(
     """The teacher of a training.
 
     Args:
-        given: a checkpoint, the folder of a training, or "zoo:NAME".
+        given: see `trained_file`.
         data: what the student trains on.
 
     Raises:
         UserError: no checkpoint, or one of other images, classes, data or steps than the student's.
     """
-    path = zoo_file(given)
-    path = path / "model.pt" if path.is_dir() else Path(path)
+    path = trained_file(given)
     checkpoint = load_checkpoint(path)
     spec, shape = checkpoint.spec, tuple(data.inputs.shape[-3:])
     moving = time_first(torch.empty(0, *data.inputs.shape[1:])).ndim == 5

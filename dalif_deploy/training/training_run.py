@@ -21,7 +21,7 @@ from dalif_deploy.hw_models.devices import chosen_device
 from dalif_deploy.hw_models.errors import UserError
 from dalif_deploy.hw_models.files.atomic import atomic_directory
 from dalif_deploy.hw_models.files.ownership import require_free
-from dalif_deploy.networks import SpikingNetwork, build_network
+from dalif_deploy.networks import build_network
 from dalif_deploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from dalif_deploy.training.config import TrainConfig
 from dalif_deploy.training.distillation import load_teacher
@@ -29,8 +29,8 @@ from dalif_deploy.training.epoch_log import EpochLog, require_tensorboard
 from dalif_deploy.training.fit import fit, steps_per_epoch
 from dalif_deploy.training.optimization import make_optimizer, make_schedule
 from dalif_deploy.training.processes import Processes, this_process
+from dalif_deploy.training.trained_network import start_from
 from dalif_deploy.training.training_state import TrainingState, load_unfinished, require_same_config
-from dalif_deploy.zoo import zoo_file
 
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.json"  # lists the folder of a finished training
@@ -139,29 +139,6 @@ def chip_target(config: TrainConfig, data: LabelledData) -> ChipTarget:
     require_arithmetic(config.quantize, "lava", "training")
     mode = load_chip(config.quantize).formats.image_input
     return ChipTarget(config.quantize, mode, data.step, data.highest, config.weight_bits, config.scale_group)
-
-
-def start_from(network: SpikingNetwork, trained: str) -> None:
-    """Gives a network the weights, batch norm averages and decays of a trained one.
-
-    Args:
-        trained: checkpoint, or zoo:NAME.
-
-    Raises:
-        UserError: not a checkpoint, or one of other layers.
-    """
-    found = load_checkpoint(zoo_file(trained)).network.state_dict()
-    wanted = network.state_dict()
-    for key in [*wanted, *found]:
-        if key not in found or key not in wanted or found[key].shape != wanted[key].shape:
-            has, wants = (_size(each.get(key)) for each in (found, wanted))
-            what = f"has other layers than the network to be trained: {key} is {has} there, {wants} here"
-            raise UserError(what, where=trained, remedy="give the same --arch, --channels, --strides and --decays-per")
-    network.load_state_dict(found)
-
-
-def _size(value: torch.Tensor | None) -> str:
-    return "missing" if value is None else str(list(value.shape))
 
 
 def _metrics(out: Path) -> dict[str, Any]:

@@ -135,6 +135,7 @@ _ADDED = {
     "teacher": None,
     "teacher_weight": 0.9,
     "temperature": 4.0,
+    "start_from": None,
     "recipe": None,
     "recurrent": False,
     "batch_norm": True,
